@@ -50,7 +50,9 @@ def _builder_on_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "models"))
     yield
     for name in [
-        name for name in sys.modules if name.partition(".")[0] in ("packbuilder", "hatch_build", "web_scripts")
+        name
+        for name in sys.modules
+        if name.partition(".")[0] in ("packbuilder", "hatch_build", "npm_files", "web_scripts")
     ]:
         del sys.modules[name]
 

@@ -309,8 +309,8 @@ def test_the_pandas_and_polars_lines_run(exported_library: Library) -> None:
     (block,) = find_blocks("python", chapter_text("albums-and-tables"))
     lines = [line for line in block.splitlines() if line]
     names: dict[str, object] = {}
-    imports, lines = lines[:2], lines[2:]
-    exec("\n".join(imports), names)
+    preparation, lines = lines[:3], lines[3:]
+    exec("\n".join(preparation), names)
     assert len(lines) == 6
     for line in lines:
         with contextlib.closing(sqlite3.connect("faces.sqlite")) as database:

@@ -51,7 +51,7 @@ folder: defaults for the options;
 .B faceclust config
 shows them.
 .TP
-.I .faceclust.parquet
+.I .faceclust.mobilefacenet.parquet
 In each folder of photos: the cache of their faces.
 .TP
 .I .faceclust/people.jsonl

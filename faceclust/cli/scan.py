@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 @click.option(
     "--precision",
     type=click.Choice(["float32", "float16", "int8"]),
-    help="Number format of stored embeddings, from now on: 512, 256 or 128 bytes a face. Default: float16.",
+    help="Number format of stored embeddings, from now on: 768, 384 or 192 bytes a face. Default: float16.",
 )
 @click.option(
     "--cache-dir",

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 
+#: The packs that ship with faceclust.
+EMBEDDED_PACKS = ("mobilefacenet", "dlib")
 #: The model pack used unless another is configured.
-DEFAULT_PACK = "dlib"
+DEFAULT_PACK = EMBEDDED_PACKS[0]
+#: The default of earlier versions: its caches and snapshots do not have the pack in their names.
+FORMER_DEFAULT_PACK = "dlib"
 #: A pack name; restricted because it becomes part of file names.
 PACK_NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 #: The folder of installed packs, below the user's data folder, and the manifest file of each pack.
@@ -36,21 +40,28 @@ EXTRA_MODULES = {"raw": "rawpy", "jxl": "imagecodecs"}
 #: Number types of stored embeddings, from the least to the most precise, and the default.
 PRECISIONS = ("int8", "float16", "float32")
 DEFAULT_PRECISION = "float16"
-#: The cache file in a photo folder, for the default pack.
-CACHE_NAME = ".faceclust.parquet"
-
-_CACHE_PREFIX, _CACHE_SUFFIX = CACHE_NAME.removesuffix("parquet"), ".parquet"
+_CACHE_PREFIX, _CACHE_SUFFIX = ".faceclust.", ".parquet"
+_FORMER_CACHE_NAME = ".faceclust.parquet"
 
 
 def cache_file_name(pack: str) -> str:
     """Return the file name of a pack's folder caches."""
-    return CACHE_NAME if pack == DEFAULT_PACK else f"{_CACHE_PREFIX}{pack}{_CACHE_SUFFIX}"
+    return _FORMER_CACHE_NAME if pack == FORMER_DEFAULT_PACK else f"{_CACHE_PREFIX}{pack}{_CACHE_SUFFIX}"
+
+
+#: The cache file in a photo folder, for the default pack.
+CACHE_NAME = cache_file_name(DEFAULT_PACK)
+
+
+def snapshot_file_name(pack: str) -> str:
+    """Return the name of the snapshot that a pack's last scan left in the library's home."""
+    return "seen.json" if pack == FORMER_DEFAULT_PACK else f"seen.{pack}.json"
 
 
 def pack_of_cache_file(name: str) -> str | None:
     """Return the pack of the folder cache with this file name; None if it is not a cache."""
-    if name == CACHE_NAME:
-        return DEFAULT_PACK
+    if name == _FORMER_CACHE_NAME:
+        return FORMER_DEFAULT_PACK
     return name.removeprefix(_CACHE_PREFIX).removesuffix(_CACHE_SUFFIX) or None if is_cache_file_name(name) else None
 
 

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from faceclust.errors import PackError
-from faceclust.files.names import DEFAULT_PACK, MANIFEST_NAME
+from faceclust.files.bundled import find_bundled_manifest
+from faceclust.files.names import EMBEDDED_PACKS, MANIFEST_NAME
 from faceclust.installer.candidates import CandidateFile, find_candidates, installed_files, match_candidates
 from faceclust.installer.manifest_text import UserModel, build_manifest, with_file_hashes
 from faceclust.installer.staging import check_pack_name, install_staged, lock_pack, stage_files
 from faceclust.installer.trial import PackTrial, try_pack
 from faceclust.packs.alignment_templates import BOX_CHIP_SIZE, BOX_TEMPLATE, TEMPLATES
-from faceclust.packs.bundled import find_bundled_manifest
 from faceclust.packs.manifest import parse_manifest, read_manifest
 from faceclust.packs.pack import Pack
 from faceclust.packs.registry import load_pack, pack_names
@@ -88,16 +88,20 @@ def add_pack_from_manifest(
 ) -> AddedPack:
     """Install a pack from the user's manifest.
 
-    Its files are taken from `files`, from beside the manifest, and from the embedded pack if the
+    Its files are taken from `files`, from beside the manifest, and from the embedded packs if the
     SHA-256 matches. `name` overrides the manifest's name; `overwrite` replaces a pack of that name.
     Raises PackError.
     """
     pack = read_manifest(manifest)
     name = name or pack.name
     check_pack_name(name, replace=overwrite)
-    if pack.embedded:
-        raise PackError(f"{manifest}: only the bundled pack can be embedded", hint='remove "embedded = true"')
-    embedded = {file.sha256: file.name for file in load_pack(DEFAULT_PACK).files if file.sha256 is not None}
+    if pack.embedded or pack.former_fingerprint:
+        raise PackError(
+            f"{manifest}: only bundled packs can be embedded or have a fingerprint",
+            hint='remove "embedded = true" and "fingerprint"',
+        )
+    files_of_packs = [file for embedded in EMBEDDED_PACKS for file in load_pack(embedded).files]
+    embedded = {sha256: file.name for file in files_of_packs for sha256 in (file.former_sha256, file.sha256) if sha256}
     needed = [file for file in pack.files if not file.embedded and file.sha256 not in embedded]
     candidates = find_candidates(files)
     hashes, names = {file.sha256 for file in candidates}, {file.name for file in candidates}

@@ -183,7 +183,7 @@ def _open_candidate(path: Path, member: str | None) -> Iterator[IO[bytes]]:
 
 
 def installed_files(pack: Pack) -> Mapping[str, CandidateFile]:
-    """Return the installed files of a pack, except those of the embedded pack, by name."""
+    """Return the installed files of a pack, except those of the embedded packs, by name."""
     return {
         file.name: _hash_candidate(pack.path(file.name), None)
         for file in pack.files

@@ -8,6 +8,7 @@ from typing import Any
 
 import tomlkit
 
+from faceclust.files.names import DEFAULT_PACK
 from faceclust.installer.spdx import allows_commercial_use, combine_uses
 from faceclust.packs.alignment_templates import BOX_TEMPLATE
 from faceclust.packs.manifest import SCHEMA_VERSION
@@ -38,7 +39,7 @@ class UserModel:
     layout: str | None = None
     output: str | None = None
     radius: float | None = None
-    detector: str = "dlib"
+    detector: str = DEFAULT_PACK
     licence: str = "not known"
 
 
@@ -116,7 +117,7 @@ def _levels_value(levels: ChannelLevels) -> Any:
 def with_file_hashes(text: str, hashes: Mapping[str, tuple[str, int]], embedded: Mapping[str, str], name: str) -> str:
     """Set the name of a pack, and the SHA-256 and size of its files (`hashes`, by file name).
 
-    Files with the SHA-256 of a file of the embedded pack (`embedded`: names by SHA-256) become
+    Files with the SHA-256 of a file of the embedded packs (`embedded`: names by SHA-256) become
     references to that file. If the manifest leaves `commercial` out, the licences decide.
     """
     document: Any = tomlkit.parse(text)

@@ -16,7 +16,7 @@ from faceclust.packs.toml_table import RESERVED_NAMES
 
 def files_to_remove(pack: Pack) -> list[Path]:
     """List the existing files of a pack: models, partial downloads, manifest and recorded agreement.
-    Raises UsageError for the embedded pack, PackError if its folder cannot be read."""
+    Raises UsageError for an embedded pack, PackError if its folder cannot be read."""
     if pack.embedded:
         raise UsageError(f"the pack {pack.name!r} is part of faceclust", hint="pip uninstall faceclust removes both")
     names = {*RESERVED_NAMES}

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from faceclust.errors import PackError
+from faceclust.files.bundled import find_bundled_manifest
 from faceclust.files.lock import plain_lock
 from faceclust.files.names import MANIFEST_NAME, PACK_NAME_PATTERN
 from faceclust.files.output_files import write_own_atomically
 from faceclust.installer.candidates import CandidateFile
-from faceclust.packs.bundled import find_bundled_manifest
 from faceclust.packs.registry import clear_pack_cache, user_manifest_path, user_models_folder
 
 PERMISSIONS_HINT = "check the folder's permissions"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceclust.catalogue.catalogue import Catalogue
-from faceclust.errors import UsageError
+from faceclust.errors import CacheError, UsageError
+from faceclust.files.bundled import default_pack
 from faceclust.files.names import PRECISIONS
 from faceclust.library.forgetting import filter_forgotten_faces
 from faceclust.library.naming import record_relocated_faces
@@ -16,7 +18,7 @@ from faceclust.packs.verify import require_files
 from faceclust.progress import ShouldStop
 from faceclust.scan.unchanged import scan_if_unchanged
 from faceclust.store.find_library import relative_folder, remember_library
-from faceclust.store.settings import set_precision
+from faceclust.store.settings import pack_in_use, set_pack, set_precision
 
 if TYPE_CHECKING:
     from faceclust.scan.result import ScanResult
@@ -64,6 +66,7 @@ def scan(
         with library.home.lock("scanning") as lock, filter_forgotten_faces(library) as forgotten:
             if precision:  # saved first, so that the scan after an interrupted one goes on with it
                 set_precision(precision, library.home)
+            former = _keep_former_pack(library)
             result = scan_folders(
                 library.home,
                 settings,
@@ -74,8 +77,28 @@ def scan(
                 lambda: should_stop() or lock.lost,
                 forgotten,
             )
+            if former:
+                library.progress.note(former)
+                result.notes.append(former)
             library.home.record_scan()
         remember_library(library.root)
         library.invalidate()
         record_relocated_faces(library)
     return result
+
+
+def _keep_former_pack(library: Catalogue) -> str | None:
+    """Record the pack of a library that was scanned with the default of earlier versions.
+
+    From then on it is the library's own choice. Return a note that says how to change it, None for
+    other libraries.
+    """
+    in_use = pack_in_use(library.root)
+    if in_use.file or in_use.value == default_pack() or library.pack_name != in_use.value:
+        return None
+    with contextlib.suppress(CacheError, UsageError):  # a read-only home: noted again by the next scan
+        set_pack(in_use.value, library.home)
+    return (
+        f"this library stays with the models it was scanned with, {in_use.value}; {default_pack()}, the default "
+        f"now, tells people apart better: faceclust models use {default_pack()} (names and groups stay)"
+    )

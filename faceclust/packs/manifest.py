@@ -3,6 +3,7 @@ added by the user may come from anywhere."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from faceclust.errors import PackError
+from faceclust.files.bundled import embedded_manifests
 from faceclust.packs.alignment_templates import BOX_TEMPLATE, template_points
-from faceclust.packs.bundled import embedded_manifest
 from faceclust.packs.pack import COLOURS, LAYOUTS, Archive, ChannelLevels, DetectorSpec, EmbedderSpec, Pack, PackFile
 from faceclust.packs.toml_table import TomlTable, check_file_name, is_number
 from faceclust.packs.urls import is_https_url
@@ -22,8 +23,8 @@ REINSTALL_HINT = "correct the file, or add the pack again: faceclust models add"
 RADIUS_SOURCES = ("measured", "published", "none")
 _MAX_MANIFEST_SIZE = 1_000_000  # bytes of a manifest
 _MAX_FILE_SIZE = 1 << 40  # bytes of a model
-#: Keys of the embedded pack's [[file]] tables that only the package build uses.
-_BUILD_KEYS = ("converter", "distribution", "source", "source_sha256")
+#: Keys of the embedded packs' [[file]] tables that only the package build uses.
+_BUILD_KEYS = ("converter", "sources")
 
 
 def read_manifest(path: Path, folder: Path | None = None) -> Pack:
@@ -64,6 +65,7 @@ def _parse_pack(table: TomlTable, folder: Path) -> Pack:
         commercial=table.flag("commercial") if table.has("commercial") else None,
         radius_source=embedder.choice("radius_source", RADIUS_SOURCES) if embedder.has("radius_source") else "measured",
         embedded=table.flag("embedded") if table.has("embedded") else False,
+        former_fingerprint=table.text("fingerprint", 1000) if table.has("fingerprint") else None,
     )
     embedder.reject_unknown_keys()
     table.reject_unknown_keys()
@@ -95,10 +97,9 @@ def _parse_file(table: TomlTable) -> PackFile:
     name = table.file_name("name")
     if table.has("embedded") and table.flag("embedded"):
         table.reject_unknown_keys()
-        found = [file for file in _read_embedded_files() if file["name"] == name]
-        if not found:
-            raise ValueError(f"{name} is not a file of the embedded pack")
-        return PackFile(name, found[0]["sha256"], found[0]["size"], found[0]["licence"], embedded=True)
+        if (found := _read_embedded_files().get(name)) is None:
+            raise ValueError(f"{name} is not a file of an embedded pack")
+        return found
     file = PackFile(
         name=name,
         sha256=table.sha256("sha256") if table.has("sha256") else None,
@@ -106,6 +107,7 @@ def _parse_file(table: TomlTable) -> PackFile:
         licence=table.text("licence"),
         url=_parse_url(table) if table.has("url") else None,
         member=_parse_member(table) if table.has("member") else None,
+        former_sha256=table.sha256("former_sha256") if table.has("former_sha256") else None,
     )
     table.reject_unknown_keys(ignore=_BUILD_KEYS)
     return file
@@ -127,9 +129,11 @@ def _parse_member(table: TomlTable) -> str:
 
 
 @cache
-def _read_embedded_files() -> list[dict[str, Any]]:
-    files: list[dict[str, Any]] = parse_toml(embedded_manifest().read_text(encoding="utf-8"))["file"]
-    return files
+def _read_embedded_files() -> dict[str, PackFile]:
+    """Return the files of the embedded packs by name."""
+    tables = [parse_toml(path.read_text(encoding="utf-8")) for path in embedded_manifests()]
+    own = [TomlTable(file, "[[file]]") for table in tables for file in table["file"] if not file.get("embedded")]
+    return {file.name: replace(file, embedded=True) for file in map(_parse_file, own)}
 
 
 def _parse_detector(table: TomlTable) -> DetectorSpec:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from faceclust.packs.bundled import embedded_manifest
+from faceclust.files.bundled import find_bundled_file
 from faceclust.types import Float32, check_array
 
 
@@ -21,7 +21,8 @@ class PackFile:
 
     `sha256` and `size` (bytes) are None if no official hash is published; such a pack is installed
     from disk only. `url` is the download URL of the file, or of the zip that contains it as
-    `member`; None if it is missing. `embedded` files belong to the embedded pack and lie there.
+    `member`; None if it is missing. `embedded` files belong to an embedded pack and lie there.
+    `former_sha256`: that of an earlier version of the file with the same output, for fingerprints.
     """
 
     name: str
@@ -31,6 +32,7 @@ class PackFile:
     url: str | None = None
     member: str | None = None
     embedded: bool = False
+    former_sha256: str | None = None
 
     @property
     def is_pullable(self) -> bool:
@@ -158,8 +160,9 @@ class Pack:
 
     `licence` names the licences, `terms` summarises them in a sentence, and `commercial` is true if
     they allow commercial use (None: unknown). `radius_source` is "measured" (on labelled
-    faces), "published" (derived from a published threshold) or "none". The `embedded` pack ships
-    with faceclust. `archives` are the zips that contain files of the pack.
+    faces), "published" (derived from a published threshold) or "none". An `embedded` pack ships
+    with faceclust. `archives` are the zips that contain files of the pack. `former_fingerprint`: that
+    of an earlier version, if its caches stay valid.
     """
 
     name: str
@@ -174,10 +177,11 @@ class Pack:
     radius_source: str = "measured"
     embedded: bool = False
     archives: tuple[Archive, ...] = ()
+    former_fingerprint: str | None = None
 
     @property
     def own_files(self) -> tuple[PackFile, ...]:
-        """The files in the pack's own folder, without those of the embedded pack."""
+        """The files in the pack's own folder, without those of the embedded packs."""
         return tuple(file for file in self.files if not file.embedded)
 
     @property
@@ -188,7 +192,7 @@ class Pack:
     def path(self, name: str) -> Path:
         """Return the path of the model file called `name`."""
         embedded = any(file.embedded for file in self.files if file.name == name)
-        return (embedded_manifest().parent if embedded else self.folder) / name
+        return (embedded and find_bundled_file(name)) or self.folder / name
 
     @property
     def fingerprint(self) -> str:
@@ -196,9 +200,11 @@ class Pack:
         A cache with another fingerprint is outdated.
 
         The radius is left out, because embeddings are scaled to it when they are read. Only the
-        embedded pack, whose radius never changes, includes it.
+        embedded packs, whose radius never changes, include it.
         """
-        files = [f"{file.name}={file.sha256}" for file in self.files]
+        if self.former_fingerprint:
+            return self.former_fingerprint
+        files = [f"{file.name}={file.former_sha256 or file.sha256}" for file in self.files]
         embedder = self.embedder if self.embedded else replace(self.embedder, radius=1.0)
         optional = [f"{name}={value}" for name in _OPTIONAL_FIELDS if (value := getattr(embedder, name)) is not None]
         # The reprs contain class and field names: renaming one would make every cache outdated.

@@ -2,7 +2,7 @@
 
 Each installed pack has a folder below the user's data folder. Its manifest there, `pack.toml`, takes
 precedence over a bundled manifest, `<pack>.toml`. The folder also holds the model files. The
-embedded pack is the exception: it cannot be overridden, and its files ship with faceclust.
+embedded packs are the exception: they cannot be overridden, and their files ship with faceclust.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from functools import cache
 from pathlib import Path
 
 from faceclust.errors import PackError
-from faceclust.files.names import DEFAULT_PACK, MANIFEST_NAME, MODELS_FOLDER, PACK_NAME_PATTERN
+from faceclust.files.bundled import bundled_folders, find_bundled_manifest
+from faceclust.files.names import EMBEDDED_PACKS, MANIFEST_NAME, MODELS_FOLDER, PACK_NAME_PATTERN
 from faceclust.files.user_folders import data_folder
-from faceclust.packs.bundled import bundled_folders, find_bundled_manifest
 from faceclust.packs.manifest import REINSTALL_HINT, read_manifest
 from faceclust.packs.pack import Pack
 
@@ -47,7 +47,7 @@ def load_pack(name: str) -> Pack:
 def _load_cached(name: str, user_folder: Path) -> Pack:
     if PACK_NAME_PATTERN.fullmatch(name):
         path = user_folder / name / MANIFEST_NAME
-        if path.is_file() and name != DEFAULT_PACK:
+        if path.is_file() and name not in EMBEDDED_PACKS:
             return _check_user_pack(read_manifest(path), name, path)
         if bundled := find_bundled_manifest(name):
             pack = read_manifest(bundled)
@@ -56,8 +56,8 @@ def _load_cached(name: str, user_folder: Path) -> Pack:
 
 
 def _check_user_pack(pack: Pack, name: str, path: Path) -> Pack:
-    if pack.embedded:
-        raise PackError(f'{path}: "embedded = true" is only for the bundled pack', hint=REINSTALL_HINT)
+    if pack.embedded or pack.former_fingerprint:
+        raise PackError(f'{path}: "embedded" and "fingerprint" are only for bundled packs', hint=REINSTALL_HINT)
     if pack.name != name:
         raise PackError(f"{path}: the name is {pack.name!r}, expected {name!r}", hint=REINSTALL_HINT)
     return pack

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from faceclust.files.atomic import remove_file
+from faceclust.files.bundled import bundled_folders
 from faceclust.files.names import (
     DEFAULT_PACK,
     DEFAULT_PRECISION,
@@ -21,7 +22,6 @@ from faceclust.files.names import (
     cache_file_name,
 )
 from faceclust.files.user_folders import data_folder
-from faceclust.packs.bundled import bundled_folders
 from faceclust.scan.listing import FolderListing, list_folders
 from faceclust.scan.result import ScanResult
 from faceclust.store.find_library import relative_folder, remember_library

@@ -1,4 +1,4 @@
-"""The folder cache, `.faceclust.parquet`: the scan results of one folder's photos."""
+"""The folder cache, `.faceclust.PACK.parquet`: the scan results of one folder's photos."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from faceclust.files.names import (
     cache_file_name,
     is_cache_file_name,
     pack_of_cache_file,
+    snapshot_file_name,
 )
 from faceclust.files.own_files import (
     UnsafeFileError,
@@ -80,11 +81,10 @@ class LibraryHome:
         self.previous_clusters = self.home / "clusters-before.parquet"
         self.thumbs = self.home / "thumbs"
         self.last_scan_file = self.home / "last-scan"
-        self.scan_snapshot = self.home / "seen.json"
 
     def scan_snapshot_of(self, pack: str) -> Path:
         """Return the path of the snapshot of the last scan with this pack."""
-        return self.scan_snapshot if pack == DEFAULT_PACK else self.scan_snapshot.with_name(f"seen.{pack}.json")
+        return self.home / snapshot_file_name(pack)
 
     def discard_scan_snapshot(self, pack: str) -> None:
         """Have the next scan with this pack read every cache. Does nothing in a read-only home."""

@@ -64,7 +64,7 @@ class CacheInfo:
 
 @lru_cache
 def folder_schema(info: CacheInfo) -> pa.Schema:
-    """Return the Arrow schema of `.faceclust.parquet` for the dimension and precision of `info`."""
+    """Return the Arrow schema of a folder cache for the dimension and precision of `info`."""
     text, words = pa.string(), pa.dictionary(pa.int32(), pa.string())
     fields = [
         pa.field("photo", text, nullable=False),  # file name within the folder

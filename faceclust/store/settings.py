@@ -15,7 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from faceclust.errors import UsageError
-from faceclust.files.names import DEFAULT_PACK, DEFAULT_PRECISION, PACK_NAME_PATTERN, PRECISIONS
+from faceclust.files.bundled import default_pack
+from faceclust.files.names import (
+    DEFAULT_PACK,
+    DEFAULT_PRECISION,
+    FORMER_DEFAULT_PACK,
+    PACK_NAME_PATTERN,
+    PRECISIONS,
+    snapshot_file_name,
+)
+from faceclust.files.own_files import own_exists, translate_os_errors
 from faceclust.files.user_folders import config_folder
 from faceclust.store.config import CONFIG_FILE_NAME, change_config, find_config_file, read_config
 from faceclust.store.home import LibraryHome
@@ -41,12 +50,25 @@ class ConfiguredValue:
 def pack_in_use(root: Path | None = None) -> ConfiguredValue:
     """Return the name of the pack in use for the library at `root`, or outside of libraries (None).
 
-    Precedence: library file, user file, the embedded pack. The pack need not be installed. Raises
-    UsageError if a file cannot be read or its value is invalid.
+    Precedence: library file, user file, the former default pack if the library was scanned with it and
+    not with the default one, the default pack. The pack need not be installed. Raises UsageError if a
+    file cannot be read or its value is invalid, CacheError if the disk does not tell.
     """
     for file, value in _configured_values(root, _PACK_KEY):
         return ConfiguredValue(validate_pack_name(value, file), file)
-    return ConfiguredValue(DEFAULT_PACK, None)
+    return ConfiguredValue(FORMER_DEFAULT_PACK if root and _keeps_former_pack(root) else default_pack(), None)
+
+
+def _keeps_former_pack(root: Path) -> bool:
+    """Does the library at `root`, which has chosen no pack, stay with the default of earlier versions?
+    Raises CacheError if that cannot be found out."""
+    homes = homes_of(root)
+    with translate_os_errors():
+        former, current = (
+            any(own_exists(home / snapshot_file_name(pack)) for home in homes)
+            for pack in (FORMER_DEFAULT_PACK, DEFAULT_PACK)
+        )
+    return former and not current
 
 
 def precision_in_use(root: Path) -> ConfiguredValue:

@@ -161,7 +161,7 @@ def _build_graph(means: np.ndarray, side: int, layers: list[_Layer]) -> bytes:
     for before, layer, after in zip([None, *layers], layers, [*layers[1:], None], strict=False):
         match layer.kind:
             case "con":
-                x = g.conv(x, *_fold_affine(layer, after), stride=layer.stride, pad=layer.pad)
+                x = g.conv(x, *_fold_affine(layer, after), stride=layer.stride, pads=[layer.pad] * 4)
                 shape = (len(layer.weights), _output_size(shape[1], layer))
             case "relu":
                 x = g.node("Relu", x)

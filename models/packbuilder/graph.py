@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -36,10 +38,14 @@ class Graph:
         bias: np.ndarray,
         *,
         stride: int = 1,
-        pad: int = 0,
+        pads: Sequence[int] = (0, 0, 0, 0),
+        groups: int = 1,
         out: str | None = None,
     ) -> str:
-        """Add a convolution with weights of shape (filters, channels, height, width)."""
+        """Add a convolution with weights of shape (filters, channels per group, height, width).
+
+        `pads`: rows and columns of zeros at the top, left, bottom and right.
+        """
         return self.node(
             "Conv",
             x,
@@ -48,7 +54,8 @@ class Graph:
             out=out,
             kernel_shape=weights.shape[2:],
             strides=[stride, stride],
-            pads=[pad] * 4,
+            pads=list(pads),
+            **({"group": groups} if groups > 1 else {}),
         )
 
     def prelu(self, x: str, slope: np.ndarray) -> str:
@@ -57,6 +64,20 @@ class Graph:
         linear = self.node("Mul", x, self.constant(slope))
         rectified = self.node("Mul", self.node("Relu", x), self.constant(np.float32(1) - slope))
         return self.node("Add", linear, rectified)
+
+    def signed_prelu(self, x: str, slope: np.ndarray) -> tuple[str, np.ndarray]:
+        """Add PReLU as A·x + relu(B·x), which ONNX Runtime fuses into two passes over x (on x86).
+
+        Return the result and the sign of each channel, 1 or −1. The form needs B ≥ 0: a slope a
+        gives A = a and B = 1 − a, but above 1 it gives A = −a and B = a − 1, the negative of PReLU.
+        Whatever follows must multiply its weights for a channel by the channel's sign: the next
+        convolution those of that input channel, a depthwise one that filter.
+        """
+        slope = slope.astype(np.float32)
+        sign = np.where(slope > 1, np.float32(-1), np.float32(1))
+        linear = self.node("Mul", x, self.constant(sign * slope))
+        rectified = self.node("Relu", self.node("Mul", x, self.constant(sign * (np.float32(1) - slope))))
+        return self.node("Add", linear, rectified), sign.reshape(-1)
 
     def serialise(self, inputs: dict[str, list[int | str]], outputs: dict[str, list[int | str]]) -> bytes:
         def values(shapes: dict[str, list[int | str]]) -> list[onnx.ValueInfoProto]:

@@ -36,7 +36,7 @@ DEFAULT = 1.1
 
 def copy_library(root: Path, to: Path) -> Library:
     """Copy a library without its photos, and group it at the default threshold."""
-    for cache in root.rglob(".faceclust.parquet"):
+    for cache in root.rglob(".faceclust.mobilefacenet.parquet"):
         (to / cache.parent.relative_to(root)).mkdir(parents=True, exist_ok=True)
         shutil.copy(cache, to / cache.relative_to(root))
     library = Library(to)

@@ -144,7 +144,7 @@ def test_the_name_of_a_person_with_missing_photos_is_not_given_again(
     library, person_of, _ = mixed
     library.name(list_faces(person_of, "anna"), "Anna")
     library.name(list_faces(person_of, "carl"), "Carl")
-    cache = library.home.cache_paths("photos").write_path
+    cache = library.home.cache_paths("photos", library.pack_name).write_path
     rows = pq.read_table(cache)
     removed = pc.is_in(rows["face_id"], value_set=pa.array(list_faces(person_of, "carl")))
     pq.write_table(rows.filter(pc.invert(removed)), cache, write_page_checksum=True)

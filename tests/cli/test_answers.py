@@ -100,7 +100,10 @@ def test_confirm_and_reject(collins: Collins) -> None:
     assert count_faces(library) == {"Eileen": (6, 2)}
     out = run_answer(library, "reject", "Eileen", second)
     assert "not Eileen (1 face)" in out and count_faces(library)["Eileen"][1] == 1
+    run_answer(library, "undo")
     run_answer(library, "confirm", str(group))
+    assert count_faces(library) == {"Eileen": (6, 6)}
+    run_answer(library, "reject", "Eileen", second)
     run_answer(library, "confirm", "Eileen", *sorted(faces))
     assert count_faces(library)["Eileen"] == (6, 6)
     assert "already confirmed" in expect_refusal(library, "confirm", "Eileen")

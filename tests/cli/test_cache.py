@@ -13,14 +13,16 @@ def test_check_prune_and_clear(library: Library) -> None:
     library.name(library.faces_in_group(1), "Anna")
     assert json.loads(run_checked("cache", "check", "--json", "-l", root))["problems"] == []
     (root / "2019/collins-0.jpg").unlink()
-    cache = root / "2020/.faceclust.parquet"
+    cache = root / "2020/.faceclust.mobilefacenet.parquet"
     cache.write_bytes(b"damaged")
     done = run("cache", "check", "-l", root)
     assert done.returncode == 1 and "1 problem" in done.stdout and "1 photo deleted" in done.stdout
     (line,) = [line for line in done.stdout.splitlines() if str(cache) in line]
     assert "faceclust scan" in line
     dry = json.loads(run_checked("cache", "prune", "-n", "--json", "-l", root))
-    assert dry["photos"] == {str(root / "2019/.faceclust.parquet"): ["collins-0.jpg"]} and not dry["written"]
+    assert (
+        dry["photos"] == {str(root / "2019/.faceclust.mobilefacenet.parquet"): ["collins-0.jpg"]} and not dry["written"]
+    )
     assert f"freed {dry['bytes']:,} bytes" in run_checked("cache", "prune", "-l", root)
     assert "nothing to prune" in run_checked("cache", "prune", "-l", root)
     unanswered = run("cache", "clear", "-l", root)

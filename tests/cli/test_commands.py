@@ -122,7 +122,7 @@ def test_damaged_files_are_reported_without_a_traceback(library: Library) -> Non
     done = run("people", "--library", library.root)
     assert done.returncode == 1 and "hint: faceclust cluster" in done.stderr
     run_checked("cluster", "--library", library.root)
-    (library.root / "2019/.faceclust.parquet").write_bytes(b"broken")
+    (library.root / "2019/.faceclust.mobilefacenet.parquet").write_bytes(b"broken")
     done = run("status", "--library", library.root)
     assert done.returncode == 0 and "faceclust scan" in done.stderr
 

@@ -207,7 +207,11 @@ def test_a_library_file_can_set_how_faces_are_found_grouped_and_shown(library: L
     [
         *("[cluster]\nthreshold = nan", "[cluster]\nthreshold = inf", "[cluster]\nthreshold = 1e400"),
         *("[cluster]\nthreshold = 'nan'", "[find]\nmin-quality = 'inf'", "[report]\nfaces = 99999999999999999999"),
-        *("[calibration.dlib]\nthreshold = nan", f"[report]\nfaces = 0x{'f' * 9000}", "[calibration]\ndlib = 5"),
+        *(
+            "[calibration.mobilefacenet]\nthreshold = nan",
+            f"[report]\nfaces = 0x{'f' * 9000}",
+            "[calibration]\nmobilefacenet = 5",
+        ),
         *("pack = '../../x'", "pack = 5", "pack = ''", "precision = 'x'"),
         f"[{'.'.join('a' * 3000)}]\nb = 1",
         f"[cluster]\nthreshold = {'[' * 200}{']' * 200}",

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.process, pytest.mark.skipif(sys.platform == "win32", r
 
 def count_scanned_photos(photos: Path) -> int:
     """Return the number of photos in the caches."""
-    return Library(photos).table.photo_count if list(photos.rglob(".faceclust.parquet")) else 0
+    return Library(photos).table.photo_count if list(photos.rglob(".faceclust.mobilefacenet.parquet")) else 0
 
 
 def list_workers(pid: int) -> list[int]:

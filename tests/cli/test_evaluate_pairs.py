@@ -42,7 +42,7 @@ def test_json_has_all_figures_and_a_second_run_is_quick(folder: Path, tmp_path: 
     began = time.monotonic()
     found = json.loads(run_checked("evaluate", "pairs", folder, "--pairs", file, "--json", "--no-mirror"))
     assert time.monotonic() - began < 5
-    assert (found["pack"], found["mirror"], found["detect"], found["folds"]) == ("dlib", False, True, 1)
+    assert (found["pack"], found["mirror"], found["detect"], found["folds"]) == ("mobilefacenet", False, True, 1)
     assert found["accuracy"]["mean"] == 1 and found["accuracy"]["standard_error"] is None
     assert found["auc"] == 1 and found["eer"]["rate"] == 0
     tenth, hundredth = found["val"][:2]

@@ -53,7 +53,7 @@ def unmount(folder: Path) -> None:
 
 def read_rows(photos: Path) -> list[dict[str, object]]:
     """Return all rows of all caches, each of which must be fully readable."""
-    for path in photos.rglob(".faceclust.parquet"):
+    for path in photos.rglob(".faceclust.mobilefacenet.parquet"):
         pq.read_table(path).validate(full=True)
     assert not list(photos.rglob("*.tmp"))
     return Library(photos).table.rows.to_pylist()

@@ -40,7 +40,7 @@ def test_with_yes_the_person_is_removed_and_scans_do_not_bring_them_back(named: 
     value = json.loads(run_checked("forget", COLLINS, "--yes", "--json", "--library", library.root))
     assert set(value["faces"]) == faces and value["names"] == [COLLINS] and value["written"]
     assert f"{len(faces)} forgotten faces" in run_checked("status", "--library", library.root)
-    for cache in library.root.rglob(".faceclust.parquet"):
+    for cache in library.root.rglob(".faceclust.mobilefacenet.parquet"):
         cache.unlink()
     result = json.loads(run_checked("scan", "--json", "--library", library.root))
     assert (result["forgotten"], result["faces"]) == (len(faces), others)

@@ -22,7 +22,7 @@ from faceclust.store.schema import encode_parquet
 from tests.support.command import run, run_checked
 from tests.support.sample_photos import COLLINS
 
-CACHE = "2020/.faceclust.parquet"
+CACHE = "2020/.faceclust.mobilefacenet.parquet"
 COMMANDS = [
     ["status"], ["people", "--all", "--json"], ["cluster", "--full"], ["find", COLLINS], ["together"], ["export"],
     ["export", "-f", "xmp", "--where", "{out}/xmp"], ["report", "-o", "{out}/r.html"],
@@ -34,7 +34,7 @@ BREAKS: dict[str, tuple[dict[str, Any], str]] = {
     "no size": ({"width": None}, "the name, size, time, status or hash of a photo is missing"),
     "an unknown status": ({"status": "no such reason"}, "the status of a photo is unknown"),
     "no id": ({"face_id": None}, "a face lacks its number, id, box, score"),
-    "not a number": ({"embedding": [float("nan")] * 128}, "an embedding is not finite"),
+    "not a number": ({"embedding": [float("nan")] * 192}, "an embedding is not finite"),
 }  # fmt: skip
 
 
@@ -85,7 +85,7 @@ def test_the_next_scan_sets_it_aside_and_scans_the_folder_again(library: Library
     run_checked("people", "-l", library.root)  # the size and time of the file do not tell
     done = run("scan", library.root)
     assert done.returncode == 0 and f"{CACHE}: {reason}" in done.stderr and "set aside as" in done.stderr
-    assert (library.root / ".faceclust/set-aside/2020/faceclust.parquet").exists()
+    assert (library.root / ".faceclust/set-aside/2020/faceclust.mobilefacenet.parquet").exists()
     again = Library(library.root)
     assert {person.name: set(person.face_ids) for person in again.people()} == named
     done = run("people", "-l", library.root)
@@ -126,7 +126,7 @@ def test_an_error_of_the_disk_stops_the_command_before_it_changes_anything(
 
 def test_the_same_id_for_another_face_in_another_folder_is_no_fault(library: Library, tmp_path: Path) -> None:
     prepare(library, tmp_path)
-    other = pq.read_table(library.root / "2019/.faceclust.parquet")["face_id"].drop_null()[0].as_py()
+    other = pq.read_table(library.root / "2019/.faceclust.mobilefacenet.parquet")["face_id"].drop_null()[0].as_py()
     break_cache(library.root / CACHE, face_id=other)
     for words in COMMANDS:
         out = tmp_path / "out" / words[0]

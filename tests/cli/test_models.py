@@ -52,7 +52,7 @@ def test_list_shows_all_packs_and_the_one_in_use(folder: Path) -> None:
     install_manifest(build_manifest("halfway"), "halfway")
     (user_models_folder() / "halfway/model.onnx").write_bytes(b"damaged")
     record = json.loads(run_checked("models", "list", "--json"))
-    assert record["in_use"] == "dlib"
+    assert record["in_use"] == "mobilefacenet"
     states = {pack["name"]: pack["state"] for pack in record["packs"]}
     assert states == {
         "adaface": "can be pulled",
@@ -65,11 +65,12 @@ def test_list_shows_all_packs_and_the_one_in_use(folder: Path) -> None:
         "halfway": "damaged",
         "magface": "add only",
         "mine": "installed",
+        "mobilefacenet": "embedded",
         "sface": "can be pulled",
     }
     output = run_checked("models", "list")
     assert max(map(len, output.splitlines())) <= 80
-    assert "* dlib" in output and "no commercial use" in output and "\x1b" not in output
+    assert "* mobilefacenet" in output and "no commercial use" in output and "\x1b" not in output
     assert all(f" {name} " in output for name in states)
 
 

@@ -175,10 +175,10 @@ def test_radius_of_the_embedded_pack_never_changes(
     monkeypatch.setattr(
         radius, "find_main_faces", lambda pictures, pack, **more: make_main_faces(units[: len(pictures)])
     )
-    run_models("calibrate", "dlib", people)
+    run_models("calibrate", "mobilefacenet", people)
     captured = capsys.readouterr()
-    assert "the radius of the embedded pack stays 3.15" in captured.err and "BCubed" in captured.out
-    assert not (user_models_folder() / "dlib").exists()
+    assert "the radius of an embedded pack stays" in captured.err and "BCubed" in captured.out
+    assert not (user_models_folder() / "mobilefacenet").exists()
 
 
 def make_main_faces(units: np.ndarray) -> object:
@@ -227,7 +227,7 @@ def make_main_faces(units: np.ndarray) -> object:
         (("--pack", "marks", "my.onnx", *PREPROCESSING), "cannot be combined with the pack 'marks'"),
         (("--pack", "marks", "marks/marks.toml"), "--pack cannot be combined with --name or a manifest"),
         (("--pack", "nobody", "my.onnx"), "no model pack called 'nobody'"),
-        (("--pack", "dlib", "my.onnx"), "comes with faceclust"),
+        (("--pack", "mobilefacenet", "my.onnx"), "comes with faceclust"),
         (("marks/marks.onnx",), "belongs to the pack 'marks'"),
     ],
     ids=str,
@@ -273,7 +273,7 @@ def test_licence_terms_are_accepted_before_anything_is_installed(model_folder: P
     )  # its terms are accepted already
     run_checked("models", "add", model_folder / "my.onnx", *PREPROCESSING, "--name", "free")
     allows = {pack["name"]: pack["commercial"] for pack in json.loads(run_checked("models", "list", "--json"))["packs"]}
-    assert (allows["my"], allows["free"], allows["dlib"]) == (False, None, True)
+    assert (allows["my"], allows["free"], allows["mobilefacenet"]) == (False, None, True)
     (line,) = [line for line in run_checked("models", "list").splitlines() if line.startswith("  free ")]
     assert line.endswith("?") and "allows:   unknown" in run_checked("models", "show", "free")
     assert run("models", "add", "--pack", "magface", model_folder / "my.onnx", model_folder / "my.onnx").returncode != 0
@@ -339,13 +339,13 @@ def test_too_few_people_are_refused(model_folder: Path, tmp_path: Path) -> None:
 def test_real_yunet(tmp_path: Path) -> None:
     run_checked("models", "add", ROOT / "tests/benchmarks/yunet.toml", os.environ["FACECLUST_TEST_YUNET"])
     clear_pack_cache()
-    analyser, dlib = FaceAnalyser(load_pack("yunet")), FaceAnalyser(load_pack("dlib"))
+    analyser, mobilefacenet = FaceAnalyser(load_pack("yunet")), FaceAnalyser(load_pack("mobilefacenet"))
     for person in (COLLINS, HOPPER):
         pixels = np.asarray(load_portrait(person))
-        found, expected = analyser.detect(pixels), dlib.detect(pixels)
+        found, expected = analyser.detect(pixels), mobilefacenet.detect(pixels)
         assert len(found) == len(expected) == 1
         eyes = np.linalg.norm(expected.landmarks[0, 1] - expected.landmarks[0, 0])
         assert np.abs(found.landmarks - expected.landmarks).max() < 0.25 * eyes
         ((_, ours, *_),) = analyser.embed([found], [analyser.align(pixels, analyser.refine(pixels, found))])
-        ((_, theirs, *_),) = dlib.embed([expected], [dlib.align(pixels, expected)])
+        ((_, theirs, *_),) = mobilefacenet.embed([expected], [mobilefacenet.align(pixels, expected)])
         assert ((ours - theirs) ** 2).sum() < 0.3

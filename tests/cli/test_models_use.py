@@ -20,17 +20,24 @@ def test_without_a_name_it_shows_the_pack_in_use_and_the_file_that_sets_it(libra
     install_other_detector()
     assert (
         run_checked("models", "use", cwd=tmp_path)
-        == "dlib: MTCNN detector, dlib ResNet-29 embedder\nthe default: no configuration file sets a pack\n"
+        == "mobilefacenet: MTCNN detector, MobileFaceNet embedder\nthe default: no configuration file sets a pack\n"
     )
     run_checked("models", "use", "second", "--default")
     assert user_config_file().read_text() == 'pack = "second"\n'
     assert f"set in {user_config_file()}" in run_checked("models", "use", "-l", library.root)
     assert run_checked("models", "use", "--default", cwd=tmp_path).startswith("second:")
-    run_checked("models", "use", "dlib", "-l", library.root)
+    run_checked("models", "use", "mobilefacenet", "-l", library.root)
     found = json.loads(run_checked("models", "use", "-l", library.root, "--json"))
-    assert found["pack"] == "dlib" and found["file"] == str(library.home.home / "config.toml") and not found["problem"]
+    assert (
+        found["pack"] == "mobilefacenet"
+        and found["file"] == str(library.home.home / "config.toml")
+        and not found["problem"]
+    )
     output = run_checked("config", "-l", library.root)
-    assert 'pack = "dlib"  # library' in output and json.loads(run_checked("config", "--json"))["pack"] == "second"
+    assert (
+        'pack = "mobilefacenet"  # library' in output
+        and json.loads(run_checked("config", "--json"))["pack"] == "second"
+    )
 
 
 @pytest.mark.slow
@@ -43,17 +50,22 @@ def test_switch_reports_its_cost_and_the_way_back(library: Library) -> None:
         "11 of 11 photos will be rescanned with second, in about 5 seconds (estimated from 6); next: faceclust scan"
         in output
     )
-    assert "names and the faces found with dlib are kept; to go back: faceclust models use dlib" in output
+    assert (
+        "names and the faces found with mobilefacenet are kept; to go back: faceclust models use mobilefacenet"
+        in output
+    )
     done = run("people", "-l", library.root)
     assert done.returncode == 1 and "with the pack second yet" in done.stderr and "Traceback" not in done.stderr
     assert "11 scanned" in run_checked("scan", library.root, "-j", "1")
     done = run("people", "-l", library.root)
-    assert COLLINS in done.stdout and "the groups were made with dlib" in done.stderr
-    assert "the groups were made with dlib" in run_checked("status", "-l", library.root)
+    assert COLLINS in done.stdout and "the groups were made with mobilefacenet" in done.stderr
+    assert "the groups were made with mobilefacenet" in run_checked("status", "-l", library.root)
     run_checked("cluster", "-l", library.root)
-    assert "dlib" not in run("people", "-l", library.root).stderr
+    assert "mobilefacenet" not in run("people", "-l", library.root).stderr
     assert "models: second" in run_checked("status", "-l", library.root)
-    assert "all photos are scanned with dlib already" in run_checked("models", "use", "dlib", "-l", library.root)
+    assert "all photos are scanned with mobilefacenet already" in run_checked(
+        "models", "use", "mobilefacenet", "-l", library.root
+    )
     assert "11 unchanged" in run_checked("scan", library.root)
 
 
@@ -66,10 +78,10 @@ def test_unusable_pack_gets_one_line(library: Library, tmp_path: Path) -> None:
         return done.stderr
 
     assert "no model pack called 'nope'" in expect_error("models", "use", "nope", "-l", library.root)
-    assert "leave one of them out" in expect_error("models", "use", "dlib", "--default", "-l", library.root)
+    assert "leave one of them out" in expect_error("models", "use", "mobilefacenet", "--default", "-l", library.root)
     (tmp_path / "empty").mkdir()
     assert "--default" in expect_error("models", "use", "second")
-    (folder / "mtcnn_pnet.onnx").write_bytes(b"damaged")
+    (folder / "dlib_resnet.onnx").write_bytes(b"damaged")
     error = expect_error("models", "use", "second", "-l", library.root)
     assert "is damaged" in error and "faceclust models add" in error
     assert not (library.home.home / "config.toml").exists()
@@ -89,8 +101,8 @@ def test_unusable_pack_gets_one_line(library: Library, tmp_path: Path) -> None:
     user_config_file().write_text("pack = 7")
     done = run("status", "-l", library.root)
     assert done.returncode == 2 and "pack = 7 is not a pack name" in done.stderr
-    run_checked("models", "use", "dlib", "--default")
-    assert user_config_file().read_text() == 'pack = "dlib"'
+    run_checked("models", "use", "mobilefacenet", "--default")
+    assert user_config_file().read_text() == 'pack = "mobilefacenet"'
 
 
 def test_verify_outside_a_library_uses_the_default_pack(library: Library) -> None:

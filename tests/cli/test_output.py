@@ -137,7 +137,7 @@ def test_photos_and_library_files_are_never_overwritten(library: Library, tmp_pa
             tmp_path / "unnamed",
             library.root / ".faceclust/people.jsonl",
             library.root / ".faceclust/x.html",
-            library.root / "2019/.faceclust.parquet",
+            library.root / "2019/.faceclust.mobilefacenet.parquet",
         ):
             kind = ["--format", "csv"] if command == "export" else []
             done = run(command, *kind, "-o", target, "-l", library.root)

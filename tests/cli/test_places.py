@@ -94,7 +94,7 @@ def test_a_library_without_write_permission_needs_no_option(user_sandbox: tuple[
     assert "Anna" in expect_success(run("people"))
     assert "no problems found" in expect_success(run("cache", "check", "--hash"))
     assert read_times_and_modes(photos) == before
-    assert len(list((base / "home").rglob(".faceclust.parquet"))) == 2
+    assert len(list((base / "home").rglob(".faceclust.mobilefacenet.parquet"))) == 2
 
 
 @pytest.mark.slow

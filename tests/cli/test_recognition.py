@@ -138,7 +138,7 @@ def test_verify_exits_with_2_if_there_is_no_answer(pictures: Path, bad: str) -> 
 def test_verify_without_caches_does_not_mean_different(
     pictures: Path, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for cache in library.root.rglob(".faceclust.parquet"):
+    for cache in library.root.rglob(".faceclust.mobilefacenet.parquet"):
         cache.unlink()
     shutil.rmtree(library.root / ".faceclust")
     (library.root / ".faceclust").mkdir()

@@ -196,7 +196,7 @@ def test_scores_of_a_file_match_the_definitions(tmp_path: Path) -> None:
 def test_folder_cache_is_read_with_the_truth_of_a_table(
     library: Library, name_of_face: Callable[[Library], dict[str, str]], tmp_path: Path
 ) -> None:
-    cache = library.root / "together/.faceclust.parquet"
+    cache = library.root / "together/.faceclust.mobilefacenet.parquet"
     copied = tmp_path / "cache.parquet"
     copied.write_bytes(cache.read_bytes())
     table = tmp_path / "who.csv"

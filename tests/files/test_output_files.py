@@ -105,7 +105,7 @@ def test_an_unfinished_file_is_kept_while_it_is_written(tmp_path: Path) -> None:
 def test_only_abandoned_outputs_are_removed(tmp_path: Path) -> None:
     name = ".faceclust-0123456789abcdef.tmp"
     (tmp_path / "photo.jpg").write_bytes(b"photo")
-    names = {".faceclust-0123456789abcde.tmp", ".faceclust.parquet.0badcafe.tmp", "photo.jpg", f"x{name}"}
+    names = {".faceclust-0123456789abcde.tmp", ".faceclust.mobilefacenet.parquet.0badcafe.tmp", "photo.jpg", f"x{name}"}
     for other in names - {"photo.jpg"}:
         (tmp_path / other).write_bytes(b"x")
     (tmp_path / name).symlink_to("photo.jpg")

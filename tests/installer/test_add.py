@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from faceclust.errors import PackError
+from faceclust.files import bundled
 from faceclust.installer import add
 from faceclust.installer.add import AddedPack, add_custom_model, add_known_pack, add_pack_from_manifest, find_known_pack
 from faceclust.installer.candidates import CandidateFile, find_candidates
 from faceclust.installer.manifest_text import UserModel, with_radius
 from faceclust.installer.staging import read_manifest_text, save_manifest
-from faceclust.packs import bundled, registry
+from faceclust.packs import registry
 from faceclust.packs.manifest import read_manifest
 from faceclust.packs.registry import load_pack, pack_names, user_models_folder
 from faceclust.packs.verify import check_files, require_files
@@ -225,7 +226,7 @@ def test_files_of_the_embedded_pack_are_recognised_by_hash(tmp_path: Path) -> No
         ('"marks.onnx"\nlicence', '"../marks.onnx"\nlicence', "marks.onnx"),
         ("scale = 1\n", "scale = 0\n", "scale"),
         ('template = "dlib"', 'template = "box"', "margin"),
-        ("schema = 1", "schema = 1\nembedded = true", "only the bundled pack can be embedded"),
+        ("schema = 1", "schema = 1\nembedded = true", "only bundled packs can be embedded"),
         ("threshold = 0.9", "threshhold = 0.9", "threshhold"),
         ('name = "marks"', 'name = "Big Marks"', "is not a valid pack name"),
         ('name = "marks"', 'name = "dlib"', "is the name of a pack that faceclust knows"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from faceclust.files.names import DEFAULT_PACK
 from faceclust.installer.licence_terms import has_accepted_terms, record_agreement
 from faceclust.installer.staging import lock_pack
 from faceclust.packs.pack import Pack
@@ -18,7 +19,7 @@ from faceclust.packs.toml_table import AGREEMENT_FILE_NAME
 @pytest.fixture
 def pack() -> Pack:
     """A pack in the user's folder whose terms have to be accepted."""
-    return replace(load_pack("dlib"), folder=user_models_folder() / "mine", commercial=False)
+    return replace(load_pack(DEFAULT_PACK), folder=user_models_folder() / "mine", commercial=False)
 
 
 def test_an_accepted_pack_is_not_asked_about_again(pack: Pack) -> None:

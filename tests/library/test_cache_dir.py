@@ -48,11 +48,14 @@ def test_deleted_photos_do_not_come_back_from_old_caches(library: Library, tmp_p
     for _ in range(2):
         assert not [place for place in Library(library.root).occurrences if place.photo.startswith("2019")]
         assert Library(library.root).scan(workers=0).removed == 0
-    assert read_file_times(library.root / "2020") == before and (library.root / "2019/.faceclust.parquet").exists()
+    assert (
+        read_file_times(library.root / "2020") == before
+        and (library.root / "2019/.faceclust.mobilefacenet.parquet").exists()
+    )
 
 
 def test_a_damaged_cache_in_the_library_is_left_in_place(library: Library, tmp_path: Path) -> None:
-    cache = library.root / "2019/.faceclust.parquet"
+    cache = library.root / "2019/.faceclust.mobilefacenet.parquet"
     cache.write_bytes(b"damaged")
     before = read_file_times(library.root)
     moved = Library(library.root, cache_dir=tmp_path / "caches")

@@ -142,7 +142,7 @@ def test_other_commands_work_afterwards(both: tuple[Library, dict[str, str]], tm
     library, people = both
     collins = Person(library, people)
     forget(library)
-    for options in ({}, {"full": True}, {"threshold": 1.0}, {"algorithm": "hdbscan"}):
+    for options in ({}, {"full": True}, {"threshold": 0.001}, {"algorithm": "hdbscan"}):
         grouping = library.cluster(**options)  # type: ignore[arg-type]
         assert not set(grouping.clustering.face_ids.tolist()) & collins.faces
         assert grouping.clustering.size_at_full_run <= len(library.occurrences_of)
@@ -160,7 +160,7 @@ Change = Callable[[Library], None]
 
 
 def _delete_caches(library: Library) -> None:
-    for cache in library.root.rglob(".faceclust.parquet"):
+    for cache in library.root.rglob(".faceclust.mobilefacenet.parquet"):
         cache.unlink()
     library.home.clusters.unlink()
 
@@ -249,7 +249,7 @@ def test_a_scan_does_not_bring_them_back(
         (person,) = Library(library.root).people()
         assert person.name == HOPPER and len(person.face_ids) == len(hopper.faces)
     if change is not _delete_caches:  # the journal has the edited photo's face as well
-        for cache in library.root.rglob(".faceclust.parquet"):
+        for cache in library.root.rglob(".faceclust.mobilefacenet.parquet"):
             cache.unlink()
         library.scan(workers=0)
         assert count_faces(library) == len(hopper.faces)
@@ -378,14 +378,18 @@ def test_a_person_with_missing_photos_can_be_forgotten(both: tuple[Library, dict
 def test_leftover_files_are_erased_too(both: tuple[Library, dict[str, str]]) -> None:
     library, people = both
     collins = Person(library, people)
-    cache = library.root / "2019/.faceclust.parquet"
-    set_aside = library.home.home / "set-aside/2019/faceclust.parquet"
+    cache = library.root / "2019/.faceclust.mobilefacenet.parquet"
+    set_aside = library.home.home / "set-aside/2019/faceclust.mobilefacenet.parquet"
     hidden = library.root / "#recycle/old"
     hidden.mkdir(parents=True)
     set_aside.parent.mkdir(parents=True)
-    for copy in (set_aside, cache.with_name(".faceclust.parquet.tmp"), hidden / ".faceclust.parquet"):
+    for copy in (
+        set_aside,
+        cache.with_name(".faceclust.mobilefacenet.parquet.tmp"),
+        hidden / ".faceclust.mobilefacenet.parquet",
+    ):
         shutil.copy(cache, copy)
-    damaged = library.root / "new/.faceclust.parquet"
+    damaged = library.root / "new/.faceclust.mobilefacenet.parquet"
     damaged.parent.mkdir()
     damaged.write_bytes(cache.read_bytes()[:-9])
     other = library.root / "#recycle/.faceclust/people.jsonl"
@@ -399,7 +403,7 @@ def test_leftover_files_are_erased_too(both: tuple[Library, dict[str, str]]) -> 
     forget(library)
     collins.assert_erased(library)
     assert not any(path.exists() for path in (set_aside, damaged, orphan, library.journal.torn_lines_path))
-    assert len(pq.read_table(hidden / ".faceclust.parquet")) == 4
+    assert len(pq.read_table(hidden / ".faceclust.mobilefacenet.parquet")) == 4
     assert HOPPER in other.read_text()
 
 
@@ -531,9 +535,9 @@ def test_after_a_crash_renames_still_lead_from_older_names_to_the_last(
 def test_a_restored_older_cache_is_erased_again(both: tuple[Library, dict[str, str]], tmp_path: Path) -> None:
     library, people = both
     collins = Person(library, people)
-    shutil.copy(library.root / "2019/.faceclust.parquet", tmp_path / "backup")
+    shutil.copy(library.root / "2019/.faceclust.mobilefacenet.parquet", tmp_path / "backup")
     forget(library)
-    shutil.copy(tmp_path / "backup", library.root / "2019/.faceclust.parquet")
+    shutil.copy(tmp_path / "backup", library.root / "2019/.faceclust.mobilefacenet.parquet")
     assert collins.is_known(library)
     assert library.scan(workers=0).scanned == 0
     collins.assert_erased(library)

@@ -127,11 +127,11 @@ def test_an_interrupted_scan_keeps_the_photos_done(tmp_path: Path) -> None:
 
 def test_damaged_caches_are_set_aside_and_rebuilt(library: Library) -> None:
     before = library.table.rows.to_pylist()
-    cache = library.root / "2019/.faceclust.parquet"
+    cache = library.root / "2019/.faceclust.mobilefacenet.parquet"
     cache.write_bytes(cache.read_bytes()[:100])
     result = library.scan(workers=0)
     assert "set aside" in result.notes[0] and result.scanned == 4
-    assert (library.home.home / "set-aside/2019/faceclust.parquet").exists()
+    assert (library.home.home / "set-aside/2019/faceclust.mobilefacenet.parquet").exists()
     assert library.table.rows.to_pylist() == before
 
 
@@ -354,4 +354,4 @@ def test_only_the_documented_files_are_written_into_a_library(
 ) -> None:
     truth, root = truth_and_scanned_root
     files = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()} - truth.keys()
-    assert all(name.startswith(".faceclust/") or name.endswith("/.faceclust.parquet") for name in files)
+    assert all(name.startswith(".faceclust/") or name.endswith("/.faceclust.mobilefacenet.parquet") for name in files)

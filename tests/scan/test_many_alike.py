@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from faceclust.files.names import DEFAULT_PACK
 from faceclust.packs.registry import load_pack
 from faceclust.scan.copies import MAX_COMPARED_CONTENTS, ContentIndex
 from faceclust.scan.examine import ScanSettings
@@ -34,7 +35,7 @@ def test_among_many_contents_those_of_the_same_name_or_time_are_compared() -> No
     last = known_photos[-1]
     moved, renamed = replace(last.ref, rel_path="b/499.bmp", mtime_ns=-1), replace(last.ref, rel_path="b/x")
     new = PhotoRef("b/new.bmp", 1000, -2)
-    copies = ContentIndex([moved, renamed, new], ScanSettings(load_pack("dlib")))
+    copies = ContentIndex([moved, renamed, new], ScanSettings(load_pack(DEFAULT_PACK)))
     for one in known_photos:
         copies.add(one)
     compared = {task.ref: task.known_hashes for task in copies.iter_tasks([moved, renamed, new])}
@@ -44,7 +45,7 @@ def test_among_many_contents_those_of_the_same_name_or_time_are_compared() -> No
 
 def test_no_task_has_more_hashes_than_the_limit() -> None:
     pending = [PhotoRef(f"{number}/x.bmp", 1000, 0) for number in range(3 * MAX_COMPARED_CONTENTS)]
-    copies = ContentIndex(pending, ScanSettings(load_pack("dlib")))
+    copies = ContentIndex(pending, ScanSettings(load_pack(DEFAULT_PACK)))
     largest = 0
     for number, task in enumerate(copies.iter_tasks(pending)):
         largest = max(largest, len(task.known_hashes))
@@ -54,7 +55,7 @@ def test_no_task_has_more_hashes_than_the_limit() -> None:
 
 def test_contents_that_no_pending_photo_can_have_are_not_kept() -> None:
     alone, first, second = PhotoRef("alone", 7, 0), PhotoRef("first", 8, 0), PhotoRef("second", 8, 0)
-    copies = ContentIndex([alone, first, second], ScanSettings(load_pack("dlib")))
+    copies = ContentIndex([alone, first, second], ScanSettings(load_pack(DEFAULT_PACK)))
     known_photos = {}
     for number, task in enumerate(copies.iter_tasks([alone, first, second])):
         known_photos[task.ref] = task.known_hashes

@@ -27,7 +27,7 @@ def test_an_interrupted_model_change_counts_the_remaining_photos(small_library: 
     assert other.scan(workers=0, should_stop=stop).remaining == 5
     write_photo(small_library.root / "a/new.bmp", make_faceless_photo(9))  # never scanned
     again = Library(small_library.root, pack="second")
-    assert [note.partition(" will")[0] for note in model_notes(again)] == ["5 photos scanned with dlib"]
+    assert [note.partition(" will")[0] for note in model_notes(again)] == ["5 photos scanned with mobilefacenet"]
     assert model_notes(Library(small_library.root, pack="second")) == []
     write_photo(small_library.root / "a/newer.bmp", make_faceless_photo(8))
     assert model_notes(Library(small_library.root, pack="second")) == []

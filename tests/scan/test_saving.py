@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from faceclust import Library
+from faceclust.files.names import DEFAULT_PACK
 from faceclust.packs.registry import load_pack
 from faceclust.scan import folder as folders
 from faceclust.scan import run
@@ -37,7 +38,7 @@ def make_folder(root: Path, photos: int) -> ScanFolder:
         write_photo(root / f"{number:03}.bmp", b"BM")
     (found,) = crawl(root)
     home = LibraryHome(root)
-    return ScanFolder(home, found, FolderCache(home.cache_paths(""), INFO), {}, ScanSettings(load_pack("dlib")))
+    return ScanFolder(home, found, FolderCache(home.cache_paths(""), INFO), {}, ScanSettings(load_pack(DEFAULT_PACK)))
 
 
 @pytest.mark.parametrize("cost", [0.01, 2.0, 4.0])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from faceclust import Library
 from faceclust.errors import CacheError
-from faceclust.files.names import CACHE_NAME
+from faceclust.files.names import CACHE_NAME, DEFAULT_PACK
 from faceclust.library.maintenance import clear_caches, plan_clear, prune_caches
 from faceclust.people.events import JournalFace
 from faceclust.scan import crawl as crawling
@@ -68,7 +68,7 @@ def test_an_unchanged_scan_opens_no_photo_and_imports_nothing_heavy(tmp_path: Pa
         assert ("7 unchanged" if part == root else "3 unchanged") in out
         assert not imported & HEAVY
         names = {Path(path).name for path in opened}  # faceclust's own files are opened in an open folder
-        assert "seen.json" in names
+        assert "seen.mobilefacenet.json" in names
         assert not names & {CACHE_NAME, JOURNAL_NAME, "no ending", *(path.name for path in root.rglob("*.bmp"))}
 
 
@@ -102,15 +102,15 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "cache truncated": lambda root: os.truncate(root / "a" / CACHE_NAME, 100),
     "cache emptied": lambda root: write(root / "a" / CACHE_NAME, b""),
     "one bit of a cache": lambda root: flip(root / "a" / CACHE_NAME),
-    "seen.json deleted": lambda root: LibraryHome(root).scan_snapshot.unlink(),
-    "seen.json emptied": lambda root: write(LibraryHome(root).scan_snapshot, b""),
-    "seen.json cut": lambda root: os.truncate(LibraryHome(root).scan_snapshot, 50),
+    "seen.json deleted": lambda root: LibraryHome(root).scan_snapshot_of(DEFAULT_PACK).unlink(),
+    "seen.json emptied": lambda root: write(LibraryHome(root).scan_snapshot_of(DEFAULT_PACK), b""),
+    "seen.json cut": lambda root: os.truncate(LibraryHome(root).scan_snapshot_of(DEFAULT_PACK), 50),
     "seen.json of another schema": lambda root: write(
-        LibraryHome(root).scan_snapshot,
-        LibraryHome(root).scan_snapshot.read_bytes().replace(b'"schema":1', b'"schema":2'),
+        LibraryHome(root).scan_snapshot_of(DEFAULT_PACK),
+        LibraryHome(root).scan_snapshot_of(DEFAULT_PACK).read_bytes().replace(b'"schema":1', b'"schema":2'),
     ),
     "seen.json of another shape": lambda root: write(
-        LibraryHome(root).scan_snapshot, b'{"schema": 1, "stamp": "", "folders": []}'
+        LibraryHome(root).scan_snapshot_of(DEFAULT_PACK), b'{"schema": 1, "stamp": "", "folders": []}'
     ),
     "an answer": lambda root: (library := Library(root)).name([library.occurrences[0].face_id], COLLINS),
 }
@@ -261,9 +261,9 @@ def test_clearing_and_pruning_invalidate_the_snapshot(small_library: Library) ->
     Library(small_library.root).scan(workers=0)
     assert read_cached_rows(small_library) == compute_expected_rows(small_library)
     plan = plan_clear(small_library)
-    assert small_library.home.scan_snapshot in {one.path for one in plan}
+    assert small_library.home.scan_snapshot_of(DEFAULT_PACK) in {one.path for one in plan}
     clear_caches(small_library, plan)
-    assert not small_library.home.scan_snapshot.exists() and not is_unchanged(small_library.root)
+    assert not small_library.home.scan_snapshot_of(DEFAULT_PACK).exists() and not is_unchanged(small_library.root)
     assert Library(small_library.root).scan(workers=0).scanned == 5
     assert read_cached_rows(small_library) == compute_expected_rows(small_library)
 

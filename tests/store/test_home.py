@@ -61,11 +61,11 @@ def test_folders_deeper_than_the_recursion_limit_are_walked(tmp_path: Path) -> N
     for folder in folders:
         folder.mkdir()
     try:
-        (folders[-1] / ".faceclust.parquet").touch()
-        assert [path for path, _ in home.cache_files()] == [folders[-1] / ".faceclust.parquet"]
+        (folders[-1] / ".faceclust.mobilefacenet.parquet").touch()
+        assert [path for path, _ in home.cache_files()] == [folders[-1] / ".faceclust.mobilefacenet.parquet"]
         assert not home.has_nested_libraries() and not home.seems_unmounted()
         assert sum(1 for _ in list_folders(tmp_path)) == len(folders) + 1
     finally:
-        (folders[-1] / ".faceclust.parquet").unlink(missing_ok=True)
+        (folders[-1] / ".faceclust.mobilefacenet.parquet").unlink(missing_ok=True)
         for folder in reversed(folders):  # pytest's own clean-up is recursive
             folder.rmdir()

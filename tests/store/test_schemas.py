@@ -79,7 +79,9 @@ def test_caches_of_a_newer_faceclust_are_left_alone(library: Library) -> None:
         pq.write_table(rows.replace_schema_metadata({b"faceclust": json.dumps(info).encode()}), cache)
     before = {path: path.read_bytes() for path in library.root.rglob("*") if path.is_file()}
     for use in (lambda: Library(library.root).scan(workers=0), lambda: Library(library.root).occurrences):
-        with pytest.raises(NewerCacheError, match=r"\.faceclust\.parquet: it was made by a newer faceclust") as raised:
+        with pytest.raises(
+            NewerCacheError, match=r"\.faceclust\.mobilefacenet\.parquet: it was made by a newer faceclust"
+        ) as raised:
             use()
         assert raised.value.hint == "update faceclust"
     assert {path: path.read_bytes() for path in before} == before
@@ -145,12 +147,21 @@ def test_an_outdated_cache_of_an_empty_folder_is_deleted(library: Library) -> No
 
 
 def test_cache_file_names() -> None:
-    assert cache_file_name("dlib") == CACHE_NAME and pack_of_cache_file(CACHE_NAME) == "dlib"
+    assert cache_file_name("dlib") == ".faceclust.parquet"  # as in libraries of earlier versions
+    assert pack_of_cache_file(CACHE_NAME) == "mobilefacenet" and pack_of_cache_file(".faceclust.parquet") == "dlib"
     for pack in ("sface", "buffalo_l", "arcface-r50.v2"):
         assert is_cache_file_name(cache_file_name(pack)) and pack_of_cache_file(cache_file_name(pack)) == pack
-    for name in (".faceclust", ".faceclust-albums.json", "x.parquet", "faceclust.parquet", ".faceclust.parquet.tmp"):
+    for name in (
+        ".faceclust",
+        ".faceclust-albums.json",
+        "x.parquet",
+        "faceclust.parquet",
+        ".faceclust.mobilefacenet.parquet.tmp",
+    ):
         assert not is_cache_file_name(name) and pack_of_cache_file(name) is None
-    assert is_unfinished_cache(".faceclust.parquet.tmp") and is_unfinished_cache(".faceclust.sface.parquet.0a1b.tmp")
+    assert is_unfinished_cache(".faceclust.mobilefacenet.parquet.tmp") and is_unfinished_cache(
+        ".faceclust.sface.parquet.0a1b.tmp"
+    )
     assert not is_unfinished_cache(".faceclust-album.tmp")
 
 

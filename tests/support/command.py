@@ -111,5 +111,5 @@ def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
 
 def wait_for_first_folder(photos: Path) -> None:
     """Wait until the first of the three folders of `large_library` is scanned and saved."""
-    cache = photos / "0/.faceclust.parquet"
+    cache = photos / "0/.faceclust.mobilefacenet.parquet"
     wait_for(lambda: cache.exists() and len(pq.read_table(cache, columns=["photo"])["photo"].unique()) == 10)

@@ -303,7 +303,7 @@ def check_notes(data: bytes, folder: Path) -> None:
 
 def check_cache(data: bytes, folder: Path) -> None:
     """Read a folder cache and a clustering."""
-    path = _write(folder, ".faceclust.parquet", data)
+    path = _write(folder, ".faceclust.mobilefacenet.parquet", data)
     with suppress(CacheError, UnusableCacheError):
         may_hold_forgotten(path)
     with suppress(CacheError, UnusableCacheError):

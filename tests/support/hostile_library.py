@@ -27,11 +27,23 @@ from tests.support.sandbox import Sandbox
 #: A title of the terminal's window, a colour, and a C1 control, which is an escape sequence in one character.
 ESCAPES = ("\x1b]0;OWNED\x07", "\x1b[31mOWNED", "\x9b31mOWNED")
 PHOTOS = ("2019/collins-0.jpg", "2019/hopper-0.webp", "2020/collins-1.jpg", "2020/hopper-1.png", "together/both 0.jpg")
-CACHES = ("2019/.faceclust.parquet", "2020/.faceclust.parquet", "together/.faceclust.parquet")
+CACHES = (
+    "2019/.faceclust.mobilefacenet.parquet",
+    "2020/.faceclust.mobilefacenet.parquet",
+    "together/.faceclust.mobilefacenet.parquet",
+)
 JOURNALS = (".faceclust/people.jsonl", "2020/.faceclust/people.jsonl")
 NOTES = tuple(
     f".faceclust/{name}"
-    for name in ("last-scan", "seen.json", "lock", "lock.owner", "people.lock", "people.lock.owner", "people.torn")
+    for name in (
+        "last-scan",
+        "seen.mobilefacenet.json",
+        "lock",
+        "lock.owner",
+        "people.lock",
+        "people.lock.owner",
+        "people.torn",
+    )
 )
 CLUSTERS = (".faceclust/clusters.parquet", ".faceclust/clusters-before.parquet")
 THUMBS = tuple(f".faceclust/thumbs/@SHARD{number}@/@FACE{number}@.jpg" for number in range(4))
@@ -46,7 +58,11 @@ FOLDERS = (
 )
 OUTPUTS = tuple(f"@OUT@/{name}" for name in ("page.html", "map.html", "faces.parquet", "faces.sqlite", "x.csv"))
 LEFTOVERS = (
-    *(".faceclust/.people.jsonl.tmp", "2019/..faceclust.parquet.tmp", "@OUT@/albums/.faceclust-albums.tmp"),
+    *(
+        ".faceclust/.people.jsonl.tmp",
+        "2019/..faceclust.mobilefacenet.parquet.tmp",
+        "@OUT@/albums/.faceclust-albums.tmp",
+    ),
     *("@OUT@/albums/.faceclust-albums.lock", "@OUT@/report/.faceclust-report.lock", "@OUT@/report/index.html"),
     *("faceclust-report.html", "faceclust-map.html", ".faceclust/.faceclust-home", "2020/.faceclust-home"),
     *(".faceclust/seen.sface.json", "2019/.faceclust.sface.parquet", "2019/.faceclust.x.parquet"),
@@ -381,7 +397,7 @@ _CELLS = st.one_of(
         st.sampled_from(("photo_size", "photo_mtime_ns", "width", "height", "orientation", "min_face")), _NUMBERS
     ),
     st.tuples(st.sampled_from(("left", "top", "right", "bottom", "score", "quality", "latitude")), _NUMBERS),
-    st.tuples(st.just("embedding"), _vectors(128, 0.28)),
+    st.tuples(st.just("embedding"), _vectors(192, 0.28)),
     st.tuples(st.just("landmarks"), _vectors(10, 0.5)),
     st.tuples(st.just("taken_at"), _DATES),
     st.tuples(st.sampled_from(("status", "detail", "camera", "photo_hash")), _NAMES),
@@ -465,7 +481,14 @@ _OPTIONS = st.sampled_from(
         *("pack", "precision", "library", "json", "cache-dir", "cluster.threshold", "cluster.algorithm", "report.out"),
         *("export.out", "export.where", "export.format", "albums.layout", "albums.link", "albums.out", "forget.yes"),
         *("cache.clear.yes", "scan.workers", "scan.cache-dir", "scan.device", "models.pull.url", "import.contacts"),
-        *("report.faces", "calibration.dlib", "calibration.dlib.threshold", "find.since", "map.out", "label.thorough"),
+        *(
+            "report.faces",
+            "calibration.mobilefacenet",
+            "calibration.mobilefacenet.threshold",
+            "find.since",
+            "map.out",
+            "label.thorough",
+        ),
         *("safe-libraries", "no.such.option", "journal.merge", "models.add.pack", "mode"),
     )
 )
@@ -475,7 +498,7 @@ _CONFIGS = st.one_of(
         (
             *("", "x", "[" * 5000, '"\\u001b]0;OWNED\\u0007"=1', '["\\u001b]0;OWNED\\u0007"]\na=1', 'a="@LONG@"'),
             *('[report]\nout="@VICTIM@/evil.html"', '[albums]\nlayout="../../{name}"', '[scan]\ncache-dir="@VICTIM@"'),
-            *("[calibration.dlib]\nthreshold=nan", "[cluster]\nthreshold=inf", "a=1\na=1", "[a.b]\n[a]\nb=1"),
+            *("[calibration.mobilefacenet]\nthreshold=nan", "[cluster]\nthreshold=inf", "a=1\na=1", "[a.b]\n[a]\nb=1"),
         )
     ),
 )
@@ -521,7 +544,7 @@ _TARGETS = st.sampled_from(
             "@VICTIM@/out/report",
         ),
         *(
-            "@VICTIM@/library/2019/.faceclust.parquet",
+            "@VICTIM@/library/2019/.faceclust.mobilefacenet.parquet",
             "@VICTIM@/library/.faceclust/people.jsonl",
             "@VICTIM@/out/albums",
         ),
@@ -553,7 +576,7 @@ _CHANGES: st.SearchStrategy[Change] = st.one_of(
     st.builds(Content, st.sampled_from(JOURNALS), _JOURNAL_LINES, st.sampled_from((True, True, False))),
     st.builds(
         Json,
-        st.sampled_from((*JOURNALS, *MANIFESTS, *MANIFESTS, ".faceclust/seen.json")),
+        st.sampled_from((*JOURNALS, *MANIFESTS, *MANIFESTS, ".faceclust/seen.mobilefacenet.json")),
         st.integers(0, 3),
         st.lists(st.integers(0, 8), min_size=1, max_size=4).map(tuple),
         _VALUES,

@@ -65,7 +65,7 @@ def make_hostile_library(photos: Path) -> Path:
     library.scan(workers=0)
     library.cluster()
     library.name([face for face, group in library.group_of.items() if group == 1][:2], "Anna")
-    _add_hostile_cells(root / "2020/.faceclust.parquet")
+    _add_hostile_cells(root / "2020/.faceclust.mobilefacenet.parquet")
     _add_hostile_answers(library.home.journal)
     photo = next(folder.glob("0*"))
     regions = build_mwg_regions(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from pathlib import Path
 
@@ -64,6 +65,7 @@ def _install(name: str, changes: dict[str, str]) -> Path:
     folder = user_models_folder() / name
     folder.mkdir(parents=True)
     text = (embedded.folder / "dlib.toml").read_text(encoding="utf-8")
+    text = re.sub(r'^fingerprint = ".*"\n', "", text, flags=re.M)
     for before, after in ({'name = "dlib"': f'name = "{name}"'} | _NO_LONGER_EMBEDDED | changes).items():
         assert before in text, before
         text = text.replace(before, after, 1)

@@ -217,7 +217,7 @@ def switch_pack(library: Library) -> Library:
 
 
 def delete_caches(library: Library) -> Library:
-    for cache in library.root.rglob(".faceclust.parquet"):
+    for cache in library.root.rglob(".faceclust.mobilefacenet.parquet"):
         cache.unlink()
     return _scan(library)
 
@@ -230,7 +230,7 @@ def delete_clusterings(library: Library) -> Library:
 
 
 def delete_all_but_journal(library: Library) -> Library:
-    for cache in library.root.rglob(".faceclust.parquet"):
+    for cache in library.root.rglob(".faceclust.mobilefacenet.parquet"):
         cache.unlink()
     for path in library.home.home.iterdir():
         if path != library.home.journal:

@@ -143,7 +143,7 @@ class Sandbox:
             "notes.tmp": CANARY,
             "notes.torn": CANARY,
             "set-aside/keep.parquet": CANARY,
-            "folders/2019/.faceclust.parquet": CANARY,
+            "folders/2019/.faceclust.mobilefacenet.parquet": CANARY,
             "ab/keep.jpg": CANARY,
             "table.csv": f"photo,left,top,right,bottom,name\n2019/collins-0.jpg,0,0,1,1,{CANARY}\n",
             "picasa.ini": f"[Contacts2]\nabc={CANARY};;\n",

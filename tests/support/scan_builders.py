@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from faceclust import Library
+from faceclust.files.names import DEFAULT_PACK
 from faceclust.packs.registry import load_pack
 from faceclust.photos.face_ids import content_hash
 from faceclust.scan.crawl import crawl
@@ -73,7 +74,7 @@ def make_photos(root: Path) -> Path:
 
 @cache
 def _scan_settings() -> ScanSettings:
-    return ScanSettings(load_pack("dlib"))
+    return ScanSettings(load_pack(DEFAULT_PACK))
 
 
 @cache

@@ -8,17 +8,21 @@ import numpy as np
 import pyarrow as pa
 
 from faceclust import Library
+from faceclust.files.names import cache_file_name
 from faceclust.store.schema import encode_parquet, folder_schema
 
 
 def write_caches(root: Path, embeddings: np.ndarray, photo: np.ndarray, *, folder: str = "photos") -> Library:
     """Write the cache of one folder with these faces.
 
-    `embeddings` has shape (n, d); `photo` is the number of each face's photo, shape (n,).
-    The embeddings are scaled to the pack's radius, so thresholds grow by its square.
+    `embeddings` has shape (n, 128); `photo` is the number of each face's photo, shape (n,). The library
+    looks scanned with dlib, whose radius the tests know. The embeddings are scaled to it, so thresholds
+    grow by its square.
     """
     (root / folder).mkdir(parents=True, exist_ok=True)
     library = Library(root)
+    library.home.create()
+    library.home.scan_snapshot_of("dlib").touch()
     info = library.cache_info
     n = len(embeddings)
     order = np.argsort(photo, kind="stable")
@@ -56,8 +60,7 @@ def write_caches(root: Path, embeddings: np.ndarray, photo: np.ndarray, *, folde
         else:
             arrays.append(pa.nulls(n, field.type))
     content = encode_parquet(pa.Table.from_arrays(arrays, schema=schema))
-    (root / folder / ".faceclust.parquet").write_bytes(content)
-    library.home.create()
+    (root / folder / cache_file_name(info.pack)).write_bytes(content)
     library.home.record_scan()
     return library
 

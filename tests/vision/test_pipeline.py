@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 from PIL import Image
 
+from faceclust.files.names import DEFAULT_PACK
 from faceclust.packs.registry import load_pack
 from faceclust.packs.session import OnnxModel
 from faceclust.types import Detections
@@ -26,7 +27,7 @@ PEOPLE = {"collins": COLLINS, "hopper": HOPPER}
 
 @pytest.fixture(scope="module")
 def analyser() -> FaceAnalyser:
-    return FaceAnalyser(load_pack("dlib"))
+    return FaceAnalyser(load_pack(DEFAULT_PACK))
 
 
 def chip(name: str) -> np.ndarray:
@@ -54,8 +55,19 @@ def test_embeddings_equal_dlibs_own(name: str) -> None:
     assert ((ours / np.linalg.norm(ours) - dlibs / np.linalg.norm(dlibs)) ** 2).sum() < 0.001
 
 
+def test_mobilefacenets_embeddings_equal_another_implementations() -> None:
+    """The vectors are those of a TensorFlow Lite file with the same weights."""
+    pack = load_pack("mobilefacenet")
+    reference = np.load(DATA / "mobilefacenet-reference.npz")
+    embedder = Embedder(OnnxModel(pack.path(pack.embedder.file)), pack.embedder)
+    vectors = embedder.raw_vectors(reference["chips"])
+    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    np.testing.assert_allclose(units, reference["vectors"], atol=1e-6)
+    assert units[0] @ units[1] < 0.5  # the graph that it is made from returns .999 for any two faces
+
+
 @pytest.mark.parametrize("name", PEOPLE)
-def test_embeddings_have_the_packs_radius_and_ignore_mirroring(analyser: FaceAnalyser, name: str) -> None:
+def test_embeddings_have_the_packs_radius_and_ignore_mirroring(name: str) -> None:
     pack = load_pack("dlib")
     embedder = Embedder(OnnxModel(pack.path(pack.embedder.file)), pack.embedder)
     chips = np.stack([chip(name), chip(name)[:, ::-1]])
@@ -76,7 +88,8 @@ def test_the_only_face_is_found_with_landmarks_near_dlibs(analyser: FaceAnalyser
     assert np.abs(found.landmarks[0] - expected).max() < 0.2 * eye_distance
 
 
-def test_the_pipeline_is_near_dlibs_and_separates_people(analyser: FaceAnalyser) -> None:
+def test_the_pipeline_is_near_dlibs_and_separates_people() -> None:
+    analyser = FaceAnalyser(load_pack("dlib"))
     radius = analyser.pack.embedder.radius
     own, dlibs = {}, {}
     for name, person in PEOPLE.items():
@@ -137,7 +150,7 @@ def test_detections_beside_the_picture_or_without_finite_numbers_are_dropped(
 def test_a_picture_without_faces_has_empty_results(analyser: FaceAnalyser) -> None:
     for pixels in (np.asarray(make_scenery(3)), np.zeros((5, 4, 3), np.uint8), np.full((1, 900, 3), 200, np.uint8)):
         found, vectors = detect_and_embed(analyser, pixels)
-        assert len(found) == 0 and vectors.shape == (0, 128)
+        assert len(found) == 0 and vectors.shape == (0, analyser.pack.embedder.dimension)
 
 
 def test_chips_have_their_landmarks_at_the_template_points() -> None:

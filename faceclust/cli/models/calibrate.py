@@ -24,7 +24,7 @@ def command(pack: str, folder: Path, workers: int | None, dry_run: bool, as_json
     the middle of each photo. It needs some hundred people, many with several photos. The faces are
     grouped as `cluster` does it, at many distances. The middle of the distances with the best
     BCubed F becomes 1.1. If the best is poor, or a wide range does as well, nothing is written
-    and the exit code is 1. The radius of the embedded pack never changes.
+    and the exit code is 1. The radius of an embedded pack never changes.
 
     \b
     Examples:

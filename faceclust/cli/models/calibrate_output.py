@@ -52,7 +52,7 @@ def calibrate_pack(name: str, folder: Path, workers: int | None, *, dry_run: boo
     if written:
         print_line(f"wrote {path}: radius {found.radius:g}", err=True)
     elif pack.embedded:
-        print_line(f"the radius of the embedded pack stays {pack.embedder.radius:g}", err=True)
+        print_line(f"the radius of an embedded pack stays {pack.embedder.radius:g}", err=True)
     else:
         print_line("nothing was written: --dry-run", err=True)
 
