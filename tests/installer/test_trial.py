@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from faceclust.errors import PackError
@@ -61,6 +62,23 @@ def test_faulty_embedders_are_refused(
     path = tiny_models.write_embedder(tmp_path / "own.onnx", **model)
     with pytest.raises(PackError, match=message):
         try_pack(pack_with_embedder(path, **{"mean": 127.5, "scale": 127.5} | spec))
+
+
+@pytest.mark.slow
+def test_a_faulty_conversion_of_mobilefacenet_is_refused(tmp_path: Path) -> None:
+    """Its graph for TensorFlow.js has a Relu behind each depthwise convolution, which the PReLU does not expect."""
+    pack = load_pack("mobilefacenet")
+    model = onnx.load(pack.path(pack.embedder.file))
+    for node in [node for node in model.graph.node if any(one.name == "group" and one.i > 1 for one in node.attribute)]:
+        position = list(model.graph.node).index(node)
+        output, node.output[0] = node.output[0], f"{node.output[0]}_before"
+        model.graph.node.insert(position + 1, onnx.helper.make_node("Relu", [node.output[0]], [output]))
+    onnx.save(model, tmp_path / "faulty.onnx")
+    spec = dataclasses.replace(pack.embedder, file="faulty.onnx")
+    faulty = pack_with_embedder(tmp_path / "faulty.onnx", **vars(spec))
+    with pytest.raises(PackError, match="nearly the same vector for different faces") as failure:
+        try_pack(faulty)
+    assert failure.value.hint is not None and "conver" in failure.value.hint
 
 
 def test_a_mean_and_scale_that_suit_a_model_better_are_named(tmp_path: Path) -> None:
