@@ -14,7 +14,7 @@ from faceclust.installer.usual_inputs import USUAL_INPUTS, UsualInput
 from faceclust.packs.pack import Pack
 from faceclust.types import Float32, UInt8
 from faceclust.vision.embed import Embedder, load_embedder
-from faceclust.vision.pipeline import FaceAnalyser
+from faceclust.vision.pipeline import FacePipeline
 
 # All distances are squared L2 of unit vectors.
 #: 8-bit models deviate by up to this much with the rest of the batch.
@@ -58,7 +58,7 @@ def try_pack(pack: Pack) -> PackTrial:
     """Run a pack's models on drawn faces. Raises PackError if they do not run, or if embeddings are
     not finite, hardly differ between faces, differ as much for copies of a face, or depend on the
     batch."""
-    FaceAnalyser(pack)  # tries the detector, and whether it fits the embedder
+    FacePipeline(pack)  # tries the detector, and whether it fits the embedder
     embedder, chips = load_embedder(pack), draw_faces(pack.embedder)
     with np.errstate(all="ignore"):  # a model may return anything
         vectors, norms = embedder.raw_vectors_and_norms(chips)

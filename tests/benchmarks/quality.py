@@ -44,7 +44,7 @@ from faceclust.evaluation.metrics.verification import threshold_at_far
 from faceclust.packs.registry import load_pack
 from faceclust.photos.decode import decode_photo
 from faceclust.types import ClusterParams, PhotoRef
-from faceclust.vision.pipeline import FaceAnalyser
+from faceclust.vision.pipeline import FacePipeline
 from faceclust.vision.quality import QualityFactors, measure_quality_factors, predict_quality
 from tests.benchmarks.reject import area_under_curve, error_versus_reject, rank_correlation
 
@@ -68,7 +68,7 @@ PARTS = [field.name for field in fields(QualityFactors)]
 #: Lower limits of the fit. LFW has few sizes and poses, so it underrates both.
 AT_LEAST = {"size": 0.2, "pose": 0.5}
 
-_analyser: FaceAnalyser
+_analyser: FacePipeline
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Measured:
 
 def _open_models() -> None:
     global _analyser
-    _analyser = FaceAnalyser(load_pack("dlib"))
+    _analyser = FacePipeline(load_pack("dlib"))
 
 
 def _measure_picture(job: tuple[Path, Degradation | None]) -> tuple[np.ndarray, np.ndarray, float, float, float] | None:
