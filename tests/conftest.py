@@ -30,6 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.update(dict.fromkeys(_HOME_VARIABLES, folder.name))
     for variable in _OWN_VARIABLES:
         os.environ.pop(variable, None)
+    os.environ["OMP_WAIT_POLICY"] = "passive"  # threads that wait for others must not take the cores of other tests
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

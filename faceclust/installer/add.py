@@ -187,7 +187,10 @@ def _run_model(model: OnnxModel, shape: tuple[int, ...]) -> dict[str, np.ndarray
     try:
         return model(np.zeros(shape, np.float32))
     except Exception as error:  # ONNX Runtime's exceptions have no common base class
-        raise PackError(f"{model.name} cannot be run: {' '.join(str(error).split())[:300]}") from error
+        raise PackError(
+            f"{model.name} cannot be run: {' '.join(str(error).split())[:300]}",
+            hint="state the size of its input: --chip WxH",
+        ) from error
 
 
 def _try_and_install(

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from faceclust.errors import PackError
 from faceclust.installer.archives import BLOCK_SIZE, open_zip
+from faceclust.packs.other_formats import ZIP_SIGNATURE, other_format_error
 from faceclust.packs.pack import Pack, PackFile
 
 _MAX_FILE_SIZE = 3 << 30  # bytes; ONNX files are limited to 2 GiB
@@ -151,7 +152,9 @@ def _onnx_members(path: Path) -> list[str | None]:
             if info.filename.endswith(".onnx") and info.file_size <= _MAX_FILE_SIZE
         ]
     if not members:
-        raise PackError(f"{path} is a zip without an ONNX file", hint="PyTorch files must be exported to ONNX first")
+        if path.suffix.lower() != ".zip" and (error := other_format_error(ZIP_SIGNATURE, path)):
+            raise error
+        raise PackError(f"{path} is a zip without an ONNX file", hint="models must be converted to ONNX first")
     return members[:_MAX_MEMBERS]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import tomlkit
 
 from faceclust.files.names import DEFAULT_PACK
+from faceclust.installer.spdx import allows_commercial_use, combine_uses
 from faceclust.packs.alignment_templates import BOX_TEMPLATE
 from faceclust.packs.manifest import SCHEMA_VERSION
 from faceclust.packs.pack import ChannelLevels, Pack
@@ -48,14 +49,14 @@ def build_manifest(model: UserModel, files: Mapping[str, tuple[str, int]]) -> st
     source = load_pack(model.detector)
     document = tomlkit.document()
     document.add(tomlkit.comment("Written by `faceclust models add`; `faceclust models calibrate` sets the radius."))
-    document.update(
-        {"schema": SCHEMA_VERSION, "name": model.name, "title": f"{model.file}, with the detector of {source.name}"}
-    )
+    detector = source.detector.kind.upper() if source.embedded else f"the detector of {source.name}"
+    document.update({"schema": SCHEMA_VERSION, "name": model.name, "title": f"{model.file}, with {detector}"})
     document["licence"] = model.licence
-    if source.commercial is False:  # otherwise unknown, because it depends on the model's own licence
-        document["commercial"] = False
-        if source.terms:
-            document["terms"] = source.terms
+    commercial = combine_uses(allows_commercial_use(model.licence), source.commercial)
+    if commercial is not None:
+        document["commercial"] = commercial
+    if source.commercial is False and source.terms:
+        document["terms"] = source.terms
     document.update({"detector": _detector_table(source), "embedder": _embedder_table(model)})
     entries = tomlkit.aot()
     for file in (*source.files, None):
@@ -117,10 +118,15 @@ def with_file_hashes(text: str, hashes: Mapping[str, tuple[str, int]], embedded:
     """Set the name of a pack, and the SHA-256 and size of its files (`hashes`, by file name).
 
     Files with the SHA-256 of a file of the embedded packs (`embedded`: names by SHA-256) become
-    references to that file.
+    references to that file. If the manifest leaves `commercial` out, the licences decide.
     """
     document: Any = tomlkit.parse(text)
     document["name"] = name
+    if "commercial" not in document:
+        own = [entry["licence"] for entry in document["file"] if "licence" in entry]
+        commercial = combine_uses(*map(allows_commercial_use, [document["licence"], *own]))
+        if commercial is not None:
+            document["commercial"] = commercial
     renamed: dict[str, str] = {}
     for entry in document["file"]:
         if not entry.get("embedded") and entry.get("sha256") in embedded:

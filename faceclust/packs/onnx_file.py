@@ -7,9 +7,10 @@ that can contain a tensor, by their field numbers.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from faceclust.errors import PackError
+from faceclust.packs.other_formats import other_format_error
 
 #: For each message type, its fields with nested messages, by field number.
 _NESTED_FIELDS = {
@@ -27,33 +28,21 @@ _EXTERNAL_DATA_FIELD, _DATA_LOCATION_FIELD = 13, 14  # of a tensor
 _OP_TYPE_FIELD = 4  # of a node
 _EXTERNAL_OPERATORS = {b"EPContext"}  # operators that refer to files
 _MAX_DEPTH = 64
-#: The first bytes of files that users mistake for ONNX models.
-_OTHER_SIGNATURES = {
-    b"PK\x03\x04": "a zip archive, such as PyTorch's .pt: export it to ONNX first",
-    b"\x80\x02": "a Python pickle, such as PyTorch's .pth: export it to ONNX first",
-    b"\x80\x03": "a Python pickle: export it to ONNX first",
-    b"\x80\x04": "a Python pickle: export it to ONNX first",
-    b"\x89HDF": "an HDF5 file, such as Keras': export it to ONNX first",
-    b"version https://git-lfs": "a Git LFS pointer: fetch the file itself",
-    b"<": "a web page: the download went wrong",
-}
 
 
-def check_onnx(data: bytes, name: str) -> None:
+def check_onnx(data: bytes, path: PurePath) -> None:
     """Raise PackError unless this is a complete ONNX file that contains all its weights. A file that
     refers to others could make ONNX Runtime read any path on the disk."""
-    for signature, description in _OTHER_SIGNATURES.items():
-        if data.lstrip()[: len(signature)] == signature:
-            raise PackError(f"{name} is not an ONNX file but {description}")
-    if data[4:8] == b"TFL3":
-        raise PackError(f"{name} is not an ONNX file but a TensorFlow Lite model", hint="convert it with tf2onnx")
+    if error := other_format_error(data, path):
+        raise error
+    name = path.name
     try:
         has_external_data = _references_files(memoryview(data), "model", 0)
         has_graph = any(number == _GRAPH_FIELD for number, _ in _read_fields(memoryview(data)))
     except (ValueError, IndexError):
         raise PackError(f"{name} is not an ONNX file, or is incomplete", hint="download or copy it again") from None
     if not has_graph:
-        raise PackError(f"{name} is not an ONNX file: it has no graph")
+        raise PackError(f"{name} is not an ONNX file: it has no graph", hint="download or export it again")
     if has_external_data:
         raise PackError(
             f"{name} keeps its weights in another file, which faceclust does not read",
@@ -67,7 +56,7 @@ def read_onnx(path: Path) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise PackError(f"{path} cannot be read: {error.strerror or error}") from error
-    check_onnx(data, path.name)
+    check_onnx(data, path)
     return data
 
 

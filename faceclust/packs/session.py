@@ -117,7 +117,10 @@ class OnnxModel:
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1:
             names = ", ".join(each.name for each in inputs) or "none"
-            raise PackError(f"{self.name} must have one input, an image, not {len(inputs)} ({names})")
+            raise PackError(
+                f"{self.name} must have one input, an image, not {len(inputs)} ({names})",
+                hint="export it for inference, so that the image is its only input",
+            )
         if inputs[0].type not in _INPUT_DTYPES:
             raise PackError(f"{self.name}: the input must be one of {', '.join(_INPUT_DTYPES)}, not {inputs[0].type}")
         self._input, self._dtype = inputs[0].name, _INPUT_DTYPES[inputs[0].type]

@@ -127,10 +127,6 @@ class FacePipeline:
             results.append(EmbeddedFaces(sure, embedded.vectors[rows][kept], quality, kept_chips, unusable))
         return results
 
-    def raw_norms(self, chips: UInt8) -> Float32:
-        """Return the norms (n,) of the embedder's raw vectors, as the model reports them."""
-        return self._embedder.raw_vectors_and_norms(chips)[1]
-
     def raw_vectors(self, chips: UInt8) -> tuple[Float32, Float32]:
         """Return the embedder's raw vectors of chips and of their mirror images, (n, d) each."""
         return self._embedder.raw_pairs(chips)[:2]

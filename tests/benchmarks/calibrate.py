@@ -36,10 +36,10 @@ DEFAULT = 1.1
 
 def copy_library(root: Path, to: Path) -> Library:
     """Copy a library without its photos, and group it at the default threshold."""
-    for cache in root.rglob(".faceclust.mobilefacenet.parquet"):
+    for cache in root.rglob(".faceclust*.parquet"):
         (to / cache.parent.relative_to(root)).mkdir(parents=True, exist_ok=True)
         shutil.copy(cache, to / cache.relative_to(root))
-    library = Library(to)
+    library = Library(to, pack=Library(root).pack)
     library.home.create()
     library.home.record_scan()
     library.cluster(threshold=DEFAULT)

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from faceclust import Library
+from faceclust.packs.registry import load_pack
 from tests.benchmarks.synthetic import synthetic_faces
 from tests.support.drawn_faces import write_drawn_library
 
@@ -30,9 +31,9 @@ LAST = "Berg Costa Duarte Eriksen Fuchs Grant Haddad Ito Jansen Kaya Lindt Morea
 def make_library(root: Path, faces: int, named: int, pool: int = 10**9) -> Library:
     """Make a library with this many faces and name its `named` largest groups."""
     synthetic = synthetic_faces(faces, seed=5)
-    # Embeddings are scaled to the pack's radius. A common part brings the unit vectors so near to each
+    # Embeddings are scaled to the radius of dlib's pack. A common part brings the unit vectors so near to each
     # other that their scaled distances are those of the synthetic faces.
-    share = 1 / Library(root.parent).pack.embedder.radius ** 2
+    share = 1 / load_pack("dlib").embedder.radius ** 2
     common = np.ones(synthetic.embeddings.shape[1], np.float32) / np.sqrt(synthetic.embeddings.shape[1])
     own = synthetic.embeddings - np.outer(synthetic.embeddings @ common, common)
     own /= np.linalg.norm(own, axis=1, keepdims=True)

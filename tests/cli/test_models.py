@@ -69,6 +69,7 @@ def test_list_shows_all_packs_and_the_one_in_use(folder: Path) -> None:
         "sface": "can be pulled",
     }
     output = run_checked("models", "list")
+    assert max(map(len, output.splitlines())) <= 80
     assert "* mobilefacenet" in output and "no commercial use" in output and "\x1b" not in output
     assert all(f" {name} " in output for name in states)
 

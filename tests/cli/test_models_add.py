@@ -242,6 +242,21 @@ def test_invalid_input_gets_one_line_and_installs_nothing(
     assert "my" not in pack_names() and not list(user_models_folder().glob(".adding*"))
 
 
+def test_hints_name_the_usual_inputs_and_the_conversion(tmp_path: Path) -> None:
+    model = tiny_models.write_embedder(tmp_path / "my.onnx")
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "saved_model.pb").write_bytes(b"\x08\x01")
+    (tmp_path / "net.tflite").write_bytes(b"\x1c\0\0\0TFL3")
+    for file, words in (
+        (model, "InsightFace rgb 127.5 127.5; MobileFaceNet, FaceNet rgb 127.5 128; AdaFace bgr 127.5 127.5;"),
+        (tmp_path / "net", f"tf2onnx.convert --saved-model {tmp_path / 'net'} --output net.onnx --opset 13"),
+        (tmp_path / "net.tflite", f"tf2onnx.convert --tflite {tmp_path / 'net.tflite'} --output net.onnx --opset 13"),
+    ):
+        with pytest.raises(FaceclustError) as failure:
+            run_models("add", file)
+        assert failure.value.hint is not None and words in failure.value.hint
+
+
 @pytest.mark.slow
 def test_licence_terms_are_accepted_before_anything_is_installed(model_folder: Path) -> None:
     manifest = model_folder / "marks" / "marks.toml"
@@ -254,7 +269,7 @@ def test_licence_terms_are_accepted_before_anything_is_installed(model_folder: P
     run_checked("models", "add", manifest, "--yes")
     assert (user_models_folder() / "bound" / "agreed-to.txt").is_file()
     run_checked(
-        "models", "add", model_folder / "my.onnx", *PREPROCESSING, "--detector", "bound"
+        "models", "add", model_folder / "my.onnx", *PREPROCESSING, "--detector", "bound", "--licence", "MIT"
     )  # its terms are accepted already
     run_checked("models", "add", model_folder / "my.onnx", *PREPROCESSING, "--name", "free")
     allows = {pack["name"]: pack["commercial"] for pack in json.loads(run_checked("models", "list", "--json"))["packs"]}

@@ -157,8 +157,11 @@ def test_models_are_tried_before_they_are_installed(shipped: Path) -> None:
 def test_unusable_zips_are_reported(shipped: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "net.pt", "w") as archive:
         archive.writestr("archive/data.pkl", "x")
-    with pytest.raises(PackError, match="is a zip without an ONNX file"):
+    with pytest.raises(PackError, match=r"net\.pt is not an ONNX file but a zip archive, such as PyTorch's"):
         add_known_pack("marks", [tmp_path / "net.pt"])
+    (tmp_path / "net.pt").rename(tmp_path / "net.zip")
+    with pytest.raises(PackError, match="is a zip without an ONNX file"):
+        add_known_pack("marks", [tmp_path / "net.zip"])
     intact, corrupted = tmp_path / "net.zip", tmp_path / "corrupted.zip"
     with zipfile.ZipFile(intact, "w") as archive:
         archive.write(shipped / "marks.onnx", "marks.onnx")
@@ -311,6 +314,17 @@ def test_restrictions_of_the_detectors_licence_apply_to_the_new_pack(tmp_path: P
     assert (load_pack("mine").commercial, load_pack("mine").terms) == (False, "Look.")
     add_model(tmp_path, {}, name="other")
     assert (load_pack("other").commercial, load_pack("other").terms) == (None, "")
+
+
+@pytest.mark.parametrize(("licence", "commercial"), [("mit", True), ("CC-BY-NC-4.0", False), ("BUSL-1.1", None)])
+def test_the_licence_decides_about_commercial_use(tmp_path: Path, licence: str, commercial: bool | None) -> None:
+    add_model(tmp_path, {}, licence=licence)
+    assert load_pack("mine").commercial is commercial
+    manifest = synthetic_people.write_detector(tmp_path / "own")
+    manifest.write_text(manifest.read_text().replace('licence = "none"', f'licence = "{licence}"'))
+    assert add_pack_from_manifest(manifest, [], dry_run=True).pack.commercial is commercial
+    manifest.write_text(manifest.read_text().replace("schema = 1", "schema = 1\ncommercial = false"))
+    assert add_pack_from_manifest(manifest, [], dry_run=True).pack.commercial is False  # as stated
 
 
 def test_setting_the_radius_changes_nothing_else(tmp_path: Path) -> None:

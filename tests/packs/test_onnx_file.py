@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import onnx
@@ -29,30 +29,46 @@ def make_zip() -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("data", "words"),
+    ("name", "data", "words", "hint"),
     [
-        (make_zip(), "zip archive, such as PyTorch's"),
-        (pickle.dumps({"a": 1}, 2), "Python pickle"),
-        (pickle.dumps({"a": 1}, 4), "Python pickle"),
-        (b"\x1c\x00\x00\x00TFL3\x14\x00", "TensorFlow Lite"),
-        (b"\x89HDF\r\n\x1a\n", "HDF5"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1", "Git LFS"),
-        (b"<!DOCTYPE html><html>", "web page"),
-        (b"hello, world", "not an ONNX file"),
-        (b"", "it has no graph"),
-        (b"\x08\x08", "it has no graph"),
-        (b"\xff" * 40, "not an ONNX file"),
+        ("a.pt", make_zip(), "zip archive, such as PyTorch's", 'torch.zeros(1, 3, 112, 112), "a.onnx", dynamo=False)'),
+        ("a.keras", make_zip(), "a Keras model", "--keras m/a.keras --output a.onnx --opset 13"),
+        ("a.h5", b"\x89HDF\r\n\x1a\n", "HDF5", "tf2onnx.convert --keras m/a.h5 --output a.onnx"),
+        ("a.pth", pickle.dumps({"a": 1}, 2), "Python pickle", "torch.onnx.export("),
+        ("a.pth", pickle.dumps({"a": 1}, 5), "Python pickle", "torch.onnx.export("),
+        ("a.safetensors", b"\x68\2\0\0\0\0\0\0" + b'{"w":{}}', "safetensors", "torch.onnx.export("),
+        (
+            "my model.tflite",
+            b"\x1c\x00\x00\x00TFL3\x14\x00",
+            "TensorFlow Lite",
+            "python -m tf2onnx.convert --tflite 'm/my model.tflite' --output 'my model.onnx' --opset 13",
+        ),
+        ("model.json", b' {"format": "x",\n "modelTopology": {}}', "TensorFlow.js", "'numpy<2' && python -m tf2onnx"),
+        (
+            "a.pb",
+            b"\x0a\x05hello",
+            "frozen TensorFlow graph",
+            "--graphdef m/a.pb --inputs input:0 --outputs embeddings:0",
+        ),
+        ("saved_model.pb", b"\x08\x01\x12\x00", "TensorFlow SavedModel", "name its folder"),
+        ("a.onnx", b"version https://git-lfs.github.com/spec/v1\noid sha256:1", "Git LFS", "git lfs pull"),
+        ("a.onnx", b"\n<!DOCTYPE html><html>", "web page", "download it again"),
+        ("a.onnx", b"hello, world", "not an ONNX file", "again"),
+        ("a.onnx", b"", "it has no graph", "again"),
+        ("a.onnx", b"\x08\x08", "it has no graph", "again"),
+        ("a.onnx", b"\xff" * 40, "not an ONNX file", "again"),
     ],
 )
-def test_other_file_types_are_named(data: bytes, words: str) -> None:
-    with pytest.raises(PackError, match=words):
-        check_onnx(data, "some.onnx")
+def test_other_file_types_are_named_with_their_conversion(name: str, data: bytes, words: str, hint: str) -> None:
+    with pytest.raises(PackError, match=words) as failure:
+        check_onnx(data, PurePath("m", name))
+    assert failure.value.hint is not None and hint in failure.value.hint
 
 
 def test_the_embedded_models_pass() -> None:
     pack = load_pack("dlib")
     for file in pack.files:
-        check_onnx(pack.path(file.name).read_bytes(), file.name)
+        check_onnx(pack.path(file.name).read_bytes(), PurePath(file.name))
 
 
 @settings(max_examples=60)
@@ -65,7 +81,7 @@ def test_truncated_or_corrupted_files_raise_only_pack_errors(data: st.DataObject
         for position in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=8)):
             content[position] ^= data.draw(st.integers(1, 255))
     try:
-        check_onnx(bytes(content), "corrupted.onnx")
+        check_onnx(bytes(content), PurePath("corrupted.onnx"))
     except PackError as error:
         assert "\n" not in str(error)
 
@@ -132,9 +148,9 @@ def test_external_data_under_an_overlong_tag_is_detected(encoding: str) -> None:
     model = helper.make_model(helper.make_graph([], "g", [], []), ir_version=8)
     model.graph.Clear()
     header = model.SerializeToString()
-    check_onnx(header + message(7, message(5, b"\x08\x0c\x10\x01")), "sound.onnx")
+    check_onnx(header + message(7, message(5, b"\x08\x0c\x10\x01")), PurePath("sound.onnx"))
     with pytest.raises(PackError, match="not an ONNX file"):
-        check_onnx(header + message(7, message(5, b"\x08\x0c\x10\x01" + tensor)), "corrupted.onnx")
+        check_onnx(header + message(7, message(5, b"\x08\x0c\x10\x01" + tensor)), PurePath("corrupted.onnx"))
 
 
 def test_a_model_with_embedded_weights_is_accepted(tmp_path: Path) -> None:

@@ -82,18 +82,22 @@ def main() -> None:
     parser.add_argument("--commands", type=int, help="commands sampled")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="commands that contain this")
-    parser.add_argument("--faults", nargs="+", choices=FAULTS, default=list(FAULTS), help="kinds of faults")
+    parser.add_argument("--cases", nargs="+", metavar="TEXT=FAULT", help="commands that contain this, and one fault")
     options = parser.parse_args()
     rng = random.Random(options.seed)
     scenarios = [scenario for scenario in SCENARIOS if options.only in scenario.name]
     if options.commands:
         scenarios = rng.sample(scenarios, min(options.commands, len(scenarios)))
+    cases = [(scenario, list(FAULTS)) for scenario in scenarios]
+    if options.cases:
+        pairs = [case.rsplit("=", 1) for case in options.cases]
+        cases = [(scenario, [fault]) for text, fault in pairs for scenario in SCENARIOS if text in scenario.name]
     _prepare_process(options.world)
     world, runs, failures = FaultWorld(options.world), Counter[str](), Counter[str]()
     missed = 0  # runs that had fewer calls than the one without a fault
-    for scenario in scenarios:
+    for scenario, faults in cases:
         started, first = time.monotonic(), sum(runs.values())
-        for label, nth, hit, problems in drive_scenario(world, scenario, options.faults, options.points, rng):
+        for label, nth, hit, problems in drive_scenario(world, scenario, faults, options.points, rng):
             runs[label] += 1
             missed += not hit
             failures[label] += bool(problems)

@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from struct import error as StructError
 
 import onnx
@@ -190,7 +190,7 @@ def check_exif(data: bytes, folder: Path) -> None:
 def check_onnx_file(data: bytes, folder: Path) -> None:
     """Accept no ONNX file in which onnx itself finds a reference to another file."""
     try:
-        check_onnx(data, "model")
+        check_onnx(data, PurePath("model"))
     except PackError:
         return
     try:

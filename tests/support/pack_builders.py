@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import random
 import zipfile
 from pathlib import Path
+from typing import Any
 
-from faceclust.packs.registry import clear_pack_cache, user_models_folder
+from faceclust.packs.alignment_templates import template_points
+from faceclust.packs.pack import Pack
+from faceclust.packs.registry import clear_pack_cache, load_pack, user_models_folder
 
 #: Random bytes in place of a model file, so that every part of it differs.
 MODEL = random.Random(7).randbytes(400_000)
@@ -99,3 +103,14 @@ def make_zip(content: bytes, *, name: str = "in/m.onnx", method: int = zipfile.Z
         archive.writestr("readme.txt", "no model")
         archive.writestr(name, content)
     return buffer.getvalue()
+
+
+def pack_with_embedder(path: Path, size: tuple[int, int] = (112, 112), **spec: Any) -> Pack:
+    """Build a pack of dlib's detector and an embedder of 12 dimensions, aligned as ArcFace does."""
+    dlib = load_pack("dlib")
+    embedder = dataclasses.replace(
+        dlib.embedder,
+        **{"file": path.name, "dimension": 12, "chip_size": size, "template": template_points("arcface", size)} | spec,
+    )
+    files = tuple(dataclasses.replace(file, embedded=True) for file in dlib.files)
+    return dataclasses.replace(dlib, name="test", folder=path.parent, embedder=embedder, files=files, embedded=False)

@@ -69,17 +69,28 @@ def write_embedder(
     half: bool = False,
     more_inputs: Sequence[str] = (),
     declares_shape: bool = True,
+    frequency: float = 0.0,
+    offset: float = 0.0,
+    centred: bool = False,
 ) -> Path:
     """Write an embedder of 12 dimensions for chips of `size` (width, height).
 
     The embedding is the mean of each channel over each quarter of the chip: channel by channel, then
     row by row. `unit` scales it to norm 1. `declared_size` is (height, width) in the file's input shape.
+    Three faults: `frequency` takes the sine of that many times the means, `offset` is added to them,
+    and `centred` subtracts the mean over the batch.
     """
     width, height = size
     graph = _Graph()
     value = graph("Transpose", "input", perm=[0, 3, 1, 2]) if layout == "nhwc" else "input"
     kernel = [height // 2, width // 2]
     value = graph("Flatten", graph("AveragePool", value, kernel_shape=kernel, strides=kernel))
+    if frequency:
+        value = graph("Sin", graph("Mul", value, graph.constant(frequency)))
+    if offset:
+        value = graph("Add", value, graph.constant(offset))
+    if centred:
+        value = graph("Sub", value, graph("ReduceMean", value, axes=[0], keepdims=1))
     outputs: dict[str, Sequence[object] | None] = {"embedding": [batch, 12, 1, 1] if four_axes else [batch, 12]}
     if with_norm:
         graph.name_output(graph("ReduceL2", value, axes=[1], keepdims=1), "norm")

@@ -51,7 +51,9 @@ _FILE = click.Path(path_type=Path)
 )
 @click.option("--threshold", type=click.FloatRange(1e-5, 4), help="The published threshold, squared L2.")
 @click.option("--radius", type=click.FloatRange(0.001, 1000), help="The norm at which 1.1 is the threshold.")
-@click.option("--licence", metavar="TEXT", default="not known", show_default=True, help="The model's licence.")
+@click.option(
+    "--licence", metavar="TEXT", default="not known", show_default=True, help="The model's licence, best as SPDX."
+)
 @click.option("--name", metavar="NAME", help="The name of the new pack. Default: the file's name.")
 @click.option("--calibrate", "folder", type=_FILE, metavar="DIR", help="Then run `models calibrate` on this folder.")
 @click.option("--replace", is_flag=True, help="Replace an existing pack of this name.")
@@ -71,6 +73,7 @@ def command(files: tuple[Path, ...], folder: Path | None, dry_run: bool, as_json
       faceclust models add --pack sface yunet.onnx face_recognition_sface_2021dec.onnx
       faceclust models add --pack buffalo_l ~/Downloads/buffalo_l.zip
       faceclust models add my.onnx --template arcface --input rgb --mean 127.5 --scale 127.5
+      faceclust models add adaface.onnx --template arcface --input bgr --mean 127.5 --scale 127.5 --licence MIT
       faceclust models add my.toml
     """
     if folder is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +44,9 @@ def command(library: Path | None, as_json: bool) -> None:
         left=(0, 3, 4),
     )
     print_line(heading, bold=True)
+    width = max(shutil.get_terminal_size().columns, 40)
     for line, pack in zip(lines, packs, strict=True):
-        print_lines([line, f"    {pack['title']}"])
+        print_lines([line, *textwrap.wrap(pack["title"], width, initial_indent="    ", subsequent_indent="    ")])
     print_line("details: faceclust models show NAME")
 
 

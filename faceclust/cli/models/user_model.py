@@ -18,6 +18,9 @@ from faceclust.installer.add import (
     find_known_pack,
 )
 from faceclust.installer.manifest_text import UserModel
+from faceclust.installer.usual_inputs import USUAL_INPUTS
+from faceclust.packs.onnx_file import read_onnx
+from faceclust.packs.other_formats import saved_model_hint
 from faceclust.packs.pack import ChannelLevels, Pack
 from faceclust.types import OPERATING_POINT
 
@@ -58,9 +61,8 @@ def install_from_options(
         require_licence_agreement(offered, yes=yes, can_ask=not as_json)
 
     install: _InstallOptions = {"overwrite": replace, "dry_run": dry_run, "accept_terms": accept_terms}
-    if unreadable := next((file for file in files if not file.is_file()), None):
-        problem = "it is a folder" if unreadable.is_dir() else "no such file"
-        raise PackError(f"{unreadable} cannot be read: {problem}", hint="name the files themselves")
+    for file in files:
+        _require_file(file)
     manifest = files[0] if files[0].suffix.lower() == ".toml" else None
     if pack is None and manifest is None:
         return _install_custom_model(files, name, model_options, install)
@@ -76,6 +78,14 @@ def install_from_options(
     return add_known_pack(pack, files, **install)
 
 
+def _require_file(file: Path) -> None:
+    if (file / "saved_model.pb").is_file():
+        raise PackError(f"{file} is a folder with a TensorFlow SavedModel", hint=saved_model_hint(file))
+    if not file.is_file():
+        problem = "it is a folder" if file.is_dir() else "no such file"
+        raise PackError(f"{file} cannot be read: {problem}", hint="name the files themselves")
+
+
 def _install_custom_model(
     files: list[Path], name: str | None, options: dict[str, Any], install: _InstallOptions
 ) -> AddedPack:
@@ -85,15 +95,21 @@ def _install_custom_model(
             f"{files[0]} belongs to the pack {known!r}", hint=f"faceclust models add --pack {known} FILE..."
         )
     if missing:
-        raise UsageError(
-            f"{files[0]}: missing {', '.join(missing)}",
-            hint="see the model's documentation; or use --pack NAME, or a manifest my.toml",
-        )
+        read_onnx(files[0])  # a file in another format is refused first
+        raise UsageError(f"{files[0]}: missing {', '.join(missing)}", hint=_describe_usual_inputs())
     if len(files) > 1:
         raise UsageError(
             f"a pack of your own is made from one model, not {len(files)} files", hint="add them one by one"
         )
     return add_custom_model(files[0], _build_user_model(files[0], name, options), **install)
+
+
+def _describe_usual_inputs() -> str:
+    usual = "; ".join(f"{each.family} {each.colour} {each.mean:g} {each.scale:g}" for each in USUAL_INPUTS)
+    return (
+        "see the model's documentation; most take --template arcface, FaceNet box; "
+        f"usual --input, --mean and --scale are: {usual}"
+    )
 
 
 def _build_user_model(file: Path, name: str | None, options: dict[str, Any]) -> UserModel:
