@@ -17,14 +17,14 @@ RECIPES = find_blocks("python", chapter_text("python"))
 #: What each recipe must print.
 PRINTED = (
     [" px, score ", "quality 0."],
-    ["2 2 1 (192,)"],
+    ["2 2 1 (64,)"],
     ["same distance "],
     ["0.00 together/"],
     ["person 1 collins-0.jpg", "person 2 both.jpg"],
     ["2 people"],
     ["11 photos, 12 faces, 2 groups to name"],
     ["2019/"],
-    ["2 groups; (12, 192) embeddings"],
+    ["2 groups; (12, 64) embeddings"],
     [""],
 )
 

@@ -34,7 +34,7 @@ BREAKS: dict[str, tuple[dict[str, Any], str]] = {
     "no size": ({"width": None}, "the name, size, time, status or hash of a photo is missing"),
     "an unknown status": ({"status": "no such reason"}, "the status of a photo is unknown"),
     "no id": ({"face_id": None}, "a face lacks its number, id, box, score"),
-    "not a number": ({"embedding": [float("nan")] * 192}, "an embedding is not finite"),
+    "not a number": ({"embedding": [float("nan")] * 64}, "an embedding is not finite"),
 }  # fmt: skip
 
 

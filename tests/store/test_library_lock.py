@@ -95,7 +95,7 @@ def test_a_lock_left_by_sigkill_is_taken_over_at_once(tmp_path: Path, holder: su
 def test_a_fresh_note_of_another_machine_is_respected(tmp_path: Path) -> None:
     note = write_note(LibraryHome(tmp_path), remote_owner(), seconds_ago=STALE_AFTER - 60)
     with pytest.raises(
-        LibraryBusyError, match=r"anna@nas \(process 4711\) has been scanning since \d\d:\d\d$"
+        LibraryBusyError, match=r"anna@nas \(process 4711\) has been scanning since \d\d:\d\d\b"
     ) as raised:
         LibraryHome(tmp_path).lock("scanning").__enter__()
     assert "nas was switched off" in str(raised.value.hint)

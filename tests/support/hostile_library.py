@@ -397,7 +397,7 @@ _CELLS = st.one_of(
         st.sampled_from(("photo_size", "photo_mtime_ns", "width", "height", "orientation", "min_face")), _NUMBERS
     ),
     st.tuples(st.sampled_from(("left", "top", "right", "bottom", "score", "quality", "latitude")), _NUMBERS),
-    st.tuples(st.just("embedding"), _vectors(192, 0.28)),
+    st.tuples(st.just("embedding"), _vectors(64, 0.14)),
     st.tuples(st.just("landmarks"), _vectors(10, 0.5)),
     st.tuples(st.just("taken_at"), _DATES),
     st.tuples(st.sampled_from(("status", "detail", "camera", "photo_hash")), _NAMES),

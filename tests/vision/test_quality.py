@@ -38,7 +38,7 @@ def analyser() -> FacePipeline:
 def measure_quality(analyser: FacePipeline, pixels: np.ndarray) -> float:
     """Return the quality of the face with the highest score, 0 if no face is found."""
     found = analyser.detect(pixels)
-    ((faces, _, quality, _),) = analyser.embed([found], [analyser.align(pixels, found)])
+    ((faces, _, quality, *_),) = analyser.embed([found], [analyser.align(pixels, found)])
     return float(quality[faces.scores.argmax()]) if len(faces) else 0.0
 
 
@@ -88,7 +88,7 @@ def test_quality_does_not_depend_on_the_other_faces(analyser: FacePipeline) -> N
     found = [analyser.detect(pixels) for pixels in pictures]
     chips = [analyser.align(pixels, faces) for pixels, faces in zip(pictures, found, strict=True)]
     together = analyser.embed(found, chips)
-    for one, cut, (_, _, quality, _) in zip(found, chips, together, strict=True):
+    for one, cut, (_, _, quality, *_) in zip(found, chips, together, strict=True):
         assert quality.dtype == np.float32 and quality.shape == (len(one),)
         np.testing.assert_allclose(analyser.embed([one], [cut])[0][2], quality, atol=1e-3)
 
