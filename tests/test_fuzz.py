@@ -11,8 +11,8 @@ import pytest
 from tests.benchmarks.fuzz import MAX_CORPUS, fuzz
 from tests.support.fuzz_targets import CORPUS_FOLDER, TARGETS, read_corpus
 
-#: Seconds of fuzzing for each target. `.ci/run` sets a minute; the default shows that the fuzzer works.
-SECONDS = float(os.environ.get("FACECLUST_FUZZ_SECONDS", "0.3"))
+#: Seconds of fuzzing for each target. `.ci/run` sets a minute; a few seconds in each run of the tests find nothing new.
+SECONDS = float(os.environ.get("FACECLUST_FUZZ_SECONDS", "0"))
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -28,6 +28,7 @@ def test_every_stored_corpus_has_a_target_and_is_small() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not SECONDS, reason="set FACECLUST_FUZZ_SECONDS to fuzz")
 @pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris exists for Linux only")
 @pytest.mark.parametrize("name", TARGETS)
 def test_fuzzing_finds_nothing(name: str, tmp_path: Path) -> None:
