@@ -15,7 +15,7 @@ from faceclust.packs.registry import clear_pack_cache, load_pack, user_models_fo
 
 #: Text in the manifest of the embedded pack → its replacement.
 _NO_LONGER_EMBEDDED = {"embedded = true": "embedded = false"}
-_OTHER_BOXES = {"smallest = 20": "smallest = 25", "mirror = true": "mirror = false", "radius = 3.15": "radius = 3.0"}
+_OTHER_BOXES = {"smallest = 20 ": "smallest = 23 ", "mirror = true": "mirror = false", "radius = 3.15": "radius = 3.0"}
 
 
 def install_other_detector(name: str = "second") -> Path:
