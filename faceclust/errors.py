@@ -24,13 +24,15 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 class FaceclustError(Exception):
-    """A failure of the whole run. `hint` tells the user what to do about it."""
+    """A failure of the whole run. `hint` tells the user what to do about it; a traceback shows it, too."""
 
     exit_code = 1
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
         self.hint = hint
+        if hint:
+            self.add_note(f"hint: {hint}")
 
 
 class UsageError(FaceclustError):

@@ -36,7 +36,7 @@ ALLOWED: dict[str, set[str]] = {
         *("scan", "store", "types"),
     },
     "interview": {"library", "outputs", "people", "types"},
-    "__init__": {"library"},
+    "__init__": {"library", "types"},
     "cli": {
         *("catalogue", "cluster", "evaluation", "files", "importers", "installer", "interview", "library"),
         *("outputs", "packs", "people", "scan", "store", "types"),

@@ -251,22 +251,6 @@ def test_named_files_exist(name: str) -> None:
 # -- examples in Python, SQL and TOML -----------------------------------------
 
 
-@pytest.mark.parametrize("chapter", ["README.md", "faceclust/manual/scripting.md"])
-def test_the_python_examples_run(
-    library: Library, chapter: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(library.root)
-    library.name(library.faces_in_group(1), "Anna")
-    first, second = sorted(path.name for path in Path("2019").glob("*.[jw][pe]*"))[:2]
-    examples = find_blocks("python", TEXTS[chapter])
-    assert examples
-    for code in examples:
-        code = code.replace('"~/Pictures"', repr(str(library.root))).replace(".scan()", ".scan(workers=0)")
-        code = code.replace("a.jpg", f"2019/{first}").replace("b.jpg", f"2019/{second}")
-        exec(code, {"__name__": "__main__"})
-        assert "Anna" in capsys.readouterr().out or "search" in code
-
-
 @pytest.fixture
 def exported_library(library: Library, monkeypatch: pytest.MonkeyPatch) -> Library:
     """A library with Anna named and its faces exported in every format to the working directory."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import traceback
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from faceclust.errors import FaceclustError, PackError, is_out_of_memory
+from faceclust.errors import FaceclustError, PackError, UsageError, is_out_of_memory
 
 
 @pytest.mark.parametrize(
@@ -47,3 +48,8 @@ def test_numpys_own_error_is_recognised() -> None:
     with pytest.raises(MemoryError) as raised:
         np.empty(1 << 60, np.uint8)
     assert is_out_of_memory(raised.value)
+
+
+def test_a_traceback_shows_the_hint() -> None:
+    lines = traceback.format_exception(UsageError("there is no group 9", hint="faceclust people --all lists them"))
+    assert "".join(lines).endswith("there is no group 9\nhint: faceclust people --all lists them\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import operator
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,7 @@ from faceclust.store.library_table import LibraryTable
 from faceclust.store.scan_snapshot import read_scan_snapshot
 from faceclust.store.schema import CacheInfo
 from faceclust.types import Clustering, FaceOccurrence, FaceTable, Person, PhotoInfo
+from faceclust.types.arguments import require_path
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,9 @@ class Catalogue:
         use this pack, or the one of this name, instead of the configured one. `progress`: an
         observer of long runs. Raises UsageError if `root` is not a folder.
         """
-        self.root = resolve_folder(Path(root))
+        if cache_dir:
+            require_path("cache_dir", cache_dir)
+        self.root = resolve_folder(root)
         self.progress: Progress = progress or SilentProgress()
         self.home = LibraryHome(self.root, cache_dir=Path(cache_dir) if cache_dir else None, on_note=self.progress.note)
         self._models = ModelsInUse(self.home, pack)
@@ -289,6 +293,8 @@ class Catalogue:
 
     def find_person(self, name: str) -> Person:
         """Return the person of this name. Raises UsageError if there is none."""
+        if not isinstance(name, str):
+            raise UsageError(f"a person is given by name, not by {name!r}")
         name = shorten_name(name)
         people = {person_key(person.label): person for person in self.people()}
         if person_key(name) in people:
@@ -299,11 +305,12 @@ class Catalogue:
         hint = f"did you mean {meant}?" if near else "faceclust people lists the names"
         raise UsageError(f"nobody is called {name}", hint=hint)
 
-    def select_faces(self, text: str) -> FaceSelection:
+    def select_faces(self, selector: int | str) -> FaceSelection:
         """Return the faces of a group by its number, a face by its id, or a person by name.
 
         Raises UsageError if there is no such group, face or person.
         """
+        text = selector if isinstance(selector, str) else _group_number_text(selector)
         if re.fullmatch("[0-9a-fA-F]{16}", text):
             return self._select_face(text.lower())
         if re.fullmatch("[0-9]{1,9}", text):
@@ -329,9 +336,16 @@ class Catalogue:
         These are its faces without a name, or else its ignored ones, or else all; faces of groups
         declared the same person are included. Raises UsageError if there is no such group.
         """
+        number = int(_group_number_text(number))
         if number not in self.group_members:
             known = "faceclust people --all lists them" if self.group_members else "faceclust cluster"
             raise UsageError(f"there is no group {number}", hint=known)
         unnamed = [person for person in self.persons if person.name is None and number in person.clusters]
         unnamed.sort(key=lambda person: person.ignored)
         return unnamed[0].face_ids if unnamed else self.group_members[number]
+
+
+def _group_number_text(number: int) -> str:
+    if isinstance(number, bool) or not hasattr(number, "__index__"):
+        raise UsageError(f"faces are given by group number, name or face id, not by {type(number).__name__}")
+    return str(operator.index(number))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from faceclust.errors import NewerCacheError, PackError
+from faceclust.errors import NewerCacheError, PackError, UsageError
 from faceclust.files.names import pack_of_cache_file
 from faceclust.packs.pack import Pack
 from faceclust.packs.registry import load_pack
@@ -46,6 +46,8 @@ class ModelsInUse:
     """
 
     def __init__(self, home: LibraryHome, requested: str | Pack | None) -> None:
+        if not isinstance(requested, str | Pack | None):
+            raise UsageError(f"pack must be the name of a model pack, not {requested!r}")
         self._home = home
         self._requested_name = requested if isinstance(requested, str) else None
         self._pack = requested if isinstance(requested, Pack) else None

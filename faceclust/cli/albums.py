@@ -9,7 +9,7 @@ import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library, print_json
 from faceclust.cli.output.albums import album_plan_record, print_album_plan
-from faceclust.cli.terminal.output_file import refuse_link_in_library
+from faceclust.library.destinations import refuse_link_in_library
 from faceclust.outputs.albums import DEFAULT_LAYOUT, LINK_KINDS, split_names
 
 

@@ -13,8 +13,7 @@ import click
 import faceclust
 from faceclust.cli.terminal.printing import print_line, print_lines
 from faceclust.cli.terminal.progress import TerminalProgress
-from faceclust.errors import FaceclustError, UsageError
-from faceclust.files.user_folders import expand_user
+from faceclust.errors import FaceclustError
 from faceclust.text.json_text import to_json
 
 if TYPE_CHECKING:
@@ -87,17 +86,3 @@ def complete_packs(context: click.Context, parameter: click.Parameter, incomplet
     from faceclust.packs.registry import pack_names  # loads numpy, which most commands can do without
 
     return [name for name in pack_names() if name.startswith(incomplete)]
-
-
-def require_parent_folder(file: Path) -> Path:
-    """Return the path with "~" expanded.
-
-    Call it before the work whose result goes into the file. Raises UsageError if its folder does
-    not exist.
-    """
-    file = expand_user(file)
-    if not file.absolute().parent.is_dir():
-        raise UsageError(
-            f"cannot write {file}: there is no folder {file.parent}", hint="create the folder, or choose another file"
-        )
-    return file

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library
-from faceclust.cli.output.answers import faces_of, record_and_print
-from faceclust.errors import UsageError
+from faceclust.cli.output.answers import record_and_print
+from faceclust.library.selection import find_owner
 
 
 @click.command("confirm")
@@ -29,17 +29,8 @@ def command(who: str, what: tuple[str, ...], library: Path | None, as_json: bool
       faceclust confirm 12
     """
     opened = open_library(library)
-    target = opened.select_faces(who)
-    people = [opened.person_of[face] for face in target.all_faces or target.faces if face in opened.person_of]
-    if len({person.id for person in people}) > 1:
-        raise UsageError(
-            f"{target.label} belongs to several people", hint="choose one of them: faceclust confirm NAME FACE..."
-        )
-    if not people:
-        raise UsageError(f"{target.label} has no name yet", hint=f'faceclust name {who} "NAME" names and confirms it')
-    person = people[0]
-    suggested = set(person.face_ids).intersection(target.all_faces or target.faces) - person.confirmed
-    faces = faces_of(opened, what) if what else sorted(suggested)
-    if not faces:
-        raise UsageError(f"all faces of {target.label} are already confirmed", hint="faceclust people shows the counts")
-    record_and_print(opened, as_json, lambda: opened.confirm(faces, person.label))
+    if what:
+        person = find_owner(opened, who)
+        record_and_print(opened, as_json, lambda: opened.confirm(what, person.label))
+    else:
+        record_and_print(opened, as_json, lambda: opened.confirm(who))

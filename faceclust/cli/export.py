@@ -30,11 +30,24 @@ from faceclust.text.plural import format_count
     type=click.Path(path_type=Path, dir_okay=False),
     help="The file to write, - for standard output (the default).",
 )
+@click.option("--embeddings", is_flag=True, help="Add each face's embedding. Not for XMP.")
+@click.option("--confirmed", is_flag=True, help="Only confirmed faces; in XMP, others have no name.")
 @click.option("--raw", is_flag=True, help="In CSV, write text that starts like a formula without the apostrophe.")
 @library_option
 @xmp_options
-def command(file_format: str | None, out: Path | None, raw: bool, library: Path | None, **xmp: Any) -> None:
+def command(
+    file_format: str | None,
+    out: Path | None,
+    embeddings: bool,
+    confirmed: bool,
+    raw: bool,
+    library: Path | None,
+    **xmp: Any,
+) -> None:
     """Write a table with one row a face (photo, box, group, person), or XMP sidecars for other programs.
+
+    With --embeddings, the last column is the vector that the face models made of the face: numbers in
+    Parquet, lists in JSON, and lists as text in CSV and SQLite. It is biometric data.
 
     In CSV an apostrophe comes before text that a spreadsheet would run as a formula, such as =1+1.
     `faceclust import` removes it.
@@ -50,19 +63,24 @@ def command(file_format: str | None, out: Path | None, raw: bool, library: Path 
       faceclust export > faces.csv
       faceclust export -o faces.parquet
       faceclust export -o faces.sqlite && sqlite3 faces.sqlite 'SELECT DISTINCT person FROM faces'
+      faceclust export -o faces.parquet --embeddings --confirmed
       faceclust export -f jsonl | jq -r 'select(.person == "Anna") | .photo'
       faceclust export -f xmp --where sidecar --dry-run
       faceclust export -f xmp --where ~/sidecars --confirmed
     """
     if file_format == "xmp":
-        export_xmp(library, out, **xmp)
+        if embeddings and is_on_command_line("embeddings"):
+            raise UsageError("--embeddings cannot be used with the format xmp", hint="sidecars hold names and boxes")
+        export_xmp(library, out, confirmed=confirmed, **xmp)
         return
     wants_json = xmp["as_json"] and is_on_command_line("as_json")
     file_format = file_format or _format_from_suffix(out) or ("json" if wants_json else "csv")
     refuse_xmp_options(file_format, xmp)
     file = resolve_output_file(out, binary=file_format in BINARY_FORMATS)
-    rows = open_library(library).export()
-    count = write_output(file, lambda stream: write_rows(rows, file_format, stream, raw=raw))
+    opened = open_library(library)
+    rows = opened.export(embeddings=embeddings, confirmed=confirmed)
+    dimension = opened.cache_info.dimension if embeddings else None
+    count = write_output(file, lambda stream: write_rows(rows, file_format, stream, raw=raw, dimension=dimension))
     print_written(file, format_count(count, "face"))
 
 

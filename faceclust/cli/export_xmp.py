@@ -10,11 +10,11 @@ import click
 
 from faceclust.cli.common import json_option, open_library, print_json
 from faceclust.cli.config_files import is_on_command_line
-from faceclust.cli.terminal.output_file import refuse_link_in_library
 from faceclust.cli.terminal.printing import print_line
 from faceclust.cli.terminal.text import limit_lines
 from faceclust.errors import UsageError
 from faceclust.files.user_folders import expand_user
+from faceclust.library.destinations import refuse_link_in_library
 from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ def xmp_options(function: F) -> F:
         json_option,
         click.option("--dry-run", "-n", is_flag=True, help="XMP: show what would be written, and write nothing."),
         click.option("--all-faces", is_flag=True, help="XMP: include the boxes of unnamed faces."),
-        click.option("--confirmed", is_flag=True, help="XMP: name confirmed faces only."),
         click.option(
             "--names", type=click.Choice(["file.jpg.xmp", "file.xmp"]), help="XMP: naming scheme of the sidecars."
         ),

@@ -27,6 +27,7 @@ CHAPTERS = (
     "model-packs",
     "measuring",
     "scripting",
+    "python",
     "files",
     "troubleshooting",
     "privacy",

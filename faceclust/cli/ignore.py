@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library
-from faceclust.cli.output.answers import faces_of, record_and_print, refuse_named_groups
+from faceclust.cli.output.answers import record_and_print
 
 
 @click.command("ignore")
@@ -26,6 +26,4 @@ def command(what: tuple[str, ...], library: Path | None, as_json: bool) -> None:
       faceclust ignore 4f1c0a9be2d85c11
     """
     opened = open_library(library)
-    refuse_named_groups(opened, what, "to ignore that person: faceclust ignore '{name}'")
-    faces = faces_of(opened, what)
-    record_and_print(opened, as_json, lambda: opened.ignore(faces))
+    record_and_print(opened, as_json, lambda: opened.ignore(what))

@@ -8,7 +8,6 @@ import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library
 from faceclust.cli.output.answers import record_and_print
-from faceclust.library.merging import merge_selections
 
 
 @click.command("merge")
@@ -29,4 +28,4 @@ def command(what: tuple[str, ...], library: Path | None, as_json: bool) -> None:
       faceclust merge 12 31
     """
     opened = open_library(library)
-    record_and_print(opened, as_json, lambda: merge_selections(opened, what))
+    record_and_print(opened, as_json, lambda: opened.merge(*what))

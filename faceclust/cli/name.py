@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library
-from faceclust.cli.output.answers import faces_of, record_and_print, refuse_named_groups
-from faceclust.errors import UsageError
+from faceclust.cli.output.answers import record_and_print
 
 
 @click.command("name")
@@ -29,14 +28,4 @@ def command(what: tuple[str, ...], name: str, library: Path | None, as_json: boo
       faceclust people --all             lists the names and group numbers
     """
     opened = open_library(library)
-    for target in map(opened.select_faces, what):
-        if target.is_person:
-            raise UsageError(
-                f"{target.label} is already a person's name",
-                hint=f"faceclust rename changes a name; faceclust merge makes {target.label} and {name} one person",
-            )
-    refuse_named_groups(
-        opened, what, f"faceclust rename {{name}} …, or take faces out first: faceclust split {{name}} {what[0]}"
-    )
-    faces = faces_of(opened, what)
-    record_and_print(opened, as_json, lambda: opened.name(faces, name))
+    record_and_print(opened, as_json, lambda: opened.name(what, name))

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library
-from faceclust.cli.output.answers import faces_of, record_and_print
+from faceclust.cli.output.answers import record_and_print
 
 
 @click.command("reject")
@@ -28,5 +28,4 @@ def command(name: str, what: tuple[str, ...], library: Path | None, as_json: boo
     """
     opened = open_library(library)
     person = opened.find_person(name)
-    faces = faces_of(opened, what, person=person.label)
-    record_and_print(opened, as_json, lambda: opened.reject(faces, person.label))
+    record_and_print(opened, as_json, lambda: opened.reject(what, person.label))

@@ -9,15 +9,10 @@ import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json, remind_to_cluster
 from faceclust.cli.config_files import is_on_command_line
-from faceclust.cli.terminal.output_file import (
-    STDOUT,
-    print_written,
-    refuse_link_in_library,
-    resolve_output_file,
-    write_output,
-)
+from faceclust.cli.terminal.output_file import STDOUT, print_written, resolve_output_file, write_output
 from faceclust.cli.terminal.printing import print_line
 from faceclust.errors import UsageError
+from faceclust.library.destinations import refuse_link_in_library
 from faceclust.text.plural import format_count
 
 _DEFAULT_NAME = "faceclust-report"

@@ -7,9 +7,8 @@ from pathlib import Path
 import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library
-from faceclust.cli.output.answers import faces_of, record_and_print
+from faceclust.cli.output.answers import record_and_print
 from faceclust.cli.terminal.printing import print_line
-from faceclust.errors import UsageError
 
 
 @click.command("split")
@@ -30,22 +29,7 @@ def command(whole: str, what: tuple[str, ...], library: Path | None, as_json: bo
       faceclust split Anna 31
     """
     opened = open_library(library)
-    target = opened.select_faces(whole)
-    leaving = faces_of(opened, what, person=target.name)
-    foreign = [text for text in what if not set(faces_of(opened, [text], person=target.name)) <= set(target.faces)]
-    if foreign:
-        raise UsageError(f"{foreign[0]} is not in {target.label}", hint="faceclust export lists the faces")
-    staying = [face for face in target.faces if face not in leaving]
-    if not staying:
-        raise UsageError(
-            f"nothing would be left of {target.label}",
-            hint="faceclust reject takes faces off a person; faceclust ignore stops asking about a group",
-        )
-    if target.name is not None:
-        name = target.name
-        record_and_print(opened, as_json, lambda: opened.reject(leaving, name))
-    else:
-        record_and_print(opened, as_json, lambda: opened.split(leaving, staying))
-    groups = {opened.group_of[face] for face in leaving if face in opened.group_of}
+    event = record_and_print(opened, as_json, lambda: opened.split(what, whole))
+    groups = {opened.group_of[face.face_id] for face in event.faces if face.face_id in opened.group_of}
     if groups and not as_json:
         print_line(f"  they are now in group {' and '.join(map(str, sorted(groups)))}")

@@ -13,7 +13,7 @@ from faceclust.packs.pack import Pack
 from faceclust.photos.decode import decode_photo
 from faceclust.photos.errors import UndecodableError
 from faceclust.types import Detections, Float32, PhotoRef, UInt8
-from faceclust.vision.pipeline import FaceAnalyser
+from faceclust.vision.pipeline import FacePipeline
 
 #: A file, or an encoded picture that another file holds.
 Picture = Path | bytes
@@ -58,7 +58,7 @@ class MainFaceFinder:
     """Finds main faces with an opened pack. A picture that cannot be read has no face."""
 
     def __init__(self, pack: Pack, aligned: bool) -> None:
-        self._analyser, self._aligned = FaceAnalyser(pack), aligned
+        self._analyser, self._aligned = FacePipeline(pack), aligned
 
     def prepare(self, task: PictureTask) -> bytes | None:
         """Read the picture's bytes; None if they cannot be read."""

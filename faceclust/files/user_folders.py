@@ -32,9 +32,11 @@ def cache_folder() -> Path:
 
 def expand_user(path: str | os.PathLike[str]) -> Path:
     """Return the path with "~" or "~name" replaced by a home folder. Raises UsageError if there is no
-    such user."""
+    such user, and for what is no path."""
     try:
         return Path(path).expanduser()
+    except TypeError:
+        raise UsageError(f"{path!r} is not a path") from None
     except RuntimeError:
         raise UsageError(
             f"{Path(path)}: there is no user {Path(path).parts[0].removeprefix('~') or 'with a home folder'}",

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from faceclust.errors import PackError
 from faceclust.packs.pack import EmbedderSpec, Pack
 from faceclust.types import Float32, UInt8
-from faceclust.vision.pipeline import FaceAnalyser
+from faceclust.vision.pipeline import FacePipeline
 
 #: Squared L2 of unit vectors. 8-bit models deviate by up to this much with the rest of the batch.
 _MAX_BATCH_DEVIATION = 1e-3
@@ -37,7 +37,7 @@ class PackTrial:
 def try_pack(pack: Pack) -> PackTrial:
     """Run a pack's models on two drawn faces. Raises PackError if they do not run, or if embeddings
     are not finite, are equal, or depend on the batch."""
-    analyser = FaceAnalyser(pack)
+    analyser = FacePipeline(pack)
     chips = draw_faces(pack.embedder)
     vectors = analyser.raw_vectors(chips)[0]
     one_by_one = np.concatenate([analyser.raw_vectors(chips[i : i + 1])[0] for i in (0, 1)])
@@ -70,7 +70,7 @@ def _normalise(vectors: Float32) -> Float32:
     return units
 
 
-def _measure_milliseconds(analyser: FaceAnalyser, chips: UInt8) -> float:
+def _measure_milliseconds(analyser: FacePipeline, chips: UInt8) -> float:
     batch = np.concatenate([chips] * 4)
     times = []
     for _ in range(_TIMING_RUNS):

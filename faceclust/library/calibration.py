@@ -10,6 +10,7 @@ from faceclust.errors import UsageError
 from faceclust.store.calibrations import Calibration, read_calibration, save_calibration
 from faceclust.store.config import require_writable_config
 from faceclust.types import OPERATING_POINT
+from faceclust.types.arguments import require_number
 
 if TYPE_CHECKING:
     from faceclust.evaluation.library_calibration import LibraryCalibration
@@ -55,6 +56,7 @@ def calibrate(library: Catalogue, far: float = DEFAULT_FAR, *, dry_run: bool = F
     """
     from faceclust.evaluation.library_calibration import calibrate_library
 
+    require_number("far", far)
     if not dry_run:
         require_writable_config(library.home.config_file)
     result = calibrate_library(library, far, OPERATING_POINT)

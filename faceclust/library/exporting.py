@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.files.user_folders import expand_user
+from faceclust.library.selection import Selector, Selectors
 from faceclust.outputs import albums
 from faceclust.outputs.albums import (
     DEFAULT_LAYOUT,
@@ -21,6 +22,7 @@ from faceclust.outputs.albums import (
 )
 from faceclust.outputs.face_table import build_rows
 from faceclust.outputs.search import parse_date_range
+from faceclust.types.arguments import as_list, require_number, require_text
 
 if TYPE_CHECKING:
     from faceclust.outputs.sidecars import SidecarPlan, UprightFace
@@ -35,8 +37,8 @@ def plan_albums(
     layout: str = DEFAULT_LAYOUT,
     kind: str = "symlink",
     absolute: bool = False,
-    people: Iterable[str] = (),
-    together: Iterable[Sequence[str]] = (),
+    people: Selectors = (),
+    together: Iterable[Sequence[Selector]] = (),
     unnamed: bool = False,
     min_quality: float = 0.0,
     confirmed: bool = False,
@@ -52,9 +54,11 @@ def plan_albums(
     (0 to 1) and `confirmed` restrict the faces that put a photo into an album; `since` and `until`
     restrict its date, as in `search`. Raises UsageError for an unknown person or an invalid value.
     """
+    require_text("layout", layout)
+    require_number("min_quality", min_quality)
     album_filter = AlbumFilter(min_quality, confirmed, *parse_date_range(since, until))
-    members = [[_find_album_member(library, person)] for person in people]
-    members += [[_find_album_member(library, person) for person in group] for group in together]
+    members = [[_find_album_member(library, person)] for person in as_list(people)]
+    members += [[_find_album_member(library, person) for person in as_list(group)] for group in as_list(together)]
     persons = () if members else library.people()
     if unnamed:
         persons += library.unnamed_groups()
@@ -76,8 +80,8 @@ def make_albums(library: Catalogue, plan: AlbumPlan) -> tuple[SkippedPath, ...]:
     return albums.apply_album_plan(plan, library.progress)
 
 
-def _find_album_member(library: Catalogue, text: str) -> AlbumMember:
-    selection = library.select_faces(text)
+def _find_album_member(library: Catalogue, selector: Selector) -> AlbumMember:
+    selection = library.select_faces(selector)
     person = library.find_person(selection.name) if selection.name else None
     if person and selection.is_person:
         return AlbumMember.from_person(person)
@@ -163,6 +167,12 @@ def write_xmp(library: Catalogue, plan: SidecarPlan) -> SidecarPlan:
 # -- tables -------------------------------------------------------------------
 
 
-def export(library: Catalogue) -> Iterator[dict[str, Any]]:
-    """Yield one record per face on a photo, as `faceclust export` writes them."""
-    return build_rows(library.occurrences, library.persons, library.group_of, library.table.photos())
+def export(library: Catalogue, *, embeddings: bool = False, confirmed: bool = False) -> Iterator[dict[str, Any]]:
+    """Yield one record per face on a photo, as `faceclust export` writes them.
+
+    `embeddings`: add the column "embedding", float32 (d,). `confirmed`: confirmed faces only. Raises
+    NothingScannedError before the first scan.
+    """
+    vectors = dict(zip(library.faces.face_ids.tolist(), library.faces.embeddings, strict=True)) if embeddings else None
+    rows = build_rows(library.occurrences, library.persons, library.group_of, library.table.photos(), vectors)
+    return (row for row in rows if row["confirmed"]) if confirmed else rows

@@ -26,6 +26,7 @@ from faceclust.store.find_library import enclosing_library
 from faceclust.store.folder_cache import FolderCache
 from faceclust.store.home import JOURNAL_NAME, lock_journal_file
 from faceclust.store.thumbs import ThumbStore
+from faceclust.types.arguments import require_text
 
 # -- plan ---------------------------------------------------------------------
 
@@ -64,6 +65,7 @@ def plan_forget(library: Catalogue, name: str, *, confirmed_only: bool = False) 
     `confirmed_only`: the person's suggested faces stay, without a name. Raises UsageError if neither
     the library nor its journal has that name.
     """
+    require_text("the name", name)
     name = shorten_name(name)
     events = library.journal.events()
     face_id_of = _face_id_resolver(library, events)

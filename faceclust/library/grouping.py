@@ -16,6 +16,7 @@ from faceclust.library.calibration import AUTO_THRESHOLD, default_threshold
 from faceclust.store.clusters import SavedClusterings
 from faceclust.store.schema import release_memory
 from faceclust.types import ClusterParams
+from faceclust.types.arguments import require_number
 
 
 def cluster(
@@ -88,6 +89,9 @@ def _cluster_params(library: Catalogue, threshold: float | str, **options: Any) 
             raise UsageError(f"threshold must be a number or auto, not {threshold!r}")
         linkage = {name: options[name] for name in ("algorithm", "second_pass") if name in options}
         threshold = default_threshold(library, **linkage)
+    require_number("threshold", threshold)
+    for name in {"min_size", "min_samples", "min_quality"} & options.keys():
+        require_number(name, options[name])
     return ClusterParams(threshold=threshold, **options)
 
 

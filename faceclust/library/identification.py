@@ -19,7 +19,10 @@ from faceclust.library.photo_faces import (
     CachedPhotos,
     FaceReader,
     PhotoFaces,
+    Picture,
+    StrPath,
     UnreadablePhotoError,
+    expand_photo_path,
     resolve_typed_photo,
 )
 from faceclust.people.identification import (
@@ -32,8 +35,7 @@ from faceclust.people.identification import (
     nearest_people,
 )
 from faceclust.types import OPERATING_POINT, Box, Float64
-
-StrPath = str | os.PathLike[str]
+from faceclust.types.arguments import require_number
 
 
 class IdentificationStatus(StrEnum):
@@ -78,7 +80,10 @@ class IdentifiedPhoto:
 
 @dataclass(frozen=True)
 class ComparedFace:
-    """One of two compared faces: number `number`, from 1, of `count` from the left on `photo`."""
+    """One of two compared faces: number `number`, from 1, of `count` from the left on `photo`.
+
+    For an array or a Pillow image, `photo` is "picture a" or "picture b", and `face_id` is empty.
+    """
 
     photo: str
     face_id: str
@@ -114,14 +119,15 @@ def identify(
     unreadable photo has a `problem`. Raises UsageError for an invalid threshold or `k`, or if nobody
     has a name.
     """
-    _check_threshold(threshold)
+    require_number("threshold", threshold, above=0)
+    require_number("k", k)
     if k < 1:
         raise UsageError(f"k must be at least 1, not {k}")
     if not library.people():
         raise UsageError("nobody has a name yet, so nobody can be recognised", hint="faceclust label")
     paths = [photos] if isinstance(photos, str | os.PathLike) else photos
     identifier = _Identifier(library, threshold, k)
-    return (identifier(Path(path)) for path in paths)
+    return (identifier(expand_photo_path(path)) for path in paths)
 
 
 class _Identifier:
@@ -207,22 +213,24 @@ def _build_gallery(library: Catalogue) -> Gallery:
 
 
 def verify(
-    a: StrPath,
-    b: StrPath,
+    a: Picture,
+    b: Picture,
     *,
     threshold: float = VERIFY_THRESHOLD,
     library: Catalogue | None = None,
 ) -> Verification:
-    """Verify whether two faces are the same person.
+    """Verify whether two faces are the same person, as `DeepFace.verify` and face_recognition's
+    `compare_faces` do.
 
-    `a`, `b`: photo files, of which the largest face is compared; "FILE#2" is the second face from
-    the left. With a library, a face id of it works too, and its photos are not decoded again.
-    `threshold`: squared L2 up to which two faces are the same person. Raises UsageError for an
-    unreadable photo, a missing face or an invalid threshold.
+    `a`, `b`: photo files, arrays or Pillow images, as `FaceAnalyser.faces` takes them. The largest face
+    of each is compared; "FILE#2" is the second face from the left. With a library, a face id of it
+    works too, and its photos are not decoded again. `threshold`: squared L2 up to which two faces are
+    the same person. Raises UsageError for an unreadable photo, a missing face or an invalid threshold,
+    PackError if the models cannot be used.
     """
-    _check_threshold(threshold)
+    require_number("threshold", threshold, above=0)
     faces = _FaceLoader(library)
-    (first, x), (second, y) = faces.load(a), faces.load(b)
+    (first, x), (second, y) = faces.load(a, "picture a"), faces.load(b, "picture b")
     distance = float(((x.astype(np.float64) - y) ** 2).sum())
     return Verification(distance <= threshold, distance, threshold, (first, second))
 
@@ -234,16 +242,18 @@ class _FaceLoader:
         self._library = library
         self._face_reader = FaceReader(library.pack if library else load_pack_in_use(None))
 
-    def load(self, text: StrPath) -> tuple[ComparedFace, Float64]:
-        """Return the face and its embedding (d,)."""
-        text = os.fspath(text)
-        if is_face_id(text) and self._library is not None:
-            (face,) = self._library.select_faces(text).faces
+    def load(self, picture: Picture, label: str) -> tuple[ComparedFace, Float64]:
+        """Return the face and its embedding (d,). `label`: name of a picture in memory."""
+        number: int | None = None
+        if not isinstance(picture, str | os.PathLike):
+            photo, found = label, self._read_pixels(picture, label)
+        elif self._library is not None and is_face_id(picture):
+            (face,) = self._library.select_faces(os.fspath(picture)).faces
             occurrence = self._library.occurrences_of[face][0]
             photo, found = occurrence.photo, CachedPhotos(self._library).find_by_face(occurrence)
-            number: int | None = found.face_ids.index(face) + 1
+            number = found.face_ids.index(face) + 1
         else:
-            photo, number = _split_face_number(text)
+            photo, number = _split_face_number(os.fspath(picture))
             found = self._read_photo(photo)
         count = len(found.face_ids)
         if not count:
@@ -255,10 +265,16 @@ class _FaceLoader:
                 f"{photo} has no face {number}: {count} found", hint="faces are numbered from the left, from 1"
             )
         embedding = found.embeddings[number - 1].astype(np.float64)
-        return ComparedFace(photo, found.face_ids[number - 1], number, count), embedding
+        return ComparedFace(photo, found.face_ids[number - 1] if found.photo_id else "", number, count), embedding
+
+    def _read_pixels(self, picture: Picture, label: str) -> PhotoFaces:
+        try:
+            return self._face_reader.read(picture)
+        except UsageError as error:
+            raise UsageError(f"{label}: {error}", hint=error.hint) from error
 
     def _read_photo(self, photo: str) -> PhotoFaces:
-        path = Path(photo)
+        path = expand_photo_path(photo)
         try:
             known = CachedPhotos(self._library).find(path) if self._library else None
             return known or self._face_reader.read(resolve_typed_photo(path))
@@ -277,10 +293,3 @@ def _split_face_number(text: str) -> tuple[str, int | None]:
     if numbered and not os.path.lexists(text):
         return numbered[1], int(numbered[2])
     return text, None
-
-
-def _check_threshold(threshold: float) -> None:
-    if not (math.isfinite(threshold) and threshold > 0):
-        raise UsageError(
-            f"threshold must be above 0, not {threshold:g}", hint="it is a squared L2 distance; try the default"
-        )

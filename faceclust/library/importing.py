@@ -6,10 +6,10 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.files.names import RAW_EXTENSIONS
+from faceclust.files.user_folders import expand_user
 from faceclust.importers.plan import FaceNaming, ImportPlan
 from faceclust.importers.reconcile import LibraryNames, reconcile
 from faceclust.importers.sources import classify_sources
@@ -17,6 +17,7 @@ from faceclust.library.naming import journal_transaction
 from faceclust.people.events import Event, JournalFace, effective_events
 from faceclust.people.names import person_key
 from faceclust.types import FaceOccurrence, PhotoInfo
+from faceclust.types.arguments import as_list
 
 #: Formats in which something other than the EXIF orientation tells how the picture is rotated.
 _NON_EXIF_ORIENTATION_EXTENSIONS = (".heic", ".heif", ".hif", ".avif", ".jxl", *sorted(RAW_EXTENSIONS))
@@ -24,7 +25,7 @@ _NON_EXIF_ORIENTATION_EXTENSIONS = (".heic", ".heif", ".hif", ".avif", ".jxl", *
 
 def plan_import(
     library: Catalogue,
-    sources: Sequence[str | os.PathLike[str]] = (),
+    sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
     *,
     contacts: str | os.PathLike[str] | None = None,
     keywords: bool = False,
@@ -39,8 +40,9 @@ def plan_import(
     """
     from faceclust.importers.collect import collect_names  # loads the file readers
 
-    paths = [Path(source) for source in sources]
-    chosen = classify_sources(library.root, paths, Path(contacts) if contacts is not None else None, library.photos)
+    paths = [expand_user(source) for source in as_list(sources)]
+    contacts_file = expand_user(contacts) if contacts is not None else None
+    chosen = classify_sources(library.root, paths, contacts_file, library.photos)
     collected = collect_names(library.root, library.photos, chosen, library.progress)
     photos_with_regions = {names.photo for names in collected.photo_names if names.regions}
     return reconcile(collected, _collect_library_names(library, photos_with_regions), keywords=keywords)

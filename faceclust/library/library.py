@@ -4,7 +4,7 @@ scan     photos on disk         → folder caches     (scanning)
 cluster  folder caches          → clusters.parquet  (grouping)
 name     the user's answers     → people.jsonl      (naming, importing, forgetting)
 people   groups + answers       → persons           (catalogue)
-report   persons                → HTML              (reporting, review)
+report   persons                → HTML              (pages, reporting, review)
 export   persons                → albums, sidecars  (exporting)
 """
 
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.library import (
@@ -22,7 +21,9 @@ from faceclust.library import (
     grouping,
     identification,
     importing,
+    merging,
     naming,
+    pages,
     reporting,
     scanning,
     searching,
@@ -30,6 +31,7 @@ from faceclust.library import (
 from faceclust.library import review as reviewing
 from faceclust.progress import Progress
 from faceclust.store.find_library import find_library, find_library_for_scan
+from faceclust.types.arguments import as_list
 
 
 class Library(Catalogue):
@@ -38,18 +40,18 @@ class Library(Catalogue):
         library = Library("~/Pictures")            # nothing is read or written yet
         library.scan()                             # find faces, cache their embeddings
         library.cluster()                          # group them by person
-        group = library.unnamed_groups()[0]
-        library.name(group.face_ids, "Anna")       # one line in the journal; `undo` takes it back
+        library.name(1, "Anna")                    # group 1: a line in the journal, which `undo` takes back
         library.search("Anna", since="2019")       # photos of a person
-        library.report_folder("report")            # HTML to look at
+        library.report("people.html")              # a page to look at
 
     Results are properties: `faces` (embeddings), `occurrences` (faces on photos), `photos`,
     `clustering`, `group_of`, `persons`, `answers`; `people()` and `unnamed_groups()` select persons.
     They are read when first needed and kept until a verb changes them, or until `invalidate()`.
 
-    Faces are given by face id, persons by name. Outputs are planned first and then made: `plan_albums`
-    returns a value that `make_albums` carries out. Photos are only ever read. Failures raise a
-    `FaceclustError` with a `hint`. Nothing is printed; long runs report to `progress`.
+    Faces are given by group number, name or face id, persons by name. Albums and sidecars are planned
+    first and then made: `plan_albums` returns a value that `make_albums` carries out. Photos are only
+    ever read. Failures raise a `FaceclustError` with a `hint`. Nothing is printed; long runs report to
+    `progress`.
     """
 
     @classmethod
@@ -59,12 +61,12 @@ class Library(Catalogue):
         The current one is that of FACECLUST_LIBRARY, of the working directory or a parent of it, or
         the last one scanned. Raises NoLibraryError if there is none.
         """
-        return cls(find_library(Path(path) if path is not None else None), progress=progress)
+        return cls(find_library(path), progress=progress)
 
     @classmethod
     def for_scan(
         cls,
-        folders: Sequence[str | os.PathLike[str]] = (),
+        folders: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
         path: str | os.PathLike[str] | None = None,
         *,
         cache_dir: str | os.PathLike[str] | None = None,
@@ -76,7 +78,7 @@ class Library(Catalogue):
         folder itself as a new library. `cache_dir`: keep all files in this folder from now on.
         Raises UsageError if a folder is missing.
         """
-        return cls(find_library_for_scan(folders, path), cache_dir=cache_dir, progress=progress)
+        return cls(find_library_for_scan(as_list(folders), path), cache_dir=cache_dir, progress=progress)
 
     # -- scan and group -----------------------------------------------------
 
@@ -90,7 +92,7 @@ class Library(Catalogue):
     confirm = naming.confirm
     reject = naming.reject
     rename = naming.rename
-    merge = naming.merge
+    merge = merging.merge
     link = naming.link
     split = naming.split
     ignore = naming.ignore
@@ -119,8 +121,9 @@ class Library(Catalogue):
     # -- look ---------------------------------------------------------------
 
     review = reviewing.review
+    report = pages.report
+    map = pages.map
     report_page = reporting.report_page
-    report_html = reporting.report_html
     report_folder = reporting.report_folder
     map_page = reporting.map_page
     thumbnails = reporting.thumbnails

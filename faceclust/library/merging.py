@@ -1,33 +1,29 @@
-"""Merge what a user points at: people, groups and faces."""
+"""Merge what a user means: people, groups and faces."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from faceclust.catalogue.catalogue import Catalogue, FaceSelection
 from faceclust.errors import UsageError
+from faceclust.library.naming import link, name, record_answer
+from faceclust.library.selection import Selector
 from faceclust.people.events import Event
 
-if TYPE_CHECKING:
-    from faceclust.catalogue.catalogue import FaceSelection
-    from faceclust.library.library import Library
 
-
-def merge_selections(library: Library, texts: Sequence[str]) -> Event:
-    """Make people, groups and faces one person. `texts`: names, group numbers and face ids.
+def merge(library: Catalogue, *who: Selector) -> Event:
+    """Make people, groups and faces one person. `who`: names, group numbers and face ids.
 
     Two names merge the first person into the second. With one name, the groups and faces get that
     name. Without a name, they become one person who is still unnamed. Raises UsageError if fewer
     than two different things are given, or if the people to merge are not clear.
     """
-    selections = [library.select_faces(text) for text in texts]
+    selections = [library.select_faces(selector) for selector in who]
     names = _names_to_merge(selections)
     unnamed = [face for selection in selections if selection.name is None for face in selection.faces]
     if len(names) == 2:
-        return library.merge(*names)
-    if names:
-        return library.name(dict.fromkeys(unnamed), names[0])
-    return library.link(dict.fromkeys(unnamed))
+        return record_answer(library, "merge", (), name=names[0], to=names[1])
+    return name(library, unnamed, names[0]) if names else link(library, unnamed)
 
 
 def _names_to_merge(selections: Sequence[FaceSelection]) -> list[str]:

@@ -1,8 +1,9 @@
 """Record the user's answers: each is in the journal, on disk, before it counts.
 
-Faces are given by their ids. Every answer is one event, which is returned; `undo` takes it back.
-All answers raise CacheError if the journal cannot be written, in which case nothing was recorded,
-and UsageError for a name without printable characters or with more than MAX_NAME_LENGTH.
+Faces are given by group numbers, names or face ids, one or several. Every answer is one event, which
+is returned; `undo` takes it back. All answers raise CacheError if the journal cannot be written, in
+which case nothing was recorded. They raise UsageError for an unknown group, person or face, and for a
+name without printable characters or with more than MAX_NAME_LENGTH.
 """
 
 from __future__ import annotations
@@ -17,11 +18,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from faceclust.catalogue.catalogue import Catalogue
+from faceclust.catalogue.catalogue import Catalogue, FaceSelection
 from faceclust.errors import CacheError, LibraryBusyError, NothingScannedError, UsageError
 from faceclust.files.atomic import remove_file, write_private_atomically
 from faceclust.files.own_files import UnsafeFileError, read_own
 from faceclust.files.user_folders import expand_user
+from faceclust.library.selection import (
+    Selector,
+    Selectors,
+    find_owner,
+    find_suggested,
+    refuse_named_groups,
+    resolve_faces,
+)
 from faceclust.people.events import Event, JournalFace
 from faceclust.people.face_finder import find_changed_faces
 from faceclust.people.journal_lines import (
@@ -33,41 +42,84 @@ from faceclust.people.journal_lines import (
 )
 from faceclust.people.journal_reader import read_journal
 from faceclust.people.names import MAX_NAME_LENGTH, clean_name, person_key
+from faceclust.types.arguments import as_list, require_text
 
 #: Faces in one "found" event: after an edit of every photo, one line would be too long to read.
 _MAX_FOUND_FACES = 20_000
+#: Group numbers and face ids, which cannot be names.
+_NO_NAME = re.compile("[0-9]+|[0-9a-f]{16}")
 
 # -- names --------------------------------------------------------------------
 
 
 def name(
     library: Catalogue,
-    faces: Iterable[str],
+    faces: Selectors,
     name: str,
     *,
-    confirmed: Iterable[str] | None = None,
-    rejected: Iterable[str] = (),
+    confirmed: Iterable[Selector] | None = None,
+    rejected: Iterable[Selector] = (),
 ) -> Event:
-    """Name these faces.
+    """Name these faces: `name(3, "Anna")` is group 3, `name([3, 17, "4f1c0a9be2d85c11"], "Anna")` is more.
 
     `confirmed`: the faces that the user has seen, default all; the others are suggested. `rejected`:
-    faces that are not this person. A name already in use keeps its spelling; `rename` changes it.
+    faces that are not this person. Of a group that is partly a named person's, only the unnamed faces
+    are meant. A name already in use keeps its spelling; `rename` changes it. Raises UsageError for a
+    person's name in place of faces, and for a group whose faces all have a name.
     """
-    cleaned = _validate_name(name)
-    known = {person_key(person.label): person.label for person in library.people()}
-    return _record_event(
-        library, "name", faces, shown=confirmed, rest=rejected, name=known.get(person_key(cleaned), cleaned)
+    cleaned, selectors = _validate_name(name), as_list(faces)
+    _refuse_people(library, selectors, cleaned)
+    refuse_named_groups(
+        library, selectors, "faceclust rename {name} …, or take faces out first: faceclust split {name} {group}"
+    )
+    return record_answer(
+        library,
+        "name",
+        resolve_faces(library, selectors),
+        shown=None if confirmed is None else resolve_faces(library, confirmed),
+        rest=resolve_faces(library, rejected),
+        name=_known_spelling(library, cleaned),
     )
 
 
-def confirm(library: Catalogue, faces: Iterable[str], name: str, *, rejected: Iterable[str] = ()) -> Event:
-    """Confirm that these faces are the person of this name, and that the `rejected` ones are not."""
-    return _record_event(library, "confirm", faces, rest=rejected, name=_validate_name(name))
+def _refuse_people(library: Catalogue, selectors: Iterable[Selector], name: str) -> None:
+    for selector in selectors:
+        if isinstance(selector, str) and selector in library.occurrences_of:
+            continue
+        selection = library.select_faces(selector)
+        if selection.is_person:
+            raise UsageError(
+                f"{selection.label} is already a person's name",
+                hint=f"faceclust rename changes a name; faceclust merge makes {selection.label} and {name} one person",
+            )
 
 
-def reject(library: Catalogue, faces: Iterable[str], name: str) -> Event:
-    """Declare that these faces are not the person of this name. They are kept apart from that person."""
-    return _record_event(library, "reject", faces, name=_validate_name(name))
+def confirm(
+    library: Catalogue, faces: Selectors, name: Selector | None = None, *, rejected: Iterable[Selector] = ()
+) -> Event:
+    """Confirm that these faces are the person of this name, and that the `rejected` ones are not.
+
+    A group number stands for the name of its person. Without a name, confirm what was suggested:
+    `confirm("Anna")` all suggested faces of Anna, `confirm(12)` those of group 12. Raises UsageError if
+    a group has no name, or several, and if all faces are confirmed already.
+    """
+    others = resolve_faces(library, rejected)
+    if name is None:
+        person, suggested = find_suggested(library, faces)
+        return record_answer(library, "confirm", suggested, rest=others, name=person.label)
+    is_name = isinstance(name, str) and not _NO_NAME.fullmatch(name)
+    cleaned = _validate_name(str(name)) if is_name else find_owner(library, name).label
+    return record_answer(library, "confirm", resolve_faces(library, faces), rest=others, name=cleaned)
+
+
+def reject(library: Catalogue, faces: Selectors, name: str) -> Event:
+    """Declare that these faces are not the person of this name. They are kept apart from that person.
+
+    Of a group that is partly that person's, only that person's faces are meant.
+    """
+    cleaned = _validate_name(name)
+    theirs = resolve_faces(library, faces, person=_known_spelling(library, cleaned))
+    return record_answer(library, "reject", theirs, name=cleaned)
 
 
 def rename(library: Catalogue, name: str, to: str) -> Event:
@@ -80,24 +132,23 @@ def rename(library: Catalogue, name: str, to: str) -> Event:
         )
     if person_key(to) in set(map(person_key, library.answers.missing_names)) - {person_key(name)}:
         raise UsageError(f"another person, whose photos are missing now, is called {to}", hint="choose another name")
-    return _record_event(library, "rename", (), name=person.label, to=to)
+    return record_answer(library, "rename", (), name=person.label, to=to)
 
 
-def merge(library: Catalogue, name: str, into: str) -> Event:
-    """Make two named persons one, called `into`. Raises UsageError if one is unknown or both are one already."""
-    person, target = library.find_person(name), library.find_person(into)
-    if person.id == target.id:
-        raise UsageError(f"{target.label} is one person already")
-    return _record_event(library, "merge", (), name=person.label, to=target.label)
+def _known_spelling(library: Catalogue, name: str) -> str:
+    """Return a name as it is spelled already, if it is in use."""
+    key = person_key(name)
+    return next((person.label for person in library.people() if person_key(person.label) == key), name)
 
 
 def _validate_name(name: str) -> str:
+    require_text("a name", name)
     cleaned = clean_name(name) if len(name) <= MAX_NAME_LENGTH else name  # cleaning megabytes takes long
     if not cleaned:
         raise UsageError("a name needs at least one letter")
     if len(cleaned) > MAX_NAME_LENGTH:
         raise UsageError(f"a name has at most {MAX_NAME_LENGTH} characters, not {len(cleaned):,}")
-    if re.fullmatch("[0-9]+|[0-9a-f]{16}", cleaned):
+    if _NO_NAME.fullmatch(cleaned):
         raise UsageError(
             f"{cleaned!r} cannot be a name: it reads as a group number or a face id",
             hint="a name needs at least one letter",
@@ -108,33 +159,61 @@ def _validate_name(name: str) -> str:
 # -- faces and groups without a name --------------------------------------------
 
 
-def link(library: Catalogue, faces: Iterable[str]) -> Event:
+def link(library: Catalogue, faces: Selectors) -> Event:
     """Declare that these faces are one person, without naming that person."""
-    return _record_event(library, "merge", faces)
+    return record_answer(library, "merge", resolve_faces(library, faces))
 
 
-def split(library: Catalogue, faces: Iterable[str], others: Iterable[str]) -> Event:
+def split(library: Catalogue, faces: Selectors, others: Selectors) -> Event:
     """Declare that none of `faces` is the person that `others` are.
 
-    If both sides have the same name, this rejects the name for `faces`, as `reject` does.
+    With a group number or a name as `others`, the faces are taken out of that group or person. If
+    both sides have the same name, this rejects the name for `faces`, as `reject` does. Raises
+    UsageError if `faces` are not in the group or person, or nothing would be left of it.
     """
-    faces, others = list(faces), list(others)
+    if not isinstance(others, Iterable) or (isinstance(others, str) and others not in library.occurrences_of):
+        return _take_out(library, as_list(faces), library.select_faces(others))
+    faces, others = resolve_faces(library, faces), resolve_faces(library, others)
     labels = library.answers.labels
     confirmed_names = {label.name for face in others if (label := labels.get(face)) and label.confirmed and label.name}
     names = {label.name for face in faces if (label := labels.get(face)) and label.name}
     if len(confirmed_names) == 1 and confirmed_names & names:
         return reject(library, faces, confirmed_names.pop())
-    return _record_event(library, "split", faces, rest=others)
+    return record_answer(library, "split", faces, rest=others)
 
 
-def ignore(library: Catalogue, faces: Iterable[str]) -> Event:
-    """Ignore these faces: an interview no longer asks about them."""
-    return _record_event(library, "ignore", faces)
+def _take_out(library: Catalogue, selectors: list[Selector], whole: FaceSelection) -> Event:
+    leaving = resolve_faces(library, selectors, person=whole.name)
+    for selector in selectors:
+        if not set(resolve_faces(library, selector, person=whole.name)) <= set(whole.faces):
+            raise UsageError(f"{selector} is not in {whole.label}", hint="faceclust export lists the faces")
+    staying = [face for face in whole.faces if face not in leaving]
+    if not staying:
+        raise UsageError(
+            f"nothing would be left of {whole.label}",
+            hint="faceclust reject takes faces off a person; faceclust ignore stops asking about a group",
+        )
+    return split(library, leaving, staying) if whole.name is None else reject(library, leaving, whole.name)
 
 
-def unignore(library: Catalogue, faces: Iterable[str]) -> Event:
-    """Ask about these faces again."""
-    return _record_event(library, "unignore", faces)
+def ignore(library: Catalogue, faces: Selectors) -> Event:
+    """Ignore these faces: an interview no longer asks about them.
+
+    Raises UsageError for a group whose faces all have a name; a person's name ignores all its faces.
+    """
+    refuse_named_groups(library, as_list(faces), "to ignore that person: faceclust ignore '{name}'")
+    return record_answer(library, "ignore", resolve_faces(library, faces))
+
+
+def unignore(library: Catalogue, faces: Selectors) -> Event:
+    """Ask about these faces again, as far as they are ignored. Raises UsageError if none of them is."""
+    selections = [library.select_faces(selector) for selector in as_list(faces)]
+    ignored = {face for face, label in library.answers.labels.items() if label.name is None}
+    chosen = [face for one in selections for face in (one.all_faces or one.faces) if face in ignored]
+    if not chosen:
+        labels = " and ".join(selection.label for selection in selections)
+        raise UsageError(f"{labels}: none of the faces is ignored", hint="faceclust people --all lists ignored groups")
+    return record_answer(library, "unignore", dict.fromkeys(chosen))
 
 
 def faces_remaining(library: Catalogue, removed: Iterable[str], kept: Iterable[str]) -> list[str]:
@@ -218,7 +297,7 @@ def record_relocated_faces(library: Catalogue) -> None:
         library.progress.note(str(error))
 
 
-def _record_event(
+def record_answer(
     library: Catalogue,
     kind: str,
     faces: Iterable[str],
@@ -228,6 +307,7 @@ def _record_event(
     name: str | None = None,
     to: str | None = None,
 ) -> Event:
+    """Record an event about faces, given by their ids. `shown`: the confirmed ones, None for all."""
     faces = list(faces)
     seen = set(faces if shown is None else shown)
 

@@ -8,21 +8,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pyarrow.compute as pc
 
 from faceclust.catalogue.catalogue import Catalogue
+from faceclust.errors import UsageError
 from faceclust.files.own_files import read_own
 from faceclust.files.safe_paths import relative_posix
+from faceclust.files.user_folders import expand_user
 from faceclust.packs.pack import Pack
 from faceclust.packs.verify import require_files
 from faceclust.photos.face_ids import content_hash
-from faceclust.types import Box, FaceOccurrence, Float32, PhotoRef, SkippedPhoto, check_array
+from faceclust.types import (
+    Box,
+    FaceOccurrence,
+    Float32,
+    PhotoRef,
+    ScannedPhoto,
+    SkippedPhoto,
+    UInt8,
+    check_array,
+)
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL import Image
+
     from faceclust.scan.examine import PhotoExaminer
+
+StrPath = str | os.PathLike[str]
+#: A photo file, an array (RGB, grey or RGBA; uint8), or a Pillow image. See `photos.pixels`.
+Picture: TypeAlias = "StrPath | NDArray[np.uint8] | Image.Image"
 
 
 #: Larger files are not hashed to find out whether they are copies of a photo in the library.
@@ -59,22 +77,22 @@ class PhotoFaces:
 
 
 class FaceReader:
-    """Finds the faces on photo files anywhere. The pack's models are loaded when first needed."""
+    """Finds the faces on pictures: files anywhere, arrays, Pillow images.
 
-    def __init__(self, pack: Pack) -> None:
-        self._pack = pack
+    The pack's models are loaded on a device (see `packs.session`) when first needed. `min_face`: see
+    `ScanSettings`.
+    """
 
-    def read(self, path: Path) -> PhotoFaces:
-        """Decode the photo, detect its faces and embed them; a symlink is not followed.
+    def __init__(self, pack: Pack, device: str = "cpu", min_face: int | None = None) -> None:
+        self._pack, self._device, self._min_face = pack, device, min_face
 
-        Raises UnreadablePhotoError if the file is not a readable photo, PackError if the models
-        cannot be used.
+    def read(self, picture: Picture) -> PhotoFaces:
+        """Decode a picture, detect its faces and embed them; a symlink is not followed.
+
+        Raises UnreadablePhotoError if a file is not a readable photo, UsageError for what is no
+        picture, PackError if the models cannot be used.
         """
-        status = stat_regular_file(path)
-        ref = PhotoRef(str(path.absolute()), status.st_size, status.st_mtime_ns)
-        photo = self._examiner(ref)
-        if isinstance(photo, SkippedPhoto):
-            raise UnreadablePhotoError(f"{photo.reason.value}: {photo.detail}")
+        photo, _ = self.examine(picture)
         boxes: list[Box] = [tuple(box) for box in photo.boxes.tolist()]
         order = sorted(range(len(boxes)), key=lambda i: boxes[i])
         return PhotoFaces(
@@ -85,12 +103,38 @@ class FaceReader:
             embeddings=photo.embeddings[order],
         )
 
+    def examine(self, picture: Picture) -> tuple[ScannedPhoto, UInt8]:
+        """Return a picture's faces and their chips (n, h, w, 3), as `read` does."""
+        from faceclust.photos.pixels import to_upright_pixels  # loads the decoders
+
+        source: PhotoRef | UInt8
+        if isinstance(picture, str | os.PathLike):
+            path = Path(picture)
+            status = stat_regular_file(path)
+            source = PhotoRef(str(path.absolute()), status.st_size, status.st_mtime_ns)
+        else:
+            source = to_upright_pixels(picture)
+        found = self._examiner(source)
+        if isinstance(found, SkippedPhoto):
+            raise UnreadablePhotoError(f"{found.reason.value}: {found.detail}")
+        return found
+
     @cached_property
     def _examiner(self) -> PhotoExaminer:
-        from faceclust.scan.examine import PhotoExaminer, ScanSettings  # loads the model runtime
+        from faceclust.packs.session import choose_device  # loads the model runtime, as the next line does
+        from faceclust.scan.examine import PhotoExaminer, ScanSettings
 
         require_files(self._pack)
-        return PhotoExaminer(Path(), ScanSettings(self._pack))  # the paths are absolute
+        # The paths are absolute.
+        return PhotoExaminer(Path(), ScanSettings(self._pack, choose_device(self._device), self._min_face))
+
+
+def expand_photo_path(path: StrPath) -> Path:
+    """Return a typed path with "~" expanded, unless a file has that very name. Raises UsageError for what
+    is no path."""
+    if not isinstance(path, str | os.PathLike):
+        raise UsageError(f"a photo is given by its path, not by {type(path).__name__}")
+    return Path(path) if os.path.lexists(path) else expand_user(path)
 
 
 def resolve_typed_photo(path: Path) -> Path:

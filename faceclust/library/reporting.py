@@ -88,11 +88,6 @@ def report_page(
     return ReportPage(_encode_html(html), len(pictures), report.omitted_pictures)
 
 
-def report_html(library: Catalogue, page: str | os.PathLike[str], *, faces: int = 48, groups: int | None = 300) -> str:
-    """Return the content of `report_page` as text."""
-    return report_page(library, page, faces=faces, groups=groups).content.decode()
-
-
 def report_folder(
     library: Catalogue, out: str | os.PathLike[str], *, faces: int = 200, groups: int | None = None
 ) -> WrittenFolder:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceclust.catalogue.catalogue import Catalogue
@@ -19,6 +18,7 @@ from faceclust.progress import ShouldStop
 from faceclust.scan.unchanged import scan_if_unchanged
 from faceclust.store.find_library import relative_folder, remember_library
 from faceclust.store.settings import pack_in_use, set_pack, set_precision
+from faceclust.types.arguments import as_list, require_number
 
 if TYPE_CHECKING:
     from faceclust.scan.result import ScanResult
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def scan(
     library: Catalogue,
-    folders: Iterable[str | os.PathLike[str]] = (),
+    folders: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
     *,
     workers: int | None = None,
     device: str = "auto",
@@ -48,8 +48,11 @@ def scan(
     LibraryBusyError if another process scans or clusters the library, and PackError if the models
     or the device are missing.
     """
-    folders = list(folders)
-    starts = [relative_folder(library.root, Path(folder)) for folder in folders] or [""]
+    folders = as_list(folders)
+    starts = [relative_folder(library.root, folder) for folder in folders] or [""]
+    for name, number in (("workers", workers), ("min_face", min_face)):
+        if number is not None:
+            require_number(name, number)
     if precision not in (None, *PRECISIONS):
         raise UsageError(f"unknown precision {precision!r}", hint=f"choose one of {', '.join(PRECISIONS)}")
     if min_face is None and precision is None:

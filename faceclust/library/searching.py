@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import UsageError
 from faceclust.files.safe_paths import relative_posix
+from faceclust.files.user_folders import expand_user
+from faceclust.library.selection import Selector, Selectors
 from faceclust.outputs.overview import Overview, build_overview
 from faceclust.outputs.search import (
     FoundPhoto,
@@ -21,12 +22,13 @@ from faceclust.outputs.search import (
     parse_date_range,
 )
 from faceclust.store.find_library import resolve_folder
+from faceclust.types.arguments import as_list, require_number
 
 
 def search(
     library: Catalogue,
-    *people: str,
-    without: Iterable[str] = (),
+    *people: Selector,
+    without: Selectors = (),
     alone: bool = False,
     since: str | None = None,
     until: str | None = None,
@@ -43,16 +45,17 @@ def search(
     `people` present; for `without`, any face counts. Raises UsageError for an unknown person or an
     invalid value.
     """
+    require_number("min_quality", min_quality)
     if not 0 <= min_quality <= 1:
         raise UsageError(f"the quality must be between 0 and 1, not {min_quality}")
     first, last = parse_date_range(since, until)
     query = Query(
         present=tuple(_find_subject(library, person) for person in people),
-        absent=tuple(_find_subject(library, person) for person in without),
+        absent=tuple(_find_subject(library, person) for person in as_list(without)),
         alone=alone,
         since=first,
         until=last,
-        folder=_folder_below_root(library, Path(folder)) if folder is not None else "",
+        folder=_folder_below_root(library, expand_user(folder)) if folder is not None else "",
         min_quality=min_quality,
         confirmed=confirmed,
     )
@@ -65,6 +68,7 @@ def co_occurrences(library: Catalogue, *people: str, confirmed: bool = False, mi
     `people`: only pairs with one of these names. `confirmed`: count confirmed faces only.
     `min_photos`: only pairs on at least this many photos. Raises UsageError for an unknown name.
     """
+    require_number("min_photos", min_photos)
     ids = {library.find_person(name).id for name in people}
     pairs = count_pairs(library.occurrences, library.people(), ids, confirmed=confirmed)
     return [pair for pair in pairs if pair.photos >= min_photos]
@@ -79,8 +83,8 @@ def overviews(library: Catalogue, *, include_unnamed: bool = False) -> list[Over
     return [build_overview(person, library.occurrences_of) for person in persons]
 
 
-def _find_subject(library: Catalogue, text: str) -> Subject:
-    faces = frozenset(library.select_faces(text).faces)
+def _find_subject(library: Catalogue, selector: Selector) -> Subject:
+    faces = frozenset(library.select_faces(selector).faces)
     owners = {face: library.person_of[face] for face in faces if face in library.person_of}
     return Subject(faces, frozenset(face for face, person in owners.items() if face in person.confirmed))
 

@@ -12,6 +12,7 @@ from itertools import combinations
 
 from faceclust.errors import UsageError
 from faceclust.types import FaceOccurrence, Person
+from faceclust.types.arguments import require_text
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,7 @@ def parse_date_range(since: str | None, until: str | None) -> tuple[datetime | N
 
 
 def _parse_partial_date(text: str) -> tuple[int, int | None, int | None]:
+    require_text("a date", text)
     match = re.fullmatch(r"([0-9]{4})(?:-([0-9]{1,2})(?:-([0-9]{1,2}))?)?", text.strip())
     year, month, day = (int(part) if part else None for part in match.groups()) if match else (None, None, None)
     try:

@@ -28,11 +28,13 @@ def check_files(pack: Pack) -> list[FileCheck]:
 
 def pack_state(pack: Pack, checks: list[FileCheck]) -> str:
     """Summarise the checks of a pack's files as the state shown to users and in JSON: "embedded",
-    "installed", "damaged", "incomplete", "can be pulled" or "add only"."""
+    "installed", "missing", "damaged", "incomplete", "can be pulled" or "add only"."""
     own = [check.state for check in checks if not check.file.embedded] or ["ok"]
     states = {check.state for check in checks}
     if states == {"ok"}:
         return "embedded" if pack.embedded else "installed"
+    if pack.embedded and states == {"ok", "missing"}:
+        return "missing"
     if pack.embedded or states & {"damaged", "unreadable"}:
         return "damaged"
     if set(own) != {"missing"}:
@@ -43,7 +45,7 @@ def pack_state(pack: Pack, checks: list[FileCheck]) -> str:
 def install_hint(pack: Pack) -> str:
     """Return the next command to type for a pack with missing or damaged files."""
     if pack.embedded:
-        return "reinstall faceclust (pip install --force-reinstall --no-cache-dir …)"
+        return "reinstall faceclust, with all its packs (pip install --force-reinstall --no-cache-dir …)"
     if pack.is_pullable:
         return f"faceclust models pull {pack.name}"
     return f"get its files, then faceclust models add --pack {pack.name} FILE…"

@@ -19,6 +19,7 @@ from faceclust.photos.reading import read_photo
 from faceclust.types import (
     Detections,
     Float32,
+    Metadata,
     Photo,
     PhotoRef,
     ScannedPhoto,
@@ -26,7 +27,7 @@ from faceclust.types import (
     SkipReason,
     UInt8,
 )
-from faceclust.vision.pipeline import EmbeddedFaces, FaceAnalyser
+from faceclust.vision.pipeline import EmbeddedFaces, FacePipeline
 
 
 @dataclass(frozen=True)
@@ -105,14 +106,20 @@ class PhotoExaminer:
 
     def __init__(self, root: Path, settings: ScanSettings) -> None:
         self._root, self._settings = root, settings
-        self._analyser = FaceAnalyser(settings.pack, settings.device)
+        self._analyser = FacePipeline(settings.pack, settings.device)
 
-    def __call__(self, ref: PhotoRef) -> ScannedPhoto | SkippedPhoto:
-        """Examine one photo."""
-        batch = (ExamineTask(ref),)
-        photo = self.work(batch, self.prepare(batch))[0].photo
-        assert not isinstance(photo, KnownPhoto)
-        return photo
+    def __call__(self, picture: PhotoRef | UInt8) -> tuple[ScannedPhoto, UInt8] | SkippedPhoto:
+        """Examine one photo on disk, or upright pixels (H, W, 3). Return it with its chips (n, h, w, 3)."""
+        clock = _StageTimer()
+        if isinstance(picture, PhotoRef):
+            outcome = self._detect_unless_known(ExamineTask(picture), self._read_file(picture), clock)
+        else:
+            outcome = self._detect_on_pixels(picture, clock)
+        if isinstance(outcome, SkippedPhoto):
+            return outcome
+        assert isinstance(outcome, _DetectedPhoto)
+        (faces,) = self._analyser.embed([outcome.detections], [outcome.chips])
+        return self._build_scanned_photo(outcome, faces), faces.chips
 
     def prepare(self, batch: Sequence[ExamineTask]) -> list[tuple[bytes, PhotoRef] | SkippedPhoto]:
         """Read the photos' files."""
@@ -183,6 +190,15 @@ class PhotoExaminer:
         clock.lap("detect")
         photo, found = self._redecode_larger(photo, found, data)
         clock.lap("decode")
+        return self._cut_out_faces(photo, found, clock)
+
+    def _detect_on_pixels(self, pixels: UInt8, clock: _StageTimer) -> _DetectedPhoto:
+        height, width = pixels.shape[:2]
+        photo = Photo(PhotoRef("", 0, 0), "", pixels, (width, height), Metadata())
+        found = self._analyser.detect(pixels, self._settings.smallest_face(max(width, height)))
+        return self._cut_out_faces(photo, found, clock)
+
+    def _cut_out_faces(self, photo: Photo, found: Detections, clock: _StageTimer) -> _DetectedPhoto:
         found = self._analyser.refine(photo.pixels, found)
         clock.lap("detect")
         chips = self._analyser.align(photo.pixels, found)

@@ -23,15 +23,15 @@ _WRONG_PATH = (errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 _MAX_PATH_SIZE = 1 << 16  # bytes
 
 
-def find_library(library: Path | None) -> Path:
+def find_library(library: str | os.PathLike[str] | None) -> Path:
     """Find a library's root. Precedence: `library`, FACECLUST_LIBRARY, the nearest library around
     the working folder, the library last scanned.
 
     Raises NoLibraryError, UsageError: also if the library around the working folder belongs to
     another user.
     """
-    chosen = library or (Path(env) if (env := os.environ.get(LIBRARY_VARIABLE)) else None)
-    if chosen is not None:
+    chosen = library or os.environ.get(LIBRARY_VARIABLE)
+    if chosen:
         root = resolve_folder(chosen)
         if not LibraryHome(root).exists():
             raise NoLibraryError(f"{root} has not been scanned", hint=f"faceclust scan {shlex.quote(str(root))}")
@@ -50,10 +50,10 @@ def find_library_for_scan(folders: Sequence[str | os.PathLike[str]], library: st
     """Find the root of the library that a scan of these folders belongs to. Precedence: `library`,
     the library around the first folder, the first folder as a new library. Raises UsageError."""
     if library is not None:
-        return resolve_folder(Path(library))
+        return resolve_folder(library)
     if not folders:
         return find_library(None)
-    first = resolve_folder(Path(folders[0]))
+    first = resolve_folder(folders[0])
     known = library_from_environment(first)
     if known is None:
         known = enclosing_library(first)
@@ -64,7 +64,7 @@ def find_library_for_scan(folders: Sequence[str | os.PathLike[str]], library: st
     return known or first
 
 
-def relative_folder(root: Path, folder: Path) -> str:
+def relative_folder(root: Path, folder: str | os.PathLike[str]) -> str:
     """Return a folder as a POSIX path below the library's root. Raises UsageError if it is outside."""
     resolved = resolve_folder(folder)
     if not resolved.is_relative_to(root):
@@ -78,7 +78,7 @@ def relative_folder(root: Path, folder: Path) -> str:
 def library_from_environment(folder: Path) -> Path | None:
     """Return the root that FACECLUST_LIBRARY names if `folder` lies in it, else None."""
     root = os.environ.get(LIBRARY_VARIABLE)
-    chosen = resolve_folder(Path(root)) if root else None
+    chosen = resolve_folder(root) if root else None
     return chosen if chosen and folder.is_relative_to(chosen) else None
 
 
@@ -106,7 +106,7 @@ def _working_folder() -> Path:
         raise UsageError("the working folder no longer exists", hint="cd to another folder") from None
 
 
-def resolve_folder(path: Path) -> Path:
+def resolve_folder(path: str | os.PathLike[str]) -> Path:
     """Return the absolute path of an existing folder, symlinks resolved. Raises UsageError, and
     FaceclustError if the disk does not tell."""
     try:

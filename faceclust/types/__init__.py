@@ -3,7 +3,7 @@
 from faceclust.types.arrays import Float32, Float64, Indices, UInt8, check_array
 from faceclust.types.boxes import Box, intersection_over_union, paired_intersection_over_union
 from faceclust.types.clustering import OPERATING_POINT, SCATTER_SHARE, Clustering, ClusterParams
-from faceclust.types.faces import FaceTable
+from faceclust.types.faces import Face, FaceTable
 from faceclust.types.people import FaceOccurrence, Person, PhotoInfo
 from faceclust.types.photos import (
     EXTRA_MODULE_BY_REASON,
@@ -26,6 +26,7 @@ __all__ = [
     "ClusterParams",
     "Clustering",
     "Detections",
+    "Face",
     "FaceOccurrence",
     "FaceTable",
     "Float32",

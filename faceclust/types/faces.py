@@ -1,13 +1,40 @@
-"""The input of clustering: `FaceTable`."""
+"""Faces as values: one `Face` of a picture, and `FaceTable`, the input of clustering."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.types.arrays import Float32, check_array
+from faceclust.types.arrays import Float32, UInt8, check_array
+from faceclust.types.boxes import Box
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """A face on a picture. Lengths are pixels of the upright picture, from its top left corner.
+
+    Other packages call the values bbox, kps or landmarks, det_score, encoding or normed_embedding.
+    `box`: left, top, right, bottom, within the picture. `landmarks`: float32 (5, 2), x and y of the eye
+    on the left of the picture, the other eye, the tip of the nose, the left corner of the mouth and
+    the right one. `score`: confidence of the detector, 0 to 1. `quality`: image quality for
+    recognition, 0 to 1. `embedding`: float32 (d,), with the pack's radius as norm: the squared L2
+    distance of two embeddings says how alike the faces are. `chip`: uint8 RGB (h, w, 3), the aligned
+    face that was embedded.
+    """
+
+    box: Box
+    landmarks: Float32 = field(repr=False)
+    score: float
+    quality: float
+    embedding: Float32 = field(repr=False)
+    chip: UInt8 = field(repr=False)
+
+    def __post_init__(self) -> None:
+        check_array("landmarks", self.landmarks, (5, 2), np.float32)
+        check_array("embedding", self.embedding, (None,), np.float32)
+        check_array("chip", self.chip, (None, None, 3), np.uint8)
 
 
 @dataclass(frozen=True)

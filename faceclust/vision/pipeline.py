@@ -22,17 +22,18 @@ from faceclust.vision.quality import face_quality
 class EmbeddedFaces(NamedTuple):
     """The faces of one photo.
 
-    `embeddings`: float32 (n, d). `quality`: float32 (n,), 0 to 1. `unusable_count`: further faces
-    left out because the embedder's vector is zero or not finite.
+    `embeddings`: float32 (n, d). `quality`: float32 (n,), 0 to 1. `chips`: uint8 (n, h, w, 3).
+    `unusable_count`: further faces left out because the embedder's vector is zero or not finite.
     """
 
     detections: Detections
     embeddings: Float32
     quality: Float32
+    chips: UInt8
     unusable_count: int
 
 
-class FaceAnalyser:
+class FacePipeline:
     """A pack's models, opened on a device (see `packs.session`). Each worker has its own.
 
     Models that are not embedded in faceclust are tested on a blank picture first. Raises PackError
@@ -120,9 +121,10 @@ class FaceAnalyser:
             usable = embedded.usable[rows]
             kept = np.flatnonzero(usable & ~(doubtful & (embedded.asymmetry[rows] > spec.max_asymmetry)))
             sure, asymmetry, norms = faces.take(kept), embedded.asymmetry[rows][kept], embedded.norms[rows][kept]
-            quality = face_quality(sure, self.chip_scales(sure), photo_chips[kept], asymmetry, norms, spec)
+            kept_chips = photo_chips[kept]
+            quality = face_quality(sure, self.chip_scales(sure), kept_chips, asymmetry, norms, spec)
             unusable = int(np.count_nonzero(~usable))
-            results.append(EmbeddedFaces(sure, embedded.vectors[rows][kept], quality, unusable))
+            results.append(EmbeddedFaces(sure, embedded.vectors[rows][kept], quality, kept_chips, unusable))
         return results
 
     def raw_norms(self, chips: UInt8) -> Float32:

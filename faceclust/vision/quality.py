@@ -104,7 +104,7 @@ def measure_quality_factors(
 ) -> QualityFactors:
     """Measure the quality factors of n faces.
 
-    `scales` (n,): chip pixels per photo pixel, from `FaceAnalyser.chip_scales`. `chips`: uint8 (n,
+    `scales` (n,): chip pixels per photo pixel, from `FacePipeline.chip_scales`. `chips`: uint8 (n,
     h, w, 3). `asymmetry` (n,): as in `vision.embed.ChipEmbeddings`. Raises ValueError if they are
     not of n faces.
     """

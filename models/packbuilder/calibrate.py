@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from faceclust.packs.registry import load_pack
 from faceclust.photos.decode import decode_photo
 from faceclust.types import PhotoRef, UInt8
-from faceclust.vision.pipeline import FaceAnalyser
+from faceclust.vision.pipeline import FacePipeline
 from packbuilder import build_float_embedder
 from packbuilder.quantise import tensors_to_measure
 
@@ -45,7 +45,7 @@ def measure_ranges(chips: UInt8) -> dict[str, tuple[float, float]]:
 
 
 def _cut_one_face_per_photo(folder: Path) -> UInt8:
-    analyser = FaceAnalyser(load_pack("dlib"))
+    analyser = FacePipeline(load_pack("dlib"))
     paths = sorted(folder.rglob("*.jpg"))
     chips = []
     for path in paths[:: max(1, len(paths) // (2 * _FACE_COUNT))]:

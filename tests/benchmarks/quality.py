@@ -44,7 +44,7 @@ from faceclust.evaluation.metrics.verification import threshold_at_far
 from faceclust.packs.pack import Pack
 from faceclust.photos.decode import decode_photo
 from faceclust.types import ClusterParams, PhotoRef
-from faceclust.vision.pipeline import FaceAnalyser
+from faceclust.vision.pipeline import FacePipeline
 from faceclust.vision.quality import QualityFactors, combine_with_norm, measure_quality_factors, predict_quality
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -69,7 +69,7 @@ PARTS = [field.name for field in fields(QualityFactors)]
 #: Lower limits of the fit. LFW has few sizes and poses, so it underrates both.
 AT_LEAST = {"size": 0.2, "pose": 0.5}
 
-_analyser: FaceAnalyser
+_analyser: FacePipeline
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Measured:
 
 def _open_models(pack: Pack) -> None:
     global _analyser
-    _analyser = FaceAnalyser(pack)
+    _analyser = FacePipeline(pack)
 
 
 def _measure_picture(job: tuple[Path, Degradation | None]) -> tuple[np.ndarray, np.ndarray, float, float, float] | None:

@@ -67,6 +67,17 @@ def test_export_formats_and_queries(library: Library, tmp_path: Path) -> None:
     assert count == len(json.loads(run_checked("export", "-f", "json", "--library", library.root)))
 
 
+def test_confirmed_faces_are_exported_with_their_embeddings(collins: tuple[Library, int, set[str]]) -> None:
+    library, group, faces = collins
+    library.name(group, COLLINS, confirmed=[min(faces)])
+    library_option = ["--library", library.root]
+    rows = json.loads(run_checked("export", "-f", "json", "--embeddings", "--confirmed", *library_option))
+    assert {row["face_id"] for row in rows} == {min(faces)}
+    assert all(len(row["embedding"]) == library.faces.embeddings.shape[1] for row in rows)
+    done = run("export", "-f", "xmp", "--where", "sidecar", "--embeddings", *library_option)
+    assert done.returncode == 2 and "--embeddings cannot be used with the format xmp" in done.stderr
+
+
 def test_the_first_line_names_the_library(library: Library) -> None:
     done = run("status", cwd=library.root / "2019")
     assert done.stderr.splitlines()[0] == f"library: {library.root}"

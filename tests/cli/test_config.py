@@ -139,7 +139,7 @@ def test_pipes_and_parser_bombs_are_reported(library: Library, user_file: Path, 
 
 
 def test_top_level_keys_do_not_break_commands_that_cannot_use_them(library: Library, user_file: Path) -> None:
-    user_file.write_text("json = true\n[export]\nnames = 'file.xmp'\nconfirmed = true")
+    user_file.write_text("json = true\n[export]\nnames = 'file.xmp'\nall-faces = true")
     assert run_checked("export", "-l", library.root).startswith("photo,")
     assert run_checked("report", "-o", "-", "-l", library.root).startswith("<!doctype html>")
     assert json.loads(run_checked("export", "--json", "-l", library.root))

@@ -18,7 +18,7 @@ from faceclust.errors import FaceclustError, PackError
 from faceclust.evaluation.metrics.clustering import bcubed
 from faceclust.packs.registry import clear_pack_cache, load_pack, pack_names, user_models_folder
 from faceclust.progress import SilentProgress
-from faceclust.vision.pipeline import FaceAnalyser
+from faceclust.vision.pipeline import FacePipeline
 from tests.support import synthetic_people, tiny_models
 from tests.support.command import run, run_checked
 from tests.support.sample_photos import COLLINS, HOPPER, load_portrait
@@ -324,7 +324,7 @@ def test_too_few_people_are_refused(model_folder: Path, tmp_path: Path) -> None:
 def test_real_yunet(tmp_path: Path) -> None:
     run_checked("models", "add", ROOT / "tests/benchmarks/yunet.toml", os.environ["FACECLUST_TEST_YUNET"])
     clear_pack_cache()
-    analyser, mobilefacenet = FaceAnalyser(load_pack("yunet")), FaceAnalyser(load_pack("mobilefacenet"))
+    analyser, mobilefacenet = FacePipeline(load_pack("yunet")), FacePipeline(load_pack("mobilefacenet"))
     for person in (COLLINS, HOPPER):
         pixels = np.asarray(load_portrait(person))
         found, expected = analyser.detect(pixels), mobilefacenet.detect(pixels)

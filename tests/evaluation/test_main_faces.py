@@ -22,7 +22,7 @@ from faceclust.packs.registry import load_pack
 from faceclust.progress import SilentProgress
 from faceclust.scan.workers.pool import run_isolated
 from faceclust.types import UInt8
-from faceclust.vision.pipeline import FaceAnalyser
+from faceclust.vision.pipeline import FacePipeline
 from tests.support.sample_photos import COLLINS, HOPPER, load_portrait, save_photo
 
 
@@ -95,9 +95,9 @@ def test_no_pictures_have_no_faces() -> None:
 
 def count_detector_runs(pictures: list[Path], pack: Pack, monkeypatch: pytest.MonkeyPatch) -> tuple[MainFaces, int]:
     """Find main faces in this process; return them and the number of pictures on which the detector ran."""
-    runs, detect = [], FaceAnalyser.detect
+    runs, detect = [], FacePipeline.detect
 
-    def count(self: FaceAnalyser, pixels: UInt8) -> object:
+    def count(self: FacePipeline, pixels: UInt8) -> object:
         runs.append(pixels)
         return detect(self, pixels)
 
@@ -106,7 +106,7 @@ def count_detector_runs(pictures: list[Path], pack: Pack, monkeypatch: pytest.Mo
 
     with monkeypatch.context() as patched:
         patched.setattr(main_faces, "run_isolated", run_here)
-        patched.setattr(FaceAnalyser, "detect", count)
+        patched.setattr(FacePipeline, "detect", count)
         return find_main_faces(pictures, pack), len(runs)
 
 

@@ -21,7 +21,7 @@ from faceclust.evaluation.score_pairs import VerificationPairs, load_pairs, pair
 from faceclust.packs.registry import load_pack
 from faceclust.photos.errors import UndecodableError
 from faceclust.vision.align import chip_transforms, cut_chips
-from faceclust.vision.pipeline import FaceAnalyser
+from faceclust.vision.pipeline import FacePipeline
 from tests.support.labelled_photos import add_faceless_photo, make_labelled_photos, write_pairs
 from tests.support.sample_photos import COLLINS, HOPPER, load_portrait, make_variant
 
@@ -140,7 +140,7 @@ def encode_pictures(pictures: Sequence[Image.Image], quality: int = 95) -> list[
 @pytest.fixture(scope="module")
 def crops() -> list[bytes]:
     """Four portraits cropped by ArcFace's template at 112×112, as InsightFace does."""
-    analyser = FaceAnalyser(load_pack("dlib"))
+    analyser = FacePipeline(load_pack("dlib"))
     template = crop_detections(np.zeros((112, 112, 3), np.uint8)).landmarks[0]
     chips = []
     for person, number in ((COLLINS, 0), (COLLINS, 2), (HOPPER, 0), (HOPPER, 2)):
@@ -162,7 +162,7 @@ def test_aligned_crops_are_not_detected_again(tmp_path: Path, crops: list[bytes]
     assert scores.protocol.accuracy == 1
     # A chip cut from the crop equals the one cut from the whole portrait, except for resampling.
     pixels = np.asarray(load_portrait(COLLINS).resize((360, 360)))
-    analyser = FaceAnalyser(pack)
+    analyser = FacePipeline(pack)
     vectors = analyser.raw_vectors(analyser.align(pixels, analyser.refine(pixels, analyser.detect(pixels))))[0]
     distance = pack.embedder.radius * (
         vectors[0] / np.linalg.norm(vectors) - faces.chip[0] / np.linalg.norm(faces.chip[0])

@@ -52,7 +52,7 @@ def both(library: Library, name_of_face: NameOfFace) -> tuple[Library, dict[str,
         faces = sorted(face for face, who in people.items() if who == person)
         library.name(faces, person, confirmed=faces[:2])
     library.cluster(1.05)
-    library.report_html(library.root / "r.html")
+    library.report_page(library.root / "r.html").content.decode()
     return library, people
 
 
@@ -147,7 +147,7 @@ def test_other_commands_work_afterwards(both: tuple[Library, dict[str, str]], tm
         assert not set(grouping.clustering.face_ids.tolist()) & collins.faces
         assert grouping.clustering.size_at_full_run <= len(library.occurrences_of)
     library.undo_cluster()
-    assert COLLINS not in library.report_html(tmp_path / "r.html")
+    assert COLLINS not in library.report_page(tmp_path / "r.html").content.decode()
     assert not {row["face_id"] for row in library.export()} & collins.faces
     library.make_albums(library.plan_albums(tmp_path / "albums", unnamed=True))
     assert [path.name for path in (tmp_path / "albums").iterdir() if path.is_dir()] == [HOPPER]

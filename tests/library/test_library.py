@@ -313,12 +313,12 @@ def test_a_folder_that_cannot_be_written_does_not_stop_the_others(
 def test_the_report_keeps_pictures_of_photos_deleted_later(collins: tuple[Library, int, set[str]]) -> None:
     library, group, _ = collins
     library.name(library.faces_in_group(group), COLLINS)
-    html = library.report_html(library.root / "page.html")
+    html = library.report_page(library.root / "page.html").content.decode()
     pictures = set(re.findall(r'src="(data:image/jpeg[^"]*)"', html))
     assert len(pictures) == len(library.group_of)
     assert COLLINS in html and "./2019/collins-0.jpg" in html
     shutil.rmtree(library.root / "2020")
-    rescanned = Library(library.root).report_html("page.html")
+    rescanned = Library(library.root).report_page("page.html").content.decode()
     remaining = set(re.findall(r'src="(data:image/jpeg[^"]*)"', rescanned))
     assert remaining < pictures and len(remaining) >= len(pictures) - 4  # the cache of that folder is gone too
 
@@ -346,7 +346,7 @@ def test_an_empty_library_works(tmp_path: Path) -> None:
     library.scan(workers=0)
     assert library.cluster().clustering.labels.max(initial=-1) == -1
     assert library.people() == () and list(library.export()) == []
-    assert "nobody was found" in library.report_html(tmp_path / "r.html")
+    assert "nobody was found" in library.report_page(tmp_path / "r.html").content.decode()
 
 
 def test_only_the_documented_files_are_written_into_a_library(

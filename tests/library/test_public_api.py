@@ -21,8 +21,9 @@ PUBLIC_NAMES = [name for name in dir(Library) if not name.startswith("_")]
 
 
 def test_dir_lists_the_public_names_of_the_package_only() -> None:
-    assert dir(faceclust) == ["FaceclustError", "Library", "__version__", "verify"] == sorted(faceclust.__all__)
-    assert all(hasattr(faceclust, name) for name in dir(faceclust))
+    names = ["Face", "FaceAnalyser", "FaceclustError", "Library", "__version__", "group", "verify"]
+    assert dir(faceclust) == names == sorted(faceclust.__all__)
+    assert all(hasattr(faceclust, name) and inspect.getdoc(getattr(faceclust, name)) for name in names)
 
 
 def test_the_package_imports_its_names_when_they_are_used() -> None:
@@ -34,6 +35,7 @@ def test_the_package_imports_its_names_when_they_are_used() -> None:
 def test_help_of_the_package_shows_its_classes_and_functions() -> None:
     text = pydoc.plain(pydoc.render_doc(faceclust))
     assert "class Library" in text and "class FaceclustError" in text and "verify(a: " in text
+    assert "class FaceAnalyser" in text and "group(embeddings: " in text
     assert "__getattr__" not in text and "__dir__" not in text
 
 

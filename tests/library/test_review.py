@@ -141,5 +141,5 @@ def test_one_name_for_two_real_people_is_a_split_candidate(
     assert candidate.distance > 1.5 and {people[face] for face in candidate.faces[0]} != {
         people[face] for face in candidate.faces[1]
     }
-    page = library.report_html(library.root / "page.html")
+    page = library.report_page(library.root / "page.html").content.decode()
     assert "One person, far apart" in page and "faceclust split Both" in page

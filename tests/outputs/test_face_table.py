@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ from faceclust.outputs.face_table import BINARY_FORMATS, FORMAT_BY_SUFFIX, FORMA
 from faceclust.types import FaceOccurrence, Person, PhotoInfo
 
 TAKEN = datetime(2020, 6, 1, 12)
+VECTOR = np.array([0.1, -1 / 3, 1e-9, 3.0], np.float32)
 
 
 def make_row(**values: Any) -> dict[str, Any]:
@@ -74,6 +76,8 @@ def test_rows_have_person_box_and_photo() -> None:
     place = FaceOccurrence("1", "ä, b.jpg", "h", (0.1, 0.2, 0.3, 0.4), (4000, 3000), 0.25, 0.5, TAKEN)
     facts = PhotoInfo("ä, b.jpg", "h", (4000, 3000), 6, TAKEN, "Canon", 48.5, -11.25)
     anna = Person("p", "Anna", ("1", "2"), frozenset("1"), (1,))
+    (with_embedding,) = build_rows([place], [anna], {"1": 1}, [facts], {"1": VECTOR})
+    assert with_embedding["embedding"] is VECTOR and list(with_embedding) == [*SCHEMA.names, "embedding"]
     unnamed = Person("group-1", None, ("1",), frozenset(), (1,))
     other = replace(facts, photo="a.jpg")
     assert list(build_rows([place, place], [anna], {"1": 1}, [other, facts])) == [make_row(), make_row()]
@@ -82,6 +86,18 @@ def test_rows_have_person_box_and_photo() -> None:
     with pytest.raises(ValueError, match="no photo of the library"):
         list(build_rows([place], [], {}, [other]))
     assert list(make_row()) == SCHEMA.names
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_format_holds_embeddings(format: str) -> None:
+    stream = io.BytesIO()
+    rows = [make_row(embedding=VECTOR), make_row(embedding=-VECTOR, person="=1")]
+    assert write_rows(rows, format, stream, dimension=4) == 2
+    for found, row in zip(read_back(stream.getvalue(), format), rows, strict=True):
+        value = found.pop("embedding")
+        assert list(found) == SCHEMA.names
+        numbers = json.loads(value) if format in ("csv", "sqlite") else value
+        assert np.abs(np.array(numbers) - row["embedding"]).max() <= (0 if format == "parquet" else 1e-7)
 
 
 # Other control characters are not portable in CSV.

@@ -13,7 +13,7 @@ from faceclust.errors import PackError
 from faceclust.files.names import DEFAULT_PACK, EMBEDDED_PACKS
 from faceclust.packs.manifest import read_manifest
 from faceclust.packs.registry import load_pack
-from faceclust.packs.verify import check_files, require_files
+from faceclust.packs.verify import check_files, pack_state, require_files
 
 
 def test_an_unknown_pack_lists_the_known_ones() -> None:
@@ -36,6 +36,8 @@ def test_damaged_and_missing_files_are_found(tmp_path: Path) -> None:
     assert [check.state for check in check_files(moved)] == ["missing", "damaged", "ok", "ok"]
     with pytest.raises(PackError, match="missing"):
         require_files(moved)
+    shutil.copy(pack.path(pack.files[1].name), tmp_path)
+    assert pack_state(moved, check_files(moved)) == "missing"  # as in a build without it
 
 
 @pytest.mark.parametrize(

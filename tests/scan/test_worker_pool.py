@@ -20,6 +20,7 @@ from faceclust.errors import FaceclustError
 from faceclust.scan.workers import pool
 from faceclust.scan.workers.pool import run_isolated
 from faceclust.scan.workers.process import LossCause, LostTask
+from tests.support.scan_builders import make_faceless_photo, write_photo
 
 pytestmark = pytest.mark.process
 
@@ -350,3 +351,15 @@ def test_workers_that_always_die_end_the_run(tmp_path: Path) -> None:
 def test_decoder_warnings_on_stderr_are_discarded(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert len(list(run(tmp_path, ["warning 1", "warning 2"]))) == 2
     assert capfd.readouterr().err == ""
+
+
+def test_a_script_needs_no_main_guard(tmp_path: Path) -> None:
+    """Workers do not import the script, which would scan again in each of them."""
+    photos, script = tmp_path / "photos", tmp_path / "script.py"
+    photos.mkdir()
+    write_photo(photos / "nobody.bmp", make_faceless_photo(0))
+    script.write_text(
+        f"import faceclust\nprint('started')\nprint(faceclust.Library({str(photos)!r}).scan(workers=1).scanned)\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("started\n1\n", "", 0)

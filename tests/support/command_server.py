@@ -22,7 +22,6 @@ import tempfile
 import termios
 import time
 import traceback
-import types
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -186,7 +185,6 @@ def _run_command(words: list[str], cwd: str, files: tuple[int, int, int], termin
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
         resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_LIMIT, PROCESSOR_LIMIT + 1))
         sys.argv = ["faceclust", *words]
-        sys.modules["__main__"] = types.ModuleType("__main__")  # workers would import that of the server
         code = _call_main()
         sys.stdout.flush()
     except BaseException:

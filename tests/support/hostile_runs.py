@@ -52,7 +52,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
         "@OUT@/new --layout {person}/{camera}/{year}/{name} --link copy --unnamed",
     ),
     "export": (
-        *("", "--format jsonl", "-o @OUT@/faces.parquet", "-o @OUT@/faces.sqlite", "-o @OUT@/x.csv"),
+        *("", "--format jsonl --embeddings", "-o @OUT@/faces.parquet", "-o @OUT@/faces.sqlite", "-o @OUT@/x.csv"),
         *("--format xmp --where sidecar", "--format xmp --where @OUT@/sidecars"),
     ),
     "evaluate pairs": ("@LIBRARY@ --pairs @OUT@/pairs.txt",),

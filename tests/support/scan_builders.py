@@ -81,7 +81,8 @@ def _scan_settings() -> ScanSettings:
 def _examine(content: bytes) -> ScannedPhoto | SkippedPhoto:
     with TemporaryDirectory() as folder:
         (Path(folder) / "photo").write_bytes(content)
-        return PhotoExaminer(Path(folder), _scan_settings())(PhotoRef("photo", len(content), 0))
+        found = PhotoExaminer(Path(folder), _scan_settings())(PhotoRef("photo", len(content), 0))
+        return found if isinstance(found, SkippedPhoto) else found[0]
 
 
 def compute_expected_rows(library: Library) -> dict[str, list[dict[str, Any]]]:

@@ -21,7 +21,7 @@ from faceclust.packs.registry import load_pack
 from faceclust.types import Detections
 from faceclust.vision.embed import Embedder, load_embedder
 from faceclust.vision.embedder_io import EmbedderIO
-from faceclust.vision.pipeline import FaceAnalyser
+from faceclust.vision.pipeline import FacePipeline
 from tests.support import tiny_models
 
 
@@ -139,7 +139,7 @@ def test_a_model_that_does_not_fit_the_manifest_is_a_one_line_error(
 ) -> None:
     path = tiny_models.write_embedder(tmp_path / "own.onnx", **model)
     with pytest.raises(PackError, match=message) as failure:
-        FaceAnalyser(pack_with_embedder(path, **spec))
+        FacePipeline(pack_with_embedder(path, **spec))
     assert "\n" not in str(failure.value)
 
 
@@ -197,7 +197,7 @@ def test_templates_are_scaled_by_the_height_around_the_middle() -> None:
 
 def test_box_alignment_crops_the_box_with_its_margin(tmp_path: Path) -> None:
     path = tiny_models.write_embedder(tmp_path / "own.onnx", (160, 160))
-    analyser = FaceAnalyser(pack_with_embedder(path, (160, 160), margin=0.25))
+    analyser = FacePipeline(pack_with_embedder(path, (160, 160), margin=0.25))
     pixels = np.zeros((400, 400, 3), np.uint8)
     pixels[100:260, 140:260] = 200  # a box of 120×160 becomes a square of 200, with margins of 20 along the long side
     found = Detections(

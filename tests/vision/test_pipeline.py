@@ -17,7 +17,7 @@ from faceclust.types import Detections
 from faceclust.vision.align import chip_transforms, cut_chips
 from faceclust.vision.embed import Embedder
 from faceclust.vision.geometry import transform_scale
-from faceclust.vision.pipeline import FaceAnalyser
+from faceclust.vision.pipeline import FacePipeline
 from tests.support.sample_photos import COLLINS, HOPPER, load_portrait, make_scenery, make_variant
 
 DATA = Path(__file__).parents[1] / "data"
@@ -26,8 +26,8 @@ PEOPLE = {"collins": COLLINS, "hopper": HOPPER}
 
 
 @pytest.fixture(scope="module")
-def analyser() -> FaceAnalyser:
-    return FaceAnalyser(load_pack(DEFAULT_PACK))
+def analyser() -> FacePipeline:
+    return FacePipeline(load_pack(DEFAULT_PACK))
 
 
 def chip(name: str) -> np.ndarray:
@@ -35,7 +35,7 @@ def chip(name: str) -> np.ndarray:
         return np.asarray(image)
 
 
-def detect_and_embed(analyser: FaceAnalyser, pixels: np.ndarray) -> tuple[Detections, np.ndarray]:
+def detect_and_embed(analyser: FacePipeline, pixels: np.ndarray) -> tuple[Detections, np.ndarray]:
     found = analyser.detect(pixels)
     return analyser.embed([found], [analyser.align(pixels, found)])[0][:2]
 
@@ -80,7 +80,7 @@ def test_embeddings_have_the_packs_radius_and_ignore_mirroring(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", PEOPLE)
-def test_the_only_face_is_found_with_landmarks_near_dlibs(analyser: FaceAnalyser, name: str) -> None:
+def test_the_only_face_is_found_with_landmarks_near_dlibs(analyser: FacePipeline, name: str) -> None:
     found = analyser.detect(np.asarray(load_portrait(PEOPLE[name])))
     assert len(found) == 1
     expected = np.array(REFERENCE[name]["landmarks"])
@@ -89,7 +89,7 @@ def test_the_only_face_is_found_with_landmarks_near_dlibs(analyser: FaceAnalyser
 
 
 def test_the_pipeline_is_near_dlibs_and_separates_people() -> None:
-    analyser = FaceAnalyser(load_pack("dlib"))
+    analyser = FacePipeline(load_pack("dlib"))
     radius = analyser.pack.embedder.radius
     own, dlibs = {}, {}
     for name, person in PEOPLE.items():
@@ -104,7 +104,7 @@ def test_the_pipeline_is_near_dlibs_and_separates_people() -> None:
     assert ((own["collins"] - own["hopper"]) ** 2).sum() > 1.5
 
 
-def test_embeddings_tolerate_changes_of_size_lighting_and_rotation(analyser: FaceAnalyser) -> None:
+def test_embeddings_tolerate_changes_of_size_lighting_and_rotation(analyser: FacePipeline) -> None:
     vectors = []
     for number in range(4):
         pixels = np.asarray(make_variant(HOPPER, number))
@@ -115,7 +115,7 @@ def test_embeddings_tolerate_changes_of_size_lighting_and_rotation(analyser: Fac
     assert max(distances) < 0.6
 
 
-def test_embedding_several_photos_together_equals_one_by_one(analyser: FaceAnalyser) -> None:
+def test_embedding_several_photos_together_equals_one_by_one(analyser: FacePipeline) -> None:
     pictures = [np.asarray(load_portrait(HOPPER)), np.asarray(make_scenery(3)), np.asarray(load_portrait(COLLINS))]
     found = [analyser.detect(pixels) for pixels in pictures]
     chips = [analyser.align(pixels, faces) for pixels, faces in zip(pictures, found, strict=True)]
@@ -125,7 +125,7 @@ def test_embedding_several_photos_together_equals_one_by_one(analyser: FaceAnaly
         np.testing.assert_allclose(vectors, expected, atol=1e-6)
 
 
-def test_faces_smaller_than_min_face_are_not_found(analyser: FaceAnalyser) -> None:
+def test_faces_smaller_than_min_face_are_not_found(analyser: FacePipeline) -> None:
     pixels = np.asarray(load_portrait(COLLINS))
     (face,) = analyser.detect(pixels).boxes
     width = float(face[2] - face[0])
@@ -134,7 +134,7 @@ def test_faces_smaller_than_min_face_are_not_found(analyser: FaceAnalyser) -> No
 
 
 def test_detections_beside_the_picture_or_without_finite_numbers_are_dropped(
-    analyser: FaceAnalyser, monkeypatch: pytest.MonkeyPatch
+    analyser: FacePipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     boxes = np.array(
         [[10, 10, 50, 50], [-30, 10, 0.5, 50], [100, 10, 140, 50], [10, 79.5, 50, 120], [-5, -5, 20, 20], [0, 0, 9, 9]]
@@ -147,7 +147,7 @@ def test_detections_beside_the_picture_or_without_finite_numbers_are_dropped(
     assert kept.boxes.tolist() == [[-5, -5, 20, 20], [10, 10, 50, 50]]
 
 
-def test_a_picture_without_faces_has_empty_results(analyser: FaceAnalyser) -> None:
+def test_a_picture_without_faces_has_empty_results(analyser: FacePipeline) -> None:
     for pixels in (np.asarray(make_scenery(3)), np.zeros((5, 4, 3), np.uint8), np.full((1, 900, 3), 200, np.uint8)):
         found, vectors = detect_and_embed(analyser, pixels)
         assert len(found) == 0 and vectors.shape == (0, analyser.pack.embedder.dimension)

@@ -23,7 +23,7 @@ from faceclust.evaluation.degradations import (
 )
 from faceclust.packs.registry import load_pack
 from faceclust.types import Detections
-from faceclust.vision.pipeline import FaceAnalyser
+from faceclust.vision.pipeline import FacePipeline
 from faceclust.vision.quality import QualityFactors, face_quality, measure_quality_factors, predict_quality
 from tests.support.sample_photos import COLLINS, HOPPER, load_portrait
 
@@ -31,11 +31,11 @@ SPEC = load_pack("dlib").embedder
 
 
 @pytest.fixture(scope="module")
-def analyser() -> FaceAnalyser:
-    return FaceAnalyser(load_pack("dlib"))
+def analyser() -> FacePipeline:
+    return FacePipeline(load_pack("dlib"))
 
 
-def measure_quality(analyser: FaceAnalyser, pixels: np.ndarray) -> float:
+def measure_quality(analyser: FacePipeline, pixels: np.ndarray) -> float:
     """Return the quality of the face with the highest score, 0 if no face is found."""
     found = analyser.detect(pixels)
     ((faces, _, quality, _),) = analyser.embed([found], [analyser.align(pixels, found)])
@@ -61,7 +61,7 @@ def small_portrait(person: str) -> np.ndarray:
     ],
     ids=str,
 )
-def test_quality_falls_with_degradation(analyser: FaceAnalyser, person: str, treatments: Sequence) -> None:
+def test_quality_falls_with_degradation(analyser: FacePipeline, person: str, treatments: Sequence) -> None:
     pixels = small_portrait(person)
     qualities = [
         measure_quality(analyser, pixels),
@@ -72,7 +72,7 @@ def test_quality_falls_with_degradation(analyser: FaceAnalyser, person: str, tre
 
 
 @pytest.mark.parametrize("person", [COLLINS, HOPPER])
-def test_occlusion_lowers_quality(analyser: FaceAnalyser, person: str) -> None:
+def test_occlusion_lowers_quality(analyser: FacePipeline, person: str) -> None:
     pixels = small_portrait(person)
     found = analyser.detect(pixels)
     undamaged = measure_quality(analyser, pixels)
@@ -83,7 +83,7 @@ def test_occlusion_lowers_quality(analyser: FaceAnalyser, person: str) -> None:
     assert measure_quality(analyser, BandOcclusion(0.15, below)(pixels)) < undamaged - 0.05
 
 
-def test_quality_does_not_depend_on_the_other_faces(analyser: FaceAnalyser) -> None:
+def test_quality_does_not_depend_on_the_other_faces(analyser: FacePipeline) -> None:
     pictures = [small_portrait(COLLINS), np.zeros((200, 200, 3), np.uint8), small_portrait(HOPPER)]
     found = [analyser.detect(pixels) for pixels in pictures]
     chips = [analyser.align(pixels, faces) for pixels, faces in zip(pictures, found, strict=True)]

@@ -20,7 +20,7 @@ from faceclust.packs.registry import load_pack
 from faceclust.packs.session import OnnxModel
 from faceclust.types import Detections
 from faceclust.vision.detect import load_detector
-from faceclust.vision.pipeline import FaceAnalyser
+from faceclust.vision.pipeline import FacePipeline
 from faceclust.vision.scrfd import Scrfd
 from faceclust.vision.single_stage import SingleStageSettings
 from tests.support import tiny_models
@@ -237,7 +237,7 @@ INVALID_PACKS = {
 def test_an_invalid_detector_is_a_one_line_error(tmp_path: Path, what: str) -> None:
     make, message = INVALID_PACKS[what]
     with pytest.raises(PackError, match=message) as failure:
-        FaceAnalyser(make(tmp_path))
+        FacePipeline(make(tmp_path))
     assert "\n" not in str(failure.value)
 
 
@@ -255,7 +255,7 @@ def test_missing_settings_and_files_are_named(tmp_path: Path) -> None:
 def test_yunets_outputs_are_checked(tmp_path: Path) -> None:
     tiny_models.write_scrfd(tmp_path / "yunet.onnx", BOX, POINTS)
     with pytest.raises(PackError, match=r"not YuNet's: expected cls, obj, .*found 400 640×1"):
-        FaceAnalyser(pack_with(tmp_path, "yunet"))
+        FacePipeline(pack_with(tmp_path, "yunet"))
 
 
 def test_non_finite_outputs_give_no_face(tmp_path: Path) -> None:

@@ -8,11 +8,10 @@ from typing import BinaryIO
 
 import click
 
-from faceclust.cli.common import require_parent_folder
-from faceclust.cli.terminal.output_file import refuse_library_file, refuse_link_in_library
 from faceclust.cli.terminal.printing import print_line
 from faceclust.errors import UsageError
 from faceclust.files.output_files import write_output_atomically
+from faceclust.library.destinations import refuse_library_file, refuse_link_in_library, require_parent_folder
 from faceclust.outputs.plots import PLOT_SUFFIXES, is_own_plot, require_matplotlib
 
 

@@ -22,9 +22,9 @@ from faceclust.packs.verify import check_files, pack_state
 def command(library: Path | None, as_json: bool) -> None:
     """List the packs of models with their size, state and allowed use.
 
-    A star marks the pack in use. The state is one of: embedded, installed, damaged, incomplete, can
-    be pulled, or add only (from files you have). The size of a pack that can be pulled is that of
-    its download.
+    A star marks the pack in use. The state is one of: embedded, installed, missing (from this
+    build), damaged, incomplete, can be pulled, or add only (from files you have). The size of a pack
+    that can be pulled is that of its download.
 
     \b
     Examples:

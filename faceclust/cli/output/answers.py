@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from faceclust.cli.common import print_json
 from faceclust.cli.terminal.printing import print_line
-from faceclust.errors import UsageError
 from faceclust.people.event_text import describe_event
 from faceclust.text.plural import format_count
 
@@ -18,11 +17,12 @@ if TYPE_CHECKING:
 FaceCounts = dict[str, tuple[int, int]]  # name → (faces, confirmed faces)
 
 
-def record_and_print(library: Library, as_json: bool, record_event: Callable[[], Event]) -> None:
+def record_and_print(library: Library, as_json: bool, record_event: Callable[[], Event]) -> Event:
     """Record an answer, and print the changes it made."""
     before = count_faces_by_name(library)
     event = record_event()
     print_changes(library, as_json, [event], before)
+    return event
 
 
 def print_changes(
@@ -69,30 +69,3 @@ def _count_change_record(name: str, before: tuple[int, int], after: tuple[int, i
 def _event_record(event: Event) -> dict[str, Any]:
     record: dict[str, Any] = {"id": event.id, "event": event.kind, "name": event.name, "to": event.to}
     return record | {"faces": [face.face_id for face in event.faces]}
-
-
-def faces_of(library: Library, targets: Iterable[str], *, person: str | None = None) -> list[str]:
-    """The face ids of names, groups and faces, each once.
-
-    Of a group that is partly the `person`'s, only that person's faces are meant.
-    """
-    faces: dict[str, None] = {}
-    for target in map(library.select_faces, targets):
-        theirs = [face for face in target.all_faces if _name_of_face(library, face) == person] if person else []
-        faces |= dict.fromkeys(theirs or target.faces)
-    return list(faces)
-
-
-def refuse_named_groups(library: Library, targets: Iterable[str], hint: str) -> None:
-    """Raises UsageError if a target is a group whose faces all have a name.
-
-    A group number is easily mistyped. `hint` contains {name}.
-    """
-    for target in map(library.select_faces, targets):
-        names = sorted({name for face in target.all_faces if (name := _name_of_face(library, face))})
-        if names and set(target.faces) == set(target.all_faces):
-            raise UsageError(f"{target.label} is already {' and '.join(names)}", hint=hint.format(name=names[0]))
-
-
-def _name_of_face(library: Library, face: str) -> str | None:
-    return library.person_of[face].label if face in library.person_of else None

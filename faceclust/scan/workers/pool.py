@@ -40,7 +40,8 @@ def run_isolated(
 ) -> Iterator[tuple[T, R | LostTask]]:
     """Do tasks in `workers` processes; yield each with its result, in any order.
 
-    `create_worker` is called once in each process. It, the tasks and the results must be picklable.
+    `create_worker` is called once in each process. It, the tasks and the results must be picklable, and
+    nothing of the main module, which no process imports.
     If a process dies, its current task is retried at the end in a process of its own. If that dies
     too, the result is a `LostTask`. A task that takes longer than `time_limit` seconds to prepare,
     or to work on, is lost at once. Processes that have grown by `growth_limit` bytes are replaced.
@@ -243,7 +244,4 @@ class _Pool(Generic[T, R]):
 
 
 def _startup_error(why: str) -> FaceclustError:
-    return FaceclustError(
-        f"worker processes cannot start{why}",
-        hint="run `faceclust doctor`; in a script, start the work under `if __name__ == '__main__':`",
-    )
+    return FaceclustError(f"worker processes cannot start{why}", hint="run `faceclust doctor`")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
+import sys
+import types
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -56,7 +58,7 @@ class WorkerProcess(Generic[T, R]):
         self.process = _SPAWN_CONTEXT.Process(
             target=run_worker, args=(child_pipe, create_worker, growth_limit), daemon=True
         )
-        with _block_interrupts():
+        with _block_interrupts(), _hide_main_module():
             self.process.start()
         child_pipe.close()
         self.tasks: deque[T] = deque()
@@ -98,6 +100,20 @@ def _diagnose_exit_code(exit_code: int | None) -> LostTask:
     except ValueError:  # a real-time signal
         return LostTask(LossCause.KILLED, f"signal {-exit_code}")
     return LostTask(LossCause.CRASHED if number in _CRASH_SIGNALS else LossCause.KILLED, f"signal {number.name}")
+
+
+@contextlib.contextmanager
+def _hide_main_module() -> Iterator[None]:
+    """Start processes that do not import the main module.
+
+    It may be a user's script without `if __name__ == "__main__":`, which would run again in each process.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextlib.contextmanager
