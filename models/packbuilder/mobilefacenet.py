@@ -2,7 +2,7 @@
 Verification on Mobile Devices") from TensorFlow.js to ONNX.
 
 Input `input`: float32 (n, 3, 112, 112) RGB, (x − 127.5)/128. Output `embedding`: float32 (n, 64), not
-normalised: the original's 192 numbers, projected onto 64 axes (`_keep_dimensions`). The weights are those of
+normalised: the original's 192 numbers, projected onto 64 axes (`keep_dimensions`). The weights are those of
 sirius-ai/MobileFaceNet_TF; the TensorFlow.js graph around them has two faults, without which its embeddings
 of different faces would not be nearly equal:
 
@@ -84,7 +84,7 @@ class _Converter:
             filters = filters * signs.reshape((-1, 1, 1, 1) if is_depthwise else (1, -1, 1, 1))
         bias = self._weights[bias_name]
         if dimension:
-            filters, bias = _keep_dimensions(filters, bias, dimension)
+            filters, bias = keep_dimensions(filters, bias, dimension)
         stride, side, kernel = int(node["attr"]["strides"]["list"]["i"][1]), self._sides[source], filters.shape[2]
         if base64.b64decode(node["attr"]["padding"]["s"]) == b"SAME":
             after = -(-side // stride)
@@ -115,7 +115,7 @@ class _Converter:
         self._signs[name], self._sides[name] = signs, self._sides[source]
 
 
-def _keep_dimensions(filters: np.ndarray, bias: np.ndarray, dimension: int) -> tuple[np.ndarray, np.ndarray]:
+def keep_dimensions(filters: np.ndarray, bias: np.ndarray, dimension: int) -> tuple[np.ndarray, np.ndarray]:
     """Project the outputs of a layer with filters (n, channels, 1, 1) onto `dimension` orthonormal axes.
 
     Training left the 192 outputs of MobileFaceNet's last layer with about 60 dimensions. On LFW, 7

@@ -29,7 +29,7 @@ from faceclust.evaluation.radius import f_tolerance, find_plateau, score_distanc
 from faceclust.files.names import EMBEDDED_PACKS
 from faceclust.packs.pack import Pack
 from faceclust.progress import SilentProgress
-from faceclust.vision.pipeline import FaceAnalyser
+from faceclust.vision.pipeline import FacePipeline
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.benchmarks.packs import find_pack
@@ -74,7 +74,7 @@ def _score(vectors: np.ndarray, people: np.ndarray, splits: int) -> str:
 
 def _time_pass(pack: Pack) -> float:
     """Return the CPU milliseconds that the embedder takes for a chip."""
-    analyser, (width, height) = FaceAnalyser(pack), pack.embedder.chip_size
+    analyser, (width, height) = FacePipeline(pack), pack.embedder.chip_size
     chips = np.random.default_rng(0).integers(0, 256, (_CHIPS, height, width, 3), np.uint8)
     times = []
     for _ in range(_ROUNDS):

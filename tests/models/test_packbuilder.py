@@ -103,3 +103,18 @@ def test_prelu_of_any_slope_is_right_up_to_the_returned_sign() -> None:
     np.testing.assert_allclose(
         found * signs.reshape(-1, 1, 1), np.where(x > 0, x, slopes.reshape(-1, 1, 1) * x), rtol=0, atol=1e-6
     )
+
+
+@pytest.mark.usefixtures("_builder_on_path")
+def test_a_layer_of_low_rank_keeps_lengths_and_angles_in_fewer_dimensions() -> None:
+    from packbuilder.mobilefacenet import keep_dimensions
+
+    rng = np.random.default_rng(0)
+    span = rng.normal(size=(20, 6))
+    filters, bias = (span @ rng.normal(size=(6, 30)))[:, :, None, None], span @ rng.normal(size=6)
+    kept_filters, kept_bias = keep_dimensions(filters, bias, 6)
+    inputs = rng.normal(size=(30, 5))
+    before = filters[:, :, 0, 0] @ inputs + bias[:, None]
+    after = kept_filters[:, :, 0, 0] @ inputs + kept_bias[:, None]
+    assert after.shape == (6, 5)
+    np.testing.assert_allclose(after.T @ after, before.T @ before)
