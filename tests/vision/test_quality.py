@@ -38,8 +38,8 @@ def analyser() -> FacePipeline:
 def measure_quality(analyser: FacePipeline, pixels: np.ndarray) -> float:
     """Return the quality of the face with the highest score, 0 if no face is found."""
     found = analyser.detect(pixels)
-    ((faces, _, quality, *_),) = analyser.embed([found], [analyser.align(pixels, found)])
-    return float(quality[faces.scores.argmax()]) if len(faces) else 0.0
+    (faces,) = analyser.embed([found], [analyser.align(pixels, found)])
+    return float(faces.quality[faces.detections.scores.argmax()]) if len(faces.detections) else 0.0
 
 
 def small_portrait(person: str) -> np.ndarray:
@@ -88,9 +88,9 @@ def test_quality_does_not_depend_on_the_other_faces(analyser: FacePipeline) -> N
     found = [analyser.detect(pixels) for pixels in pictures]
     chips = [analyser.align(pixels, faces) for pixels, faces in zip(pictures, found, strict=True)]
     together = analyser.embed(found, chips)
-    for one, cut, (_, _, quality, *_) in zip(found, chips, together, strict=True):
-        assert quality.dtype == np.float32 and quality.shape == (len(one),)
-        np.testing.assert_allclose(analyser.embed([one], [cut])[0][2], quality, atol=1e-3)
+    for one, cut, faces in zip(found, chips, together, strict=True):
+        assert faces.quality.dtype == np.float32 and faces.quality.shape == (len(one),)
+        np.testing.assert_allclose(analyser.embed([one], [cut])[0].quality, faces.quality, atol=1e-3)
 
 
 def make_detections(landmarks: np.ndarray, scores: float = 0.99) -> Detections:
