@@ -65,7 +65,7 @@ def test_boxes_are_those_of_the_upright_picture(analyser: FaceAnalyser, collins:
     turned = save_photo(collins.transpose(Image.Transpose.ROTATE_90), tmp_path / "turned.jpg", orientation=6)
     for picture in (turned, Image.open(turned, formats=["JPEG"])):
         (face,) = analyser.faces(picture)
-        assert face.box == pytest.approx(expected.box, abs=3) and difference(face, expected) < 0.1
+        assert face.box == pytest.approx(expected.box, abs=4) and difference(face, expected) < 0.1
 
 
 def test_arrays_may_be_smaller_than_photos(analyser: FaceAnalyser, collins: Image.Image) -> None:
