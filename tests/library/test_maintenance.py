@@ -66,8 +66,8 @@ BROKEN: dict[str, tuple[Callable[[Rows], object], str]] = {
     "hash": (lambda rows: rows[0].update(photo_hash=None), "time, status or hash of a photo is missing"),
     "status": (lambda rows: rows[0].update(status="truncated file"), "a photo that could not be read has content"),
     "half a face": (lambda rows: rows[0].update(quality=None), "some of its biometric data"),
-    "norm": (lambda rows: rows[0].update(embedding=[np.float16(0.2)] * 128), "has the wrong norm"),
-    "nan": (lambda rows: rows[0].update(embedding=[np.float16("nan")] * 128), "not finite"),
+    "norm": (lambda rows: rows[0].update(embedding=[np.float16(0.2)] * 64), "has the wrong norm"),
+    "nan": (lambda rows: rows[0].update(embedding=[np.float16("nan")] * 64), "not finite"),
 }
 
 

@@ -200,12 +200,10 @@ def rotate_pixels(library: Library) -> Library:
 def switch_pack(library: Library) -> Library:
     """Scan with a pack that has other boxes and another radius."""
     pack = library.pack
-    settings = dict(pack.detector.settings) | {"factor": 0.8}
-    assert "factor" in pack.detector.settings
     other_pack = replace(
         pack,
         name="other",
-        detector=replace(pack.detector, settings=settings),
+        detector=replace(pack.detector, smallest=25),
         embedder=replace(pack.embedder, radius=3.0, mirror=False),
     )
     other = Library(library.root, pack=other_pack)

@@ -48,6 +48,7 @@ def make_oriented(root: Path, kinds: dict[str, Iterable[int]] = ORIENTATIONS) ->
             path = root / f"{extension}-{orientation}.{extension}"
             if extension == "dng":
                 path.parent.mkdir(parents=True, exist_ok=True)
+                stored = stored.resize((2 * stored.width, 2 * stored.height))  # RAW files are decoded at half size
                 path.write_bytes(build_dng(stored, orientation=orientation))
             else:
                 save_photo(stored, path, orientation=orientation)
