@@ -37,7 +37,7 @@ class PackTrial:
 
     `dimension` is that of the embeddings. `milliseconds` is the CPU time per face, including the
     mirror image if the pack uses one. `norms` are the lowest and the highest raw norm of the drawn
-    faces. `warning` describes a doubtful result in a sentence; "" if there is none.
+    faces. `warning` describes a doubtful result in a sentence, and is empty otherwise.
     """
 
     dimension: int
