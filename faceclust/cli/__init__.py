@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
 import sys
 import traceback
@@ -24,6 +25,8 @@ if sys.platform != "win32":
     import resource
 
 _NO_MEMORY = b"error: not enough memory for this command\nhint: close other programs, or raise the memory limit\n"
+#: Bytes. Under a lower limit of memory, libraries crash while they load, which Python cannot report.
+_MIN_MEMORY_LIMIT = 350_000_000
 #: The share of a limit of memory at which a failure is taken for one of memory.
 _MUCH_MEMORY = 0.7
 #: Errors of a full or failing disk. Windows has no quota.
@@ -59,6 +62,8 @@ def main() -> None:
     # A umask that takes the user's own rights away would stop the workers of a scan.
     os.umask(os.umask(0o077) & 0o077)
     _open_missing_streams()
+    if _memory_limit() < _MIN_MEMORY_LIMIT:
+        _exit_without_memory()
     try:
         code = cli.main(prog_name="faceclust", standalone_mode=False)
         sys.stdout.flush()
@@ -70,6 +75,8 @@ def main() -> None:
     except FaceclustError as error:
         code = _print_error(error)
     except (KeyboardInterrupt, click.Abort):
+        if _is_short_of_memory():  # OpenBLAS sends SIGINT if it cannot start a thread
+            _exit_without_memory()
         code = _print_stopped()
     except (BrokenPipeError, ClosedPipeError):
         # Nobody is left to report to.
@@ -141,18 +148,26 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _memory_limit() -> float:
+    """Return the bytes of memory that the program may use; inf without a limit."""
+    if sys.platform == "win32":
+        return math.inf
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return math.inf if limit == resource.RLIM_INFINITY else limit
+
+
 def _is_short_of_memory() -> bool:
     """Whether most of the memory that the program may use is in use: libraries then fail in many ways."""
-    if sys.platform == "win32":
+    limit = _memory_limit()
+    if sys.platform == "win32" or limit == math.inf:
         return False
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     except MemoryError:
         return True
     except (OSError, ValueError):  # another system
         return False
-    return limit != resource.RLIM_INFINITY and pages * resource.getpagesize() > _MUCH_MEMORY * limit
+    return pages * resource.getpagesize() > _MUCH_MEMORY * limit
 
 
 def _exit_without_memory() -> NoReturn:

@@ -172,7 +172,7 @@ def test_too_little_memory_for_one_photo(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["status", "export", "scan"])
-@pytest.mark.parametrize("limit", [250_000_000, 300_000_000])
+@pytest.mark.parametrize("limit", [250_000_000, 349_000_000, 400_000_000])
 def test_too_little_memory_for_the_program_is_one_clear_line(library: Library, command: str, limit: int) -> None:
     arguments = [command, str(library.root)] if command == "scan" else [command, "-l", str(library.root)]
     limited = ["prlimit", f"--as={limit}", sys.executable, "-m", "faceclust", *arguments]
