@@ -28,7 +28,7 @@ from faceclust.store.home import LibraryHome
 from faceclust.store.library_table import LibraryTable
 from faceclust.store.scan_snapshot import read_scan_snapshot
 from faceclust.store.schema import CacheInfo
-from faceclust.types import Clustering, FaceOccurrence, FaceTable, Person, PhotoInfo
+from faceclust.types import Clustering, FaceOccurrence, FaceTable, Float32, Float64, Person, PhotoInfo
 from faceclust.types.arguments import require_path
 
 
@@ -230,6 +230,15 @@ class Catalogue:
     def clustering(self) -> Clustering | None:
         """The last clustering; None before the first. Raises CacheError if its file is damaged."""
         return self._face_snapshot.clustering
+
+    @property
+    def face_offsets(self) -> Float64:
+        """What local scaling adds to each squared distance of the `faces`, (n,): one value for each of two faces."""
+        return self._face_snapshot.face_offsets
+
+    def offsets_of(self, embeddings: Float32) -> Float64:
+        """Return what local scaling adds to each squared distance of other faces (m, d), float64 (m,)."""
+        return self._face_snapshot.offsets_of(embeddings)
 
     @property
     def clustering_pack(self) -> str | None:

@@ -10,13 +10,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from faceclust.catalogue.constraints import build_constraints
-from faceclust.cluster.group import ALGORITHMS
+from faceclust.cluster.group import cluster_average
 from faceclust.people.groups import Groups
 from faceclust.people.persons import merged_group_numbers
 from faceclust.people.replay import FaceSet, Label, ReplayedAnswers
 from faceclust.progress import SilentProgress
-from faceclust.types import ClusterParams, FaceTable
+from faceclust.types import FaceTable
 
 #: In larger groups only the faces declared to be somebody else leave: clustering them takes too long.
 _MAX_REGROUPED_FACES = 3000
@@ -71,7 +73,7 @@ def apply_corrections(groups: Groups, answers: ReplayedAnswers, faces_of: FaceLo
     for number, leaving in _find_leaving_faces(groups.number_of, answers).items():
         key = _GroupAnswers.of(groups.members[number], leaving, answers)
         if key not in cache:
-            cache[key] = _split_group(key, groups.params, faces_of)
+            cache[key] = _split_group(key, groups, faces_of)
         parts[number] = cache[key]
     return groups.split_groups(parts)
 
@@ -141,15 +143,16 @@ def _rejected_faces(
 # -- parts --------------------------------------------------------------------
 
 
-def _split_group(group: _GroupAnswers, params: ClusterParams, faces_of: FaceLoader) -> GroupParts:
+def _split_group(group: _GroupAnswers, groups: Groups, faces_of: FaceLoader) -> GroupParts:
     """The parts of a group, the one that stays first."""
     alone = [[face for face in group.members if face not in group.leaving], *([face] for face in sorted(group.leaving))]
     if len(group.members) > _MAX_REGROUPED_FACES:
         return alone
     faces = faces_of(group.members)
-    params = replace(params, algorithm="average")
+    params = replace(groups.params, algorithm="average")
+    offsets = np.array([groups.offsets[face] for face in faces.face_ids.tolist()])
     constraints, _ = build_constraints(faces, group.answers, params)
-    clusters = ALGORITHMS["average"](faces.embeddings, params, constraints, SilentProgress())
+    clusters = cluster_average(faces.embeddings, params, constraints, SilentProgress(), offsets)
     parts: dict[int, list[str]] = defaultdict(list)
     for face, cluster in zip(faces.face_ids.tolist(), clusters.tolist(), strict=True):
         parts[cluster].append(face)

@@ -7,9 +7,13 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
+import numpy as np
+
 from faceclust.catalogue.corrections import PartsCache, apply_corrections
 from faceclust.catalogue.models_in_use import ModelsInUse
 from faceclust.catalogue.remap import pack_of_clustering, remap_clustering
+from faceclust.cluster.local_scaling import Surroundings
+from faceclust.cluster.numbering import NEW, earlier_groups
 from faceclust.errors import NothingScannedError
 from faceclust.files.names import is_utf8, pack_of_cache_file
 from faceclust.files.own_files import own_exists
@@ -19,7 +23,7 @@ from faceclust.store.clusters import read_clusters
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError, read_caches
 from faceclust.store.home import LibraryHome
 from faceclust.store.library_table import LibraryTable
-from faceclust.types import Clustering, FaceOccurrence, FaceTable, PhotoInfo
+from faceclust.types import Clustering, FaceOccurrence, FaceTable, Float32, Float64, PhotoInfo, scale_crowding
 
 
 class FaceSnapshot:
@@ -118,6 +122,52 @@ class FaceSnapshot:
     def clustering(self) -> Clustering | None:
         """The last clustering, on the current face ids; None before the first."""
         return self.remap(self.saved_clustering)
+
+    @cached_property
+    def _scaled_clustering(self) -> Clustering | None:
+        """The last clustering if it has a crowding that holds for the embeddings of today."""
+        clustering = self.clustering
+        if clustering is None or clustering.models != self._models.embedding_space:
+            return None
+        return clustering if clustering.params.local_scaling else None
+
+    @cached_property
+    def surroundings(self) -> Surroundings | None:
+        """The groups that crowding is measured against; None without local scaling."""
+        clustering = self._scaled_clustering
+        if clustering is None:
+            return None
+        groups = earlier_groups(self.faces.face_ids, clustering, parts=True)
+        grouped = np.flatnonzero(groups != NEW)
+        labels = np.where(groups[grouped] >= 0, groups[grouped], NEW - 1 - grouped)
+        return Surroundings(self.faces.embeddings[grouped], labels)
+
+    @cached_property
+    def face_offsets(self) -> Float64:
+        """What local scaling adds to each squared distance of the `faces`, (n,): one value for each of two faces.
+
+        A face added since the last clustering is measured against the groups that are there.
+        """
+        faces, clustering = self.faces, self._scaled_clustering
+        offsets = np.zeros(len(faces))
+        if clustering is None:
+            return offsets
+        place = np.searchsorted(faces.face_ids, clustering.face_ids)
+        place[place == len(faces)] = 0
+        present = faces.face_ids[place] == clustering.face_ids if len(faces) else np.zeros(len(place), np.bool_)
+        offsets[place[present]] = clustering.offsets[present]
+        new = np.setdiff1d(np.arange(len(faces)), place[present])
+        if len(new):
+            offsets[new] = self.offsets_of(faces.embeddings[new])
+        return offsets
+
+    def offsets_of(self, embeddings: Float32) -> Float64:
+        """Return what local scaling adds to each squared distance of other faces (m, d), float64 (m,)."""
+        clustering = self._scaled_clustering
+        if clustering is None or self.surroundings is None:
+            return np.zeros(len(embeddings))
+        crowding = self.surroundings.crowding_of(embeddings)
+        return scale_crowding(crowding, clustering.median_crowding, clustering.params)
 
     @cached_property
     def new_faces(self) -> frozenset[str]:

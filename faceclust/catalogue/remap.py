@@ -37,8 +37,7 @@ def remap_clustering(clustering: Clustering, home: LibraryHome, occurrences: Seq
     sizes = np.bincount(clustering.labels + 1)[clustering.labels + 1] * (clustering.labels >= 0)
     order = np.lexsort((clustering.face_ids, -sizes, ids))
     first = order[np.unique(ids[order], return_index=True)[1]]
-    columns = {name: getattr(clustering, name)[first] for name in ("labels", "strength", "parts")}
-    return replace(clustering, face_ids=ids[first], **columns)
+    return replace(clustering.take(first), face_ids=ids[first])
 
 
 def _map_face_ids(

@@ -97,6 +97,14 @@ def find_near_pairs(
                 future.cancel()
 
 
+def map_row_blocks(function: Callable[[slice], Float32], n: int) -> Iterator[Float32]:
+    """Yield `function` of consecutive ranges of n rows, in order. Threads work on the ranges in parallel."""
+    ranges = [slice(start, min(start + _TILE_ROWS, n)) for start in range(0, n, _TILE_ROWS)]
+    threads = os.cpu_count() or 1
+    with _blas_controller().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(function, ranges)
+
+
 def triangle_progress(advance: Callable[[int], None], n: int) -> Callable[[int], None]:
     """Return an `on_rows` for a symmetric product of n rows, which reports even progress.
 

@@ -17,10 +17,11 @@ _CHUNK = 2048  # pairs gathered at a time, so that their rows stay in the proces
 class ClusterMeans:
     """Sums and sizes of clusters, named by position; each point starts as a cluster of one.
 
-    `penalties` (n,), at least 0, are added to each distance: one for each of the two points.
+    `offsets` (n,) are added to each distance: one for each of the two points. A negative
+    smallest offset is subtracted from all, so that no distance is negative; `shift_limit` converts limits.
     """
 
-    def __init__(self, points: NDArray[np.floating], penalties: Float64 | None = None) -> None:
+    def __init__(self, points: NDArray[np.floating], offsets: Float64 | None = None) -> None:
         values = points.astype(np.float64)
         # Distances do not depend on the origin, and small numbers have smaller rounding errors. A shift by
         # a multiple of a power of two keeps exact numbers exact.
@@ -28,14 +29,21 @@ class ClusterMeans:
         values -= np.rint(values.mean(axis=0) / step) * step if len(values) and step else 0.0
         self.sums = values
         self.square_sums = np.einsum("ij,ij->i", values, values)
-        if penalties is not None:
-            self.square_sums += penalties
+        smallest = 0.0 if offsets is None else float(offsets.min(initial=0.0))
+        if offsets is not None:
+            self.square_sums += offsets - smallest
+        #: The difference between a true distance and the one computed here.
+        self.shift = 2 * smallest
         self.sizes = np.ones(len(values), np.int64)
         largest = 4 * float(self.square_sums.max(initial=0.0))
         #: Distances are rounded to multiples of this, so that equal ones stay equal despite rounding errors.
         self.distance_step = _ceil_power_of_two(largest) * 2.0**-46
         #: An upper bound of the error of a float32 distance, from `probes` and `targets`.
         self.float32_error = (values.shape[1] + 8) * largest * 2.0**-24
+
+    def shift_limit(self, limit: float) -> float:
+        """Return a limit of true distances on the scale of the distances computed here."""
+        return limit - self.shift
 
     def merge(self, into: NDArray[np.integer], others: NDArray[np.integer]) -> None:
         """Merge cluster others[i] into into[i] for each i; no cluster may occur twice."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,13 +12,25 @@ from faceclust.cluster.cost import describe_cost, estimate_cost
 from faceclust.cluster.density import cluster_hdbscan
 from faceclust.cluster.incremental import extend_groups
 from faceclust.cluster.linkage import agglomerate
+from faceclust.cluster.local_scaling import LocalScaling, Surroundings
 from faceclust.cluster.low_quality import absorb_low_quality, select_low_quality
 from faceclust.cluster.numbering import NEW, Changes, compare_clusterings, earlier_groups, number_groups
 from faceclust.cluster.parts import Partition, parts_of, restore_removed, without_links
+from faceclust.cluster.three_passes import cluster_in_three_passes
 from faceclust.cluster.two_passes import cluster_in_two_passes
 from faceclust.errors import UsageError
 from faceclust.progress import Progress, SilentProgress
-from faceclust.types import OPERATING_POINT, Clustering, ClusterParams, FaceTable, Float32, Indices
+from faceclust.types import (
+    LOCAL_SCALING,
+    MAX_LOCAL_SCALING,
+    OPERATING_POINT,
+    Clustering,
+    ClusterParams,
+    FaceTable,
+    Float32,
+    Float64,
+    Indices,
+)
 
 _CHUNK = 1 << 16  # faces processed at a time, which bounds the memory
 _MIN_FACES_FOR_ESTIMATE = 20_000  # from here on the estimated cost is reported beforehand
@@ -27,16 +38,21 @@ _MIN_FACES_FOR_ESTIMATE = 20_000  # from here on the estimated cost is reported 
 _Algorithm = Callable[[Float32, ClusterParams, Constraints, Progress], Indices]
 
 
-def _cluster_average(
-    embeddings: Float32, params: ClusterParams, constraints: Constraints, progress: Progress
+def cluster_average(
+    embeddings: Float32,
+    params: ClusterParams,
+    constraints: Constraints,
+    progress: Progress,
+    offsets: Float64 | None = None,
 ) -> Indices:
+    """Cluster some faces of a library by average linkage; `offsets` (n,) are those of local scaling."""
     if params.second_pass:
-        return cluster_in_two_passes(embeddings, params.threshold, constraints, progress)
-    return agglomerate(embeddings, params.threshold, "average", constraints, progress)
+        return cluster_in_two_passes(embeddings, params.threshold, constraints, progress, offsets)
+    return agglomerate(embeddings, params.threshold, "average", constraints, progress, offsets)
 
 
 ALGORITHMS: dict[str, _Algorithm] = {
-    "average": _cluster_average,
+    "average": lambda x, p, c, progress: cluster_in_three_passes(x, p, c, progress)[0],
     "complete": lambda x, p, c, progress: agglomerate(x, p.threshold, "complete", c, progress),
     "single": lambda x, p, c, progress: agglomerate(x, p.threshold, "single", c, progress),
     "hdbscan": lambda x, p, c, progress: cluster_hdbscan(x, p.min_size, p.min_samples, c, progress),
@@ -82,7 +98,7 @@ def group_faces(
     reason = _reason_for_full_run(earlier, params, models, known, requested=full)
     if reason:
         known = np.full_like(known, NEW)
-    partition = _compute_partition(faces, params, constraints, progress or SilentProgress(), known)
+    partition, scaling = _compute_partition(faces, params, constraints, progress or SilentProgress(), known, earlier)
     runs = [earlier_groups(faces.face_ids, run) for run in history]
     highest = max((run.highest_number for run in history), default=0)
     labels = number_groups(partition.clusters, params.min_size, runs, highest, constraints.anchors)
@@ -91,6 +107,8 @@ def group_faces(
         labels=labels,
         strength=membership_strength(faces.embeddings, partition.clusters),
         parts=number_groups(partition.parts, 2),
+        crowding=scaling.crowding,
+        median_crowding=scaling.median,
         params=params,
         models=models,
         size_at_full_run=earlier.size_at_full_run if earlier is not None and not reason else len(faces),
@@ -101,31 +119,64 @@ def group_faces(
 
 
 def _compute_partition(
-    faces: FaceTable, params: ClusterParams, constraints: Constraints, progress: Progress, known: Indices
-) -> Partition:
-    """Cluster the good faces, then add the low-quality ones. `known` (n,) holds the parts of an earlier
-    run; if all are NEW, this is clustering from scratch."""
+    faces: FaceTable,
+    params: ClusterParams,
+    constraints: Constraints,
+    progress: Progress,
+    known: Indices,
+    earlier: Clustering | None,
+) -> tuple[Partition, LocalScaling]:
+    """Cluster the good faces, then add the low-quality ones.
+
+    `known` (n,) holds the parts in the `earlier` run, which new faces are added to. If all are NEW, this
+    is clustering from scratch.
+    """
     low_quality = select_low_quality(faces.quality, params.min_quality, constraints)
     good = np.flatnonzero(~low_quality)
-    partition_faces = partial(_extend_partition, known[good]) if (known != NEW).any() else _partition_from_scratch
-    if not low_quality.any():
-        return partition_faces(faces.embeddings, params, constraints, progress)
-    found = partition_faces(faces.embeddings[good], params, constraints.restrict_to(good), progress)
-    return absorb_low_quality(faces.embeddings, low_quality, found, known, params, constraints)
+    all_good = len(good) == len(faces)
+    embeddings = faces.embeddings if all_good else faces.embeddings[good]  # a copy takes memory
+    limits = constraints if all_good else constraints.restrict_to(good)
+    if earlier is not None and (known != NEW).any():
+        scaling = _carry_over_scaling(faces, known, earlier)
+        found = _extend_partition(known[good], embeddings, params, limits, progress, scaling.offsets_of(good))
+    else:
+        found, surroundings = _partition_from_scratch(embeddings, params, limits, progress)
+        scaling = LocalScaling.measure(faces.embeddings, good, surroundings, params)
+        if limits.must_link and params.algorithm == "average":
+            found = apply_links(found.clusters, embeddings, params, limits, progress, scaling.offsets_of(good))
+            found = replace(found, compared=len(good))
+    if not all_good:
+        found = absorb_low_quality(faces.embeddings, low_quality, found, known, params, constraints, scaling.offsets)
+    return found, scaling
 
 
 def _partition_from_scratch(
     embeddings: Float32, params: ClusterParams, constraints: Constraints, progress: Progress
-) -> Partition:
+) -> tuple[Partition, Surroundings | None]:
+    """Cluster faces. Average linkage leaves out the must-links, and returns what crowding is measured against."""
     if len(embeddings) >= _MIN_FACES_FOR_ESTIMATE:
         progress.note(describe_cost(estimate_cost(*embeddings.shape), len(embeddings)))
-    algorithm = ALGORITHMS[params.algorithm]
-    if params.algorithm != "average":
-        clusters = algorithm(embeddings, params, constraints, progress)
-        return Partition(clusters, clusters, len(embeddings))
-    unlinked = algorithm(embeddings, params, without_links(constraints, len(embeddings)), progress)
-    linked = apply_links(unlinked, embeddings, params, constraints, progress)
-    return Partition(linked.clusters, linked.parts, len(embeddings))
+    surroundings = None
+    if params.algorithm == "average":
+        unlinked = without_links(constraints, len(embeddings))
+        clusters, surroundings = cluster_in_three_passes(embeddings, params, unlinked, progress)
+    else:
+        clusters = ALGORITHMS[params.algorithm](embeddings, params, constraints, progress)
+    return Partition(clusters, clusters, len(embeddings)), surroundings
+
+
+def _carry_over_scaling(faces: FaceTable, known: Indices, earlier: Clustering) -> LocalScaling:
+    """Return the scaling of an earlier run; new faces are measured against the groups that are there."""
+    params, crowding = earlier.params, np.zeros(len(faces), np.float32)
+    if params.local_scaling:
+        place = np.searchsorted(faces.face_ids, earlier.face_ids)
+        place[place == len(faces)] = 0
+        present = faces.face_ids[place] == earlier.face_ids
+        crowding[place[present]] = earlier.crowding[present]
+        new, old = np.flatnonzero(known == NEW), np.flatnonzero(known != NEW)
+        groups = np.where(known[old] >= 0, known[old], -1 - old)
+        crowding[new] = Surroundings(faces.embeddings[old], groups).crowding_of(faces.embeddings[new])
+    return LocalScaling(crowding, earlier.median_crowding, params, is_on=params.local_scaling > 0)
 
 
 def apply_links(
@@ -134,22 +185,28 @@ def apply_links(
     params: ClusterParams,
     constraints: Constraints,
     progress: Progress | None = None,
+    offsets: Float64 | None = None,
 ) -> Partition:
     """Join clusters that were made without links, `unlinked` (n,), by the must-links."""
-    return _extend_partition(
-        number_groups(unlinked, 2).astype(np.int64), embeddings, params, constraints, progress or SilentProgress()
-    )
+    known = number_groups(unlinked, 2).astype(np.int64)
+    return _extend_partition(known, embeddings, params, constraints, progress or SilentProgress(), offsets)
 
 
 def _extend_partition(
-    known: Indices, embeddings: Float32, params: ClusterParams, constraints: Constraints, progress: Progress
+    known: Indices,
+    embeddings: Float32,
+    params: ClusterParams,
+    constraints: Constraints,
+    progress: Progress,
+    offsets: Float64 | None,
 ) -> Partition:
     """Join the known parts (n,) by the must-links, and add the new faces."""
 
-    def cluster_faces(some: Float32, limits: Constraints) -> Indices:
-        return ALGORITHMS[params.algorithm](some, params, limits, SilentProgress())
+    def cluster_faces(some: Indices, limits: Constraints) -> Indices:
+        own = None if offsets is None else offsets[some]
+        return cluster_average(embeddings[some], params, limits, SilentProgress(), own)
 
-    extended = extend_groups(embeddings, known, params.threshold, constraints, cluster_faces, progress)
+    extended = extend_groups(embeddings, known, params.threshold, constraints, cluster_faces, progress, offsets)
     parts = parts_of(embeddings, extended.clusters, constraints, np.where(extended.new, NEW, known))
     parts = restore_removed(parts, known, extended.new)
     return Partition(extended.clusters, parts, int(extended.new.sum()), extended.would_merge)
@@ -192,6 +249,11 @@ def check_params(params: ClusterParams) -> None:
             raise UsageError(f"{name} must be at least 1, not {value}")
     if not 0 <= params.min_quality <= 1:
         raise UsageError(f"quality must be from 0 to 1, not {params.min_quality:g}", hint="0 includes every face")
+    if not 0 <= params.local_scaling <= MAX_LOCAL_SCALING:
+        raise UsageError(
+            f"local-scaling must be from 0 to {MAX_LOCAL_SCALING:g}, not {params.local_scaling:g}",
+            hint=f"the default is {LOCAL_SCALING:g}; 0 switches it off",
+        )
 
 
 def membership_strength(embeddings: Float32, clusters: Indices) -> Float32:

@@ -23,8 +23,9 @@ from faceclust.cluster.constraints import Constraints, find_contradictions
 from faceclust.cluster.distances import ClusterMeans
 from faceclust.cluster.labels import groups_of, label_linked, merge_points
 from faceclust.cluster.numbering import NEW
+from faceclust.cluster.two_passes import subtract_scatter
 from faceclust.progress import Progress, SilentProgress
-from faceclust.types import SCATTER_SHARE, Float32, Indices
+from faceclust.types import Float32, Float64, Indices
 
 #: An earlier group is clustered again if a new face is within this factor of the threshold. The margin has to
 #: exceed the allowance for the scatter of the group that the face may end up in.
@@ -50,27 +51,31 @@ def extend_groups(
     earlier: Indices,
     threshold: float,
     constraints: Constraints,
-    cluster_faces: Callable[[Float32, Constraints], Indices],
+    cluster_faces: Callable[[Indices, Constraints], Indices],
     progress: Progress | None = None,
+    offsets: Float64 | None = None,
 ) -> ExtendedClusters:
     """Cluster new faces, among themselves and with the groups of an earlier run.
 
     `earlier` (n,) int64 is each face's earlier group without must-links (or ALONE, NEW of
-    `numbering`). `cluster_faces` clusters some faces under constraints, at `threshold`. If an earlier
-    group now violates a constraint, faces are removed from it and count as new. Must-links join
-    earlier groups.
+    `numbering`). `cluster_faces` clusters the faces at some positions under constraints, at `threshold`.
+    If an earlier group now violates a constraint, faces are removed from it and count as new.
+    Must-links join earlier groups. `offsets` (n,) are added to each squared L2: one for each of the two
+    faces.
     """
     clusters, new = _restore_earlier_clusters(earlier, constraints)
     if not new.any():
         return ExtendedClusters(clusters, new, 0)
-    near = _clusters_near_new_faces(embeddings, clusters, np.flatnonzero(new), threshold, progress or SilentProgress())
+    near = _clusters_near_new_faces(
+        embeddings, clusters, np.flatnonzero(new), threshold, progress or SilentProgress(), offsets
+    )
     subset = np.flatnonzero(near[clusters])
     seeds = groups_of(clusters[subset])
     exclusions = constraints.restrict_to(subset).exclusions
     grouped = (earlier >= 0) & ~new
     kept = np.array([faces[0] for faces in seeds if grouped[subset[faces]].any()], dtype=np.int64)
-    found = cluster_faces(embeddings[subset], Constraints(seeds, [*exclusions, kept]))
-    unrestricted = cluster_faces(embeddings[subset], Constraints(seeds, exclusions)) if len(kept) > 1 else found
+    found = cluster_faces(subset, Constraints(seeds, [*exclusions, kept]))
+    unrestricted = cluster_faces(subset, Constraints(seeds, exclusions)) if len(kept) > 1 else found
     clusters[subset] = subset[found]
     return ExtendedClusters(clusters, new, max(0, len(np.unique(found)) - len(np.unique(unrestricted))))
 
@@ -110,19 +115,24 @@ def _faces_to_remove(faces: Indices, unlinked: NDArray[np.bool_], kept: Indices,
 
 
 def _clusters_near_new_faces(
-    embeddings: Float32, clusters: Indices, new: Indices, threshold: float, progress: Progress
+    embeddings: Float32,
+    clusters: Indices,
+    new: Indices,
+    threshold: float,
+    progress: Progress,
+    offsets: Float64 | None,
 ) -> NDArray[np.bool_]:
     """Return which clusters, by name, a new face may change, (n,).
 
     These are its own cluster, single faces within the threshold of it, and groups within
     _REACH_FACTOR of the threshold.
     """
-    points = ClusterMeans(embeddings)
+    points = ClusterMeans(embeddings, subtract_scatter(embeddings, clusters, offsets))
     probes = points.probes(new)
     means = merge_points(points, clusters)
-    means.square_sums -= SCATTER_SHARE * means.scatter() * means.sizes
     names = np.unique(clusters)
-    reach = np.where(means.sizes[names] > 1, _REACH_FACTOR * threshold, threshold).astype(np.float32)
+    far, near_limit = (means.shift_limit(limit) for limit in (_REACH_FACTOR * threshold, threshold))
+    reach = np.where(means.sizes[names] > 1, far, near_limit).astype(np.float32)
     limits = np.full(len(new), reach.max(initial=0), np.float32)
     near = np.zeros(len(embeddings), np.bool_)
     near[clusters[new]] = True

@@ -38,6 +38,15 @@ def label_equal_rows(rows: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.i
     return first, label
 
 
+def resolve_roots(parent: Indices) -> Indices:
+    """Return the root of each node (n,) of a forest, given each node's parent. A root is its own parent."""
+    while True:
+        above = parent[parent]
+        if np.array_equal(above, parent):
+            return parent
+        parent = above
+
+
 def merge_points(points: ClusterMeans, clusters: Indices) -> ClusterMeans:
     """Merge points into clusters in place. `clusters` (n,) names each point's cluster by a member's position."""
     for group in groups_of(clusters):

@@ -17,6 +17,7 @@ import numpy as np
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.labels import groups_of, label_equal_rows
 from faceclust.cluster.linkage_rules import LINKAGE_RULES
+from faceclust.cluster.merge_history import MergeHistory
 from faceclust.cluster.nearest_clusters import NearestClusters
 from faceclust.progress import Progress, SilentProgress
 from faceclust.types import Float32, Float64, Indices
@@ -28,24 +29,31 @@ def agglomerate(
     linkage: str = "average",
     constraints: Constraints | None = None,
     progress: Progress | None = None,
-    penalties: Float64 | None = None,
+    offsets: Float64 | None = None,
+    history: MergeHistory | None = None,
 ) -> Indices:
     """Return each face's cluster, (n,) int64, named by its first member's position.
 
     Without constraints the clusters are those of SciPy's `linkage(method=linkage)` on squared
     Euclidean distances, cut at `threshold`: clusters merge while their distance is at most the
     threshold, within float64 rounding. Of equally near pairs the one with the smallest names merges
-    first. Must-linked faces start as one cluster. `penalties` (n,), at least 0, are added to each
-    squared distance: one for each of the two faces.
+    first. Must-linked faces start as one cluster. `offsets` (n,) are added to each squared distance:
+    one for each of the two faces. `history` receives the merges.
     """
-    rule = LINKAGE_RULES[linkage](embeddings, penalties)
-    return _Agglomeration(rule, threshold, constraints or Constraints(), progress or SilentProgress()).run()
+    rule = LINKAGE_RULES[linkage](embeddings, offsets)
+    run = _Agglomeration(rule, threshold, constraints or Constraints(), progress or SilentProgress())
+    run.history = history
+    return run.run()
 
 
 class _Agglomeration(NearestClusters):
+    history: MergeHistory | None = None
+
     def run(self) -> Indices:
-        if not self.rule.has_penalties:
+        if not self.rule.has_offsets and not (self.history is not None and self.history.rounds):
             self._merge_duplicates()
+        if self.history is not None and not self.history.rounds:
+            self.history.start = self.find(np.arange(len(self.parent)))
         if len(self.active) > 1:
             self.build_lists()
             self.start_count = len(self.active)
@@ -121,6 +129,8 @@ class _Agglomeration(NearestClusters):
 
     def _merge(self, into: Indices, others: Indices) -> Indices:
         lists = self.lists
+        if self.history is not None:
+            self.history.rounds.append((into, others, self.distance[into] + self.rule.initial_means.shift))
         pair = np.stack([into, others])
         lists.bound[into] = self.rule.merged_bound(lists.bound[pair], self.means.sizes[pair], self.limit)
         self.means.merge(into, others)

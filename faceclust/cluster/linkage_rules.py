@@ -35,7 +35,7 @@ class LinkageRule(Protocol):
 
     means: ClusterMeans  # of the current clusters
     uses_means: bool  # whether distances follow from the clusters' means alone
-    has_penalties: bool  # whether penalties are added to the distances of points
+    has_offsets: bool  # whether offsets are added to the distances of points
     initial_means: ClusterMeans  # what the initial lists compare; single points for some rules
 
     def combine_entries(
@@ -61,9 +61,9 @@ class AverageLinkage:
 
     uses_means = True
 
-    def __init__(self, points: Float32, penalties: Float64 | None = None) -> None:
-        self.means = self.initial_means = ClusterMeans(points, penalties)
-        self.has_penalties = penalties is not None
+    def __init__(self, points: Float32, offsets: Float64 | None = None) -> None:
+        self.means = self.initial_means = ClusterMeans(points, offsets)
+        self.has_offsets = offsets is not None
 
     def combine_entries(
         self, rows: Indices, others: Indices, distances: Float64, sizes: Indices, starts: Indices, source_count: int
@@ -90,10 +90,10 @@ class _ExtremeLinkage:
     uses_means = False
     uses_farthest_pair: bool
 
-    def __init__(self, points: Float32, penalties: Float64 | None = None) -> None:
+    def __init__(self, points: Float32, offsets: Float64 | None = None) -> None:
         self.means = ClusterMeans(points)
-        self.initial_means = ClusterMeans(points, penalties)
-        self.has_penalties = penalties is not None
+        self.initial_means = ClusterMeans(points, offsets)
+        self.has_offsets = offsets is not None
 
     def merged_bound(self, bounds: Float64, weights: Indices, limit: float) -> Float64:
         return np.asarray(bounds.min(axis=0))

@@ -23,7 +23,8 @@ from faceclust.cluster.labels import merge_points
 from faceclust.cluster.linkage import agglomerate
 from faceclust.cluster.numbering import ALONE, NEW
 from faceclust.cluster.parts import Partition, restore_removed
-from faceclust.types import SCATTER_SHARE, ClusterParams, Float32, Float64, Indices
+from faceclust.cluster.two_passes import subtract_scatter
+from faceclust.types import ClusterParams, Float32, Float64, Indices
 
 #: At most this share of the faces is left out, so that a library of poor photos is still clustered. The same
 #: holds for a library whose quality was measured differently by an earlier version.
@@ -56,6 +57,7 @@ def absorb_low_quality(
     known: Indices,
     params: ClusterParams,
     constraints: Constraints,
+    offsets: Float64 | None = None,
 ) -> Partition:
     """Extend a partition of the good faces to all faces (n,).
 
@@ -68,12 +70,12 @@ def absorb_low_quality(
     linkage, SCATTER_SHARE of the part's scatter is subtracted. A face that was alone joins only if a
     new face is within the threshold. No face joins a cluster that excludes it. The faces left over are
     clustered by average linkage at THRESHOLD_FACTOR of the threshold, starting from earlier parts of
-    low-quality faces.
+    low-quality faces. `offsets` (n,) are added to each squared L2: one for each of the two faces.
     """
     targets = _JoinTargets(low_quality, good, constraints.exclusions)
     remaining = _rejoin_earlier_parts(targets, known)
-    _join_nearest_targets(targets, embeddings, remaining, params)
-    _group_remaining(targets, embeddings, remaining, params.threshold, constraints)
+    _join_nearest_targets(targets, embeddings, remaining, params, offsets)
+    _group_remaining(targets, embeddings, remaining, params.threshold, constraints, offsets)
     compared = good.compared + int(np.count_nonzero(low_quality & (known == NEW)))
     return replace(good, clusters=targets.clusters, parts=targets.parts, compared=compared)
 
@@ -139,64 +141,77 @@ def _rejoin_earlier_parts(targets: _JoinTargets, known: Indices) -> Indices:
     return remaining
 
 
-def _join_nearest_targets(targets: _JoinTargets, embeddings: Float32, known: Indices, params: ClusterParams) -> None:
+def _join_nearest_targets(
+    targets: _JoinTargets, embeddings: Float32, known: Indices, params: ClusterParams, offsets: Float64 | None
+) -> None:
     """Let faces without an earlier part join the nearest target within the threshold."""
     faces = targets.waiting
     faces = faces[known[faces] < 0]  # an earlier part of low-quality faces alone stays together
     may_join = known[faces] != ALONE
     new = targets.good[known[targets.good] == NEW]
-    may_join[~may_join] = _are_near_new_faces(embeddings, faces[~may_join], new, params.threshold)
+    may_join[~may_join] = _are_near_new_faces(
+        ClusterMeans(embeddings, offsets), faces[~may_join], new, params.threshold
+    )
     earlier_parts = targets.parts.copy()
-    for face, target in _join_candidates(targets, embeddings, faces[may_join], params):
+    for face, target in _join_candidates(targets, embeddings, faces[may_join], params, offsets):
         if targets.join(face, target) and earlier_parts[face] != face:
             targets.parts[face] = earlier_parts[face]
 
 
 def _group_remaining(
-    targets: _JoinTargets, embeddings: Float32, known: Indices, threshold: float, constraints: Constraints
+    targets: _JoinTargets,
+    embeddings: Float32,
+    known: Indices,
+    threshold: float,
+    constraints: Constraints,
+    offsets: Float64 | None,
 ) -> None:
     """Cluster the faces that no target took, at the stricter threshold."""
     faces, threshold = targets.waiting, THRESHOLD_FACTOR * threshold
 
-    def cluster_faces(some: Float32, limits: Constraints) -> Indices:
-        return agglomerate(some, threshold, "average", limits)
+    vectors, own = embeddings[faces], None if offsets is None else offsets[faces]
 
-    found = extend_groups(embeddings[faces], known[faces], threshold, constraints.restrict_to(faces), cluster_faces)
+    def cluster_faces(some: Indices, limits: Constraints) -> Indices:
+        return agglomerate(vectors[some], threshold, "average", limits, offsets=None if own is None else own[some])
+
+    limits = constraints.restrict_to(faces)
+    found = extend_groups(vectors, known[faces], threshold, limits, cluster_faces, offsets=own)
     targets.clusters[faces] = faces[found.clusters]
     parts = faces[restore_removed(found.clusters, known[faces], found.new)]
     without_part = targets.parts[faces] == faces
     targets.parts[faces[without_part]] = parts[without_part]
 
 
-def _are_near_new_faces(embeddings: Float32, faces: Indices, new: Indices, threshold: float) -> NDArray[np.bool_]:
-    points = ClusterMeans(embeddings)
+def _are_near_new_faces(points: ClusterMeans, faces: Indices, new: Indices, threshold: float) -> NDArray[np.bool_]:
+    limit = points.shift_limit(threshold)
     near = np.zeros(len(faces), np.bool_)
-    for rows, columns, _ in _pairs_within(points, faces, new, threshold):
-        near[rows[points.pair_distances(faces[rows], new[columns]) <= threshold]] = True
+    for rows, columns, _ in _pairs_within(points, faces, new, limit):
+        near[rows[points.pair_distances(faces[rows], new[columns]) <= limit]] = True
     return near
 
 
 def _join_candidates(
-    targets: _JoinTargets, embeddings: Float32, faces: Indices, params: ClusterParams
+    targets: _JoinTargets, embeddings: Float32, faces: Indices, params: ClusterParams, offsets: Float64 | None
 ) -> list[tuple[int, int]]:
     """Return the (face, target) pairs within the threshold, the nearest first."""
-    means = merge_points(ClusterMeans(embeddings), targets.target_of)
     if params.algorithm == "average" and params.second_pass:
-        means.square_sums -= SCATTER_SHARE * means.scatter() * means.sizes
+        offsets = subtract_scatter(embeddings, targets.target_of, offsets)
+    means = merge_points(ClusterMeans(embeddings, offsets), targets.target_of)
+    limit = means.shift_limit(params.threshold)
     names = np.unique(targets.target_of[targets.good])
     found: list[tuple[Indices, Indices]] = [(np.empty(0, np.int64), np.empty(0, np.int64))]
-    near_pairs = _pairs_within(means, faces, names, params.threshold)
+    near_pairs = _pairs_within(means, faces, names, limit)
     found += [(faces[rows], names[columns]) for rows, columns, _ in near_pairs]
     some, others = (np.concatenate(column) for column in zip(*found, strict=True))
     distances: Float64 = means.pair_distances(some, others)
     order = np.lexsort((others, some, distances))
-    order = order[distances[order] <= params.threshold]
+    order = order[distances[order] <= limit]
     return list(zip(some[order].tolist(), others[order].tolist(), strict=True))
 
 
-def _pairs_within(points: ClusterMeans, some: Indices, others: Indices, threshold: float) -> Iterator[NearPairs]:
-    """Yield the pairs that may be within the threshold, given the error of float32 distances."""
+def _pairs_within(points: ClusterMeans, some: Indices, others: Indices, limit: float) -> Iterator[NearPairs]:
+    """Yield the pairs that may be within the limit, given the error of float32 distances."""
     if not len(some) or not len(others):
         return iter(())
-    probes, limit = points.probes(some), np.float32(threshold + 2 * points.float32_error)
-    return find_near_pairs(lambda rows: probes[rows], points.targets(others), np.full(len(some), limit, np.float32))
+    probes, limits = points.probes(some), np.full(len(some), limit + 2 * points.float32_error, np.float32)
+    return find_near_pairs(lambda rows: probes[rows], points.targets(others), limits)

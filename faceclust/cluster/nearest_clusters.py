@@ -26,7 +26,7 @@ class NearestClusters:
     def __init__(self, rule: LinkageRule, threshold: float, constraints: Constraints, progress: Progress) -> None:
         self.rule, self.means, self.progress = rule, rule.means, progress
         n = len(self.means.sizes)
-        self.limit = threshold + self.means.distance_step
+        self.limit = rule.initial_means.shift_limit(threshold) + self.means.distance_step
         self.parent = np.arange(n)
         for group in constraints.must_link:
             self.merge_group(group)

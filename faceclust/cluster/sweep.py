@@ -2,8 +2,8 @@
 
 Average linkage merges in order of distance whatever the threshold, also under cannot-links. So its
 state at one threshold is the starting point for the next higher one, as long as both cluster the
-same faces: links can turn a low-quality face into one that counts. The second pass cannot continue
-from an earlier second pass, because its allowances differ; it starts from the first pass.
+same faces: links can turn a low-quality face into one that counts. The later passes cannot continue
+from those at an earlier threshold, because allowances and crowding differ; they start from the first pass.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.group import ALGORITHMS, apply_links, check_params
 from faceclust.cluster.labels import groups_of
 from faceclust.cluster.linkage import agglomerate
+from faceclust.cluster.local_scaling import LocalScaling, Surroundings
 from faceclust.cluster.low_quality import absorb_low_quality, select_low_quality
+from faceclust.cluster.merge_history import MergeHistory
 from faceclust.cluster.numbering import NEW
 from faceclust.cluster.parts import Partition, without_links
-from faceclust.cluster.two_passes import run_second_pass
+from faceclust.cluster.three_passes import run_later_passes
 from faceclust.progress import SilentProgress
 from faceclust.types import ClusterParams, Float32, Indices
 
@@ -45,9 +47,13 @@ def sweep_thresholds(
         current, limits = replace(params, threshold=threshold), constraints[threshold]
         low_quality = select_low_quality(quality, params.min_quality, limits)
         good = np.flatnonzero(~low_quality)
-        found = sweep.cluster_at(good, current, limits.restrict_to(good) if low_quality.any() else limits)
+        good_limits = limits.restrict_to(good) if low_quality.any() else limits
+        found, surroundings = sweep.cluster_at(good, current, good_limits)
+        scaling = LocalScaling.measure(embeddings, good, surroundings, current)
+        if good_limits.must_link and params.algorithm == "average":
+            found = apply_links(found.clusters, embeddings[good], current, good_limits, None, scaling.offsets_of(good))
         if low_quality.any():
-            found = absorb_low_quality(embeddings, low_quality, found, unknown, current, limits)
+            found = absorb_low_quality(embeddings, low_quality, found, unknown, current, limits, scaling.offsets)
         yield threshold, found.clusters
 
 
@@ -58,17 +64,24 @@ class _AverageSweep:
         self._embeddings = embeddings
         self._faces: Indices = np.empty(0, np.int64)
         self._lower_groups: Sequence[Indices] = ()
+        self._history: MergeHistory | None = None
 
-    def cluster_at(self, faces: Indices, params: ClusterParams, limits: Constraints) -> Partition:
-        """Cluster these faces; clusters and parts are named by a position in `faces`."""
-        embeddings = self._embeddings[faces]
-        exclusions = without_links(limits, len(faces)).exclusions
-        lower_groups = self._lower_groups if np.array_equal(faces, self._faces) else ()
-        clusters = agglomerate(embeddings, params.threshold, "average", Constraints(lower_groups, exclusions))
-        self._faces, self._lower_groups = faces, groups_of(clusters)
-        if params.second_pass:
-            clusters = run_second_pass(embeddings, clusters, params.threshold, Constraints((), exclusions))
-        return apply_links(clusters, embeddings, params, limits) if limits.must_link else Partition(clusters, clusters)
+    def cluster_at(
+        self, faces: Indices, params: ClusterParams, limits: Constraints
+    ) -> tuple[Partition, Surroundings | None]:
+        """Cluster these faces without the must-links; clusters are named by a position in `faces`.
+
+        Also returns what crowding is measured against, None without local scaling.
+        """
+        embeddings, unlinked = self._embeddings[faces], without_links(limits, len(faces))
+        if not np.array_equal(faces, self._faces):
+            self._lower_groups = ()
+            self._history = MergeHistory(len(faces)) if params.local_scaling else None
+        start = Constraints(self._lower_groups, unlinked.exclusions)
+        first = agglomerate(embeddings, params.threshold, "average", start, history=self._history)
+        self._faces, self._lower_groups = faces, groups_of(first)
+        clusters, surroundings = run_later_passes(embeddings, first, self._history, params, unlinked)
+        return Partition(clusters, clusters), surroundings
 
 
 class _IndependentRuns:
@@ -79,9 +92,11 @@ class _IndependentRuns:
         self._faces: Indices = np.empty(0, np.int64)
         self._clusters: Indices = np.empty(0, np.int64)
 
-    def cluster_at(self, faces: Indices, params: ClusterParams, limits: Constraints) -> Partition:
+    def cluster_at(
+        self, faces: Indices, params: ClusterParams, limits: Constraints
+    ) -> tuple[Partition, Surroundings | None]:
         """See `_AverageSweep.cluster_at`."""
         if params.algorithm != "hdbscan" or not np.array_equal(faces, self._faces):
             self._faces = faces
             self._clusters = ALGORITHMS[params.algorithm](self._embeddings[faces], params, limits, SilentProgress())
-        return Partition(self._clusters, self._clusters)
+        return Partition(self._clusters, self._clusters), None

@@ -19,27 +19,41 @@ from faceclust.types import SCATTER_SHARE, Float32, Float64, Indices
 
 
 def cluster_in_two_passes(
-    embeddings: Float32, threshold: float, constraints: Constraints, progress: Progress | None = None
+    embeddings: Float32,
+    threshold: float,
+    constraints: Constraints,
+    progress: Progress | None = None,
+    offsets: Float64 | None = None,
 ) -> Indices:
     """Cluster by average linkage cut at `threshold`, then once more with less scatter.
 
     The second pass joins the clusters of the first by average linkage over the squared L2 minus
-    SCATTER_SHARE of both clusters' scatter, cut at the same threshold. Returns each face's cluster,
-    (n,) int64, named by its first member's position.
+    SCATTER_SHARE of both clusters' scatter, cut at the same threshold. `offsets` (n,) are added to each
+    squared L2: one for each of the two faces. Returns each face's cluster, (n,) int64, named by its
+    first member's position.
     """
-    first = agglomerate(embeddings, threshold, "average", constraints, progress)
-    return run_second_pass(embeddings, first, threshold, constraints, progress)
+    first = agglomerate(embeddings, threshold, "average", constraints, progress, offsets)
+    return run_second_pass(embeddings, first, threshold, constraints, progress, offsets)
 
 
 def run_second_pass(
-    embeddings: Float32, first: Indices, threshold: float, constraints: Constraints, progress: Progress | None = None
+    embeddings: Float32,
+    first: Indices,
+    threshold: float,
+    constraints: Constraints,
+    progress: Progress | None = None,
+    offsets: Float64 | None = None,
 ) -> Indices:
     """Run the second pass alone. `first` (n,) are the clusters of the first pass, named by a member's position."""
-    allowance = SCATTER_SHARE * scatter_of_clusters(embeddings, first)
-    largest = float(allowance.max(initial=0.0))
-    # Penalties must not be negative: add `largest` to each, and twice to the threshold.
+    reduced = subtract_scatter(embeddings, first, offsets)
     linked = Constraints(groups_of(first), constraints.exclusions)
-    return agglomerate(embeddings, threshold + 2 * largest, "average", linked, progress, largest - allowance)
+    return agglomerate(embeddings, threshold, "average", linked, progress, reduced)
+
+
+def subtract_scatter(embeddings: Float32, clusters: Indices, offsets: Float64 | None = None) -> Float64:
+    """Return the `offsets` (n,) minus SCATTER_SHARE of the scatter of each face's cluster, float64 (n,)."""
+    allowance = SCATTER_SHARE * scatter_of_clusters(embeddings, clusters)
+    return -allowance if offsets is None else offsets - allowance
 
 
 def scatter_of_clusters(embeddings: Float32, clusters: Indices) -> Float64:

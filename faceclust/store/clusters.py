@@ -17,23 +17,28 @@ from faceclust.files.own_files import rename_own
 from faceclust.store.hex_digits import are_hex
 from faceclust.store.parquet_file import ParquetFile
 from faceclust.store.schema import encode_parquet
-from faceclust.types import Clustering, ClusterParams
+from faceclust.types import MAX_LOCAL_SCALING, Clustering, ClusterParams
 
 _METADATA_KEY = b"faceclust"
 _ALGORITHMS = ("average", "complete", "single", "hdbscan")
 #: Groups are counted in arrays as long as the highest number.
 _MAX_NUMBER = 10_000_000
 _MAX_MODELS_LENGTH = 20_000
+#: Crowding is at most the square of a pack's radius.
+_MAX_CROWDING = 1e6
 #: Values of `ClusterParams` fields for clusterings saved before the field existed.
-_PARAM_DEFAULTS = {"min_quality": 0.0}
+_PARAM_DEFAULTS = {"min_quality": 0.0, "local_scaling": 0.0}
 _SCHEMA = pa.schema(
     [
         pa.field("face_id", pa.string(), nullable=False),
         pa.field("cluster", pa.int32(), nullable=False),
         pa.field("strength", pa.float32(), nullable=False),
         pa.field("part", pa.int32(), nullable=False),
+        pa.field("crowding", pa.float32(), nullable=False),
     ]
 )
+#: The columns of clusterings saved before faces had a crowding.
+_FORMER_SCHEMA = pa.schema(list(_SCHEMA)[:4])
 
 
 class DamagedClusteringError(CacheError):
@@ -92,6 +97,7 @@ def write_clusters(path: Path, clustering: Clustering) -> None:
         "models": clustering.models,
         "whole": clustering.size_at_full_run,
         "highest": clustering.highest_number,
+        "median_crowding": clustering.median_crowding,
     }
     table = pa.Table.from_arrays(
         [
@@ -99,6 +105,7 @@ def write_clusters(path: Path, clustering: Clustering) -> None:
             pa.array(clustering.labels),
             pa.array(clustering.strength),
             pa.array(clustering.parts),
+            pa.array(clustering.crowding),
         ],
         schema=_SCHEMA.with_metadata({_METADATA_KEY: json.dumps(notes).encode()}),
     )
@@ -127,7 +134,8 @@ def read_clusters(path: Path) -> Clustering | None:
     damaged, CacheError if the disk cannot be read."""
     try:
         file = ParquetFile(path, ("face_id",))
-        table = file.read(_SCHEMA)
+        is_former = "crowding" not in file.schema.names
+        table = file.read(_FORMER_SCHEMA if is_former else _SCHEMA)
         notes = json.loads(file.schema.metadata[_METADATA_KEY])
         params = ClusterParams(**_PARAM_DEFAULTS | notes["params"])
         clustering = Clustering(
@@ -135,6 +143,8 @@ def read_clusters(path: Path) -> Clustering | None:
             labels=table["cluster"].to_numpy().astype(np.int32),
             strength=table["strength"].to_numpy().astype(np.float32),
             parts=table["part"].to_numpy().astype(np.int32),
+            crowding=np.zeros(len(table), np.float32) if is_former else table["crowding"].to_numpy().astype(np.float32),
+            median_crowding=notes.get("median_crowding", 0.0),
             params=params,
             models=notes["models"],
             size_at_full_run=notes["whole"],
@@ -163,6 +173,10 @@ def _find_fault(table: pa.Table, clustering: Clustering) -> str:
         and clustering.size_at_full_run >= 0
         and type(highest) is int
         and 0 <= highest <= _MAX_NUMBER,
+        "a crowding is not a finite number": type(clustering.median_crowding) in (int, float)
+        and bool(np.isfinite(clustering.crowding).all())
+        and abs(clustering.median_crowding) <= _MAX_CROWDING
+        and bool((np.abs(clustering.crowding) <= _MAX_CROWDING).all()),
         "a face id is not 16 hexadecimal digits": bool(are_hex(ids, 16).all()),
         "a face is in it twice": len(np.unique(clustering.face_ids)) == len(ids),
     }
@@ -178,7 +192,7 @@ def _find_fault(table: pa.Table, clustering: Clustering) -> str:
 
 def _are_valid(params: ClusterParams) -> bool:
     """Check types and ranges."""
-    numbers = ((params.threshold, 0, 1000), (params.min_quality, 0, 1))
+    numbers = ((params.threshold, 0, 1000), (params.min_quality, 0, 1), (params.local_scaling, 0, MAX_LOCAL_SCALING))
     counts = (params.min_size, params.min_samples)
     flags = (params.second_pass, params.allow_same_photo)
     return (

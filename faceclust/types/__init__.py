@@ -2,7 +2,15 @@
 
 from faceclust.types.arrays import Float32, Float64, Indices, UInt8, check_array
 from faceclust.types.boxes import Box, intersection_over_union, paired_intersection_over_union
-from faceclust.types.clustering import OPERATING_POINT, SCATTER_SHARE, Clustering, ClusterParams
+from faceclust.types.clustering import (
+    LOCAL_SCALING,
+    MAX_LOCAL_SCALING,
+    OPERATING_POINT,
+    SCATTER_SHARE,
+    Clustering,
+    ClusterParams,
+    scale_crowding,
+)
 from faceclust.types.faces import Face, FaceTable
 from faceclust.types.people import FaceOccurrence, Person, PhotoInfo
 from faceclust.types.photos import (
@@ -19,6 +27,8 @@ from faceclust.types.photos import (
 
 __all__ = [
     "EXTRA_MODULE_BY_REASON",
+    "LOCAL_SCALING",
+    "MAX_LOCAL_SCALING",
     "OPERATING_POINT",
     "SCATTER_SHARE",
     "TRANSIENT_REASONS",
@@ -44,4 +54,5 @@ __all__ = [
     "check_array",
     "intersection_over_union",
     "paired_intersection_over_union",
+    "scale_crowding",
 ]

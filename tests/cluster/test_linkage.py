@@ -270,9 +270,9 @@ def test_must_links_hold_even_across_a_photo(method: str) -> None:
     assert labels[5] == labels[50] == labels[99] != labels[1] == labels[2]
 
 
-def test_penalties_keep_equal_points_apart() -> None:
+def test_offsets_keep_equal_points_apart() -> None:
     points = np.array([[0], [-1], [-1]], np.float32)
-    assert agglomerate(points, 0.5, penalties=np.array([1, 0.5, 0.5])).tolist() == [0, 1, 2]
+    assert agglomerate(points, 0.5, offsets=np.array([1, 0.5, 0.5])).tolist() == [0, 1, 2]
 
 
 def test_constraints_restricted_to_a_subset() -> None:

@@ -30,7 +30,7 @@ def world(tmp_path: Path) -> tuple[Library, dict[str, str]]:
     points[-2:] += 0.28 * base[4:]
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     library = write_caches(tmp_path / "photos", points, np.arange(len(people)))
-    library.cluster(1.1)
+    library.cluster(1.1, local_scaling=0)
     by_photo = {occurrence.photo: occurrence.face_id for occurrence in library.occurrences}
     return library, {by_photo[f"photos/IMG_{n:07d}.jpg"]: name for n, name in enumerate(people)}
 

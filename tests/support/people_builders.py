@@ -52,6 +52,7 @@ def make_clustering(labels: dict[str, int]) -> Clustering:
         np.array([labels[i] for i in ids], np.int32),
         np.zeros(len(ids), np.float32),
         np.zeros(len(ids), np.int32),
+        np.zeros(len(ids), np.float32),
         highest_number=max(labels.values()),
     )
 

@@ -1,0 +1,148 @@
+"""Local scaling: a face in crowded surroundings has to be nearer to be the same person.
+
+To an embedder trained on adults, children look alike, and so do blurred faces and those of people
+it has seldom seen. One threshold cannot serve them and everybody else. The crowding of a face is
+its mean similarity to the nearest faces of other groups. To a squared distance, the amount is added
+by which the crowding of both faces exceeds the median:
+
+    d′(i, j) = d(i, j) + w (p_i + p_j − 2 median(p)),    p_i = mean of ⟨x_i, x_g⟩
+
+over the NEIGHBOUR_GROUPS nearest other groups g. So the threshold keeps its meaning for a face of
+median crowding. The correction is that of CSLS (Conneau et al. 2018, section 2.3) and of adaptive
+score normalisation without the standard deviation (Matějka et al. 2017, section 3). As it adds one
+number for each face, average linkage stays exact.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from faceclust.cluster.blocked_pairs import map_row_blocks
+from faceclust.types import ClusterParams, Float32, Float64, Indices, scale_crowding
+
+#: The number of other groups that crowding is measured against (k).
+NEIGHBOUR_GROUPS = 10
+#: In a library of more groups, crowding is measured against this many, drawn by a hash of their faces.
+MAX_COHORT = 8192
+#: Crowding is rounded to this share of r², which hides the rounding errors of different processors.
+_ROUNDING = 1e-5
+_CHUNK = 1 << 14  # faces processed at a time, which bounds the memory
+
+
+@dataclass(frozen=True)
+class LocalScaling:
+    """The `crowding` (n,) of faces and the `median` of a library. `is_on` is false without local scaling."""
+
+    crowding: Float32
+    median: float
+    params: ClusterParams
+    is_on: bool = True
+
+    @classmethod
+    def measure(
+        cls, embeddings: Float32, grouped: Indices, surroundings: Surroundings | None, params: ClusterParams
+    ) -> LocalScaling:
+        """Measure faces (n, d), of which those at the positions `grouped` made the groups of the `surroundings`."""
+        crowding = np.zeros(len(embeddings), np.float32)
+        if surroundings is None:
+            return cls(crowding, 0.0, params, is_on=False)
+        others = np.setdiff1d(np.arange(len(embeddings)), grouped, assume_unique=True)
+        crowding[grouped] = surroundings.crowding
+        crowding[others] = surroundings.crowding_of(embeddings[others])
+        return cls(crowding, surroundings.median, params)
+
+    @property
+    def offsets(self) -> Float64 | None:
+        """What is added to each squared distance, float64 (n,): one value for each of two faces."""
+        return scale_crowding(self.crowding, self.median, self.params) if self.is_on else None
+
+    def offsets_of(self, faces: Indices) -> Float64 | None:
+        """Return the offsets of the faces at these positions."""
+        return None if self.offsets is None else self.offsets[faces]
+
+
+class Surroundings:
+    """One face of each group, which the crowding of faces is measured against.
+
+    The face nearest to the mean of its group stands for it (ties: by position). `clusters` (n,) are
+    labels of any kind; a face alone is a group of one.
+    """
+
+    def __init__(self, embeddings: Float32, clusters: Indices) -> None:
+        self._embeddings = embeddings
+        representatives, group = _representatives(embeddings, clusters)
+        chosen = _draw_cohort(embeddings, representatives)
+        self._cohort = np.ascontiguousarray(embeddings[representatives[chosen]])
+        #: Each face's own group as a position in the cohort, −1 if it is not in there.
+        column = np.full(len(representatives), -1)
+        column[chosen] = np.arange(len(chosen))
+        self._own = column[group]
+        squares = np.einsum("ij,ij->", self._cohort, self._cohort, dtype=np.float64)
+        self._step = _ROUNDING * float(squares) / max(1, len(self._cohort))
+
+    @cached_property
+    def crowding(self) -> Float32:
+        """The crowding of the faces themselves, float32 (n,); their own group is left out."""
+        return self._measure(self._embeddings, self._own)
+
+    @cached_property
+    def median(self) -> float:
+        """The median of `crowding`; 0 without faces."""
+        return float(np.median(self.crowding)) if len(self.crowding) else 0.0
+
+    def crowding_of(self, embeddings: Float32) -> Float32:
+        """Return the crowding of other faces (m, d), float32 (m,).
+
+        Their own groups are unknown, so the nearest group of each is left out.
+        """
+        return self._measure(embeddings, None)
+
+    def _measure(self, embeddings: Float32, own: Indices | None) -> Float32:
+        """Return the mean similarity to the nearest groups other than `own` (m,), or than the nearest.
+
+        If there are fewer than NEIGHBOUR_GROUPS, each missing one counts as 0. So the differences between
+        faces, and with them the correction, shrink with the number of groups.
+        """
+        count = min(NEIGHBOUR_GROUPS, len(self._cohort) - 1)
+        if count < 1 or not len(embeddings):
+            return np.zeros(len(embeddings), np.float32)
+
+        def measure_block(rows: slice) -> Float32:
+            similarity = embeddings[rows] @ self._cohort.T
+            if own is None:
+                nearest = np.partition(similarity, (-count - 1, -1), axis=1)[:, -count - 1 : -1]
+            else:
+                columns = own[rows]
+                inside = np.flatnonzero(columns >= 0)
+                similarity[inside, columns[inside]] = -np.inf
+                nearest = np.partition(similarity, -count, axis=1)[:, -count:]
+            return np.asarray(nearest.sum(axis=1, dtype=np.float64) / NEIGHBOUR_GROUPS, np.float32)
+
+        values = np.concatenate(list(map_row_blocks(measure_block, len(embeddings))))
+        return np.asarray(np.rint(values / self._step) * self._step, np.float32) if self._step else values
+
+
+def _representatives(embeddings: Float32, clusters: Indices) -> tuple[Indices, Indices]:
+    """Return the position of the face nearest to each group's mean (g,), and each face's group (n,)."""
+    _, group, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
+    sums = np.stack([np.bincount(group, column, len(sizes)) for column in embeddings.T], axis=1)
+    means = sums / sizes[:, None]
+    distance = np.empty(len(embeddings))
+    for start in range(0, len(embeddings), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        away = embeddings[part] - means[group[part]]
+        distance[part] = np.einsum("ij,ij->i", away, away)
+    order = np.lexsort((distance, group))
+    return order[np.cumsum(sizes) - sizes], group.astype(np.int64)
+
+
+def _draw_cohort(embeddings: Float32, representatives: Indices) -> Indices:
+    """Return the positions in `representatives` of those to compare with, in ascending order."""
+    if len(representatives) <= MAX_COHORT:
+        return np.arange(len(representatives))
+    hashes = np.array([zlib.crc32(embeddings[face].tobytes()) for face in representatives.tolist()], np.int64)
+    return np.sort(np.argsort(hashes, kind="stable")[:MAX_COHORT])
