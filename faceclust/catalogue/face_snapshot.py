@@ -13,7 +13,7 @@ from faceclust.catalogue.corrections import PartsCache, apply_corrections
 from faceclust.catalogue.models_in_use import ModelsInUse
 from faceclust.catalogue.remap import pack_of_clustering, remap_clustering
 from faceclust.cluster.local_scaling import Surroundings
-from faceclust.cluster.numbering import NEW, earlier_groups
+from faceclust.cluster.numbering import find_sorted
 from faceclust.errors import NothingScannedError
 from faceclust.files.names import is_utf8, pack_of_cache_file
 from faceclust.files.own_files import own_exists
@@ -137,24 +137,23 @@ class FaceSnapshot:
         clustering = self._scaled_clustering
         if clustering is None:
             return None
-        groups = earlier_groups(self.faces.face_ids, clustering, parts=True)
-        grouped = np.flatnonzero(groups != NEW)
-        labels = np.where(groups[grouped] >= 0, groups[grouped], NEW - 1 - grouped)
-        return Surroundings(self.faces.embeddings[grouped], labels)
+        grouped = clustering.take(np.flatnonzero(clustering.unscaled_groups >= 0))
+        place = find_sorted(self.faces.face_ids, grouped.face_ids)
+        present = place >= 0
+        return Surroundings(self.faces.embeddings[place[present]], grouped.unscaled_groups[present].astype(np.int64))
 
     @cached_property
     def face_offsets(self) -> Float64:
         """What local scaling adds to each squared distance of the `faces`, (n,): one value for each of two faces.
 
-        A face added since the last clustering is measured against the groups that are there.
+        A face added since the last clustering is measured against its groups.
         """
         faces, clustering = self.faces, self._scaled_clustering
         offsets = np.zeros(len(faces))
         if clustering is None:
             return offsets
-        place = np.searchsorted(faces.face_ids, clustering.face_ids)
-        place[place == len(faces)] = 0
-        present = faces.face_ids[place] == clustering.face_ids if len(faces) else np.zeros(len(place), np.bool_)
+        place = find_sorted(faces.face_ids, clustering.face_ids)
+        present = place >= 0
         offsets[place[present]] = clustering.offsets[present]
         new = np.setdiff1d(np.arange(len(faces)), place[present])
         if len(new):

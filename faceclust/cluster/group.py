@@ -14,7 +14,7 @@ from faceclust.cluster.incremental import extend_groups
 from faceclust.cluster.linkage import agglomerate
 from faceclust.cluster.local_scaling import LocalScaling, Surroundings
 from faceclust.cluster.low_quality import absorb_low_quality, select_low_quality
-from faceclust.cluster.numbering import NEW, Changes, compare_clusterings, earlier_groups, number_groups
+from faceclust.cluster.numbering import NEW, Changes, compare_clusterings, earlier_groups, find_sorted, number_groups
 from faceclust.cluster.parts import Partition, parts_of, restore_removed, without_links
 from faceclust.cluster.three_passes import cluster_in_three_passes
 from faceclust.cluster.two_passes import cluster_in_two_passes
@@ -108,6 +108,7 @@ def group_faces(
         strength=membership_strength(faces.embeddings, partition.clusters),
         parts=number_groups(partition.parts, 2),
         crowding=scaling.crowding,
+        unscaled_groups=scaling.groups.astype(np.int32),
         median_crowding=scaling.median,
         params=params,
         models=models,
@@ -166,17 +167,17 @@ def _partition_from_scratch(
 
 
 def _carry_over_scaling(faces: FaceTable, known: Indices, earlier: Clustering) -> LocalScaling:
-    """Return the scaling of an earlier run; new faces are measured against the groups that are there."""
-    params, crowding = earlier.params, np.zeros(len(faces), np.float32)
+    """Return the scaling of an earlier run; new faces are measured against its groups."""
+    params, crowding, groups = earlier.params, np.zeros(len(faces), np.float32), np.full(len(faces), -1)
     if params.local_scaling:
-        place = np.searchsorted(faces.face_ids, earlier.face_ids)
-        place[place == len(faces)] = 0
-        present = faces.face_ids[place] == earlier.face_ids
+        place = find_sorted(faces.face_ids, earlier.face_ids)
+        present = place >= 0
         crowding[place[present]] = earlier.crowding[present]
-        new, old = np.flatnonzero(known == NEW), np.flatnonzero(known != NEW)
-        groups = np.where(known[old] >= 0, known[old], -1 - old)
-        crowding[new] = Surroundings(faces.embeddings[old], groups).crowding_of(faces.embeddings[new])
-    return LocalScaling(crowding, earlier.median_crowding, params, is_on=params.local_scaling > 0)
+        groups[place[present]] = earlier.unscaled_groups[present]
+        new, grouped = np.flatnonzero(known == NEW), np.flatnonzero(groups >= 0)
+        surroundings = Surroundings(faces.embeddings[grouped], groups[grouped])
+        crowding[new] = surroundings.crowding_of(faces.embeddings[new])
+    return LocalScaling(crowding, groups, earlier.median_crowding, params, is_on=params.local_scaling > 0)
 
 
 def apply_links(

@@ -35,9 +35,13 @@ _CHUNK = 1 << 14  # faces processed at a time, which bounds the memory
 
 @dataclass(frozen=True)
 class LocalScaling:
-    """The `crowding` (n,) of faces and the `median` of a library. `is_on` is false without local scaling."""
+    """The `crowding` (n,) of faces, the `median` of a library, and the `groups` that it is measured against.
+
+    `groups` (n,) are −1 for faces in none of them. `is_on` is false without local scaling.
+    """
 
     crowding: Float32
+    groups: Indices
     median: float
     params: ClusterParams
     is_on: bool = True
@@ -47,13 +51,14 @@ class LocalScaling:
         cls, embeddings: Float32, grouped: Indices, surroundings: Surroundings | None, params: ClusterParams
     ) -> LocalScaling:
         """Measure faces (n, d), of which those at the positions `grouped` made the groups of the `surroundings`."""
-        crowding = np.zeros(len(embeddings), np.float32)
+        crowding, groups = np.zeros(len(embeddings), np.float32), np.full(len(embeddings), -1)
         if surroundings is None:
-            return cls(crowding, 0.0, params, is_on=False)
+            return cls(crowding, groups, 0.0, params, is_on=False)
         others = np.setdiff1d(np.arange(len(embeddings)), grouped, assume_unique=True)
         crowding[grouped] = surroundings.crowding
         crowding[others] = surroundings.crowding_of(embeddings[others])
-        return cls(crowding, surroundings.median, params)
+        groups[grouped] = surroundings.groups
+        return cls(crowding, groups, surroundings.median, params)
 
     @property
     def offsets(self) -> Float64 | None:
@@ -74,13 +79,15 @@ class Surroundings:
 
     def __init__(self, embeddings: Float32, clusters: Indices) -> None:
         self._embeddings = embeddings
-        representatives, group = _representatives(embeddings, clusters)
+        #: The group of each face (n,), numbered from 0.
+        self.groups: Indices
+        representatives, self.groups = _representatives(embeddings, clusters)
         chosen = _draw_cohort(embeddings, representatives)
         self._cohort = np.ascontiguousarray(embeddings[representatives[chosen]])
         #: Each face's own group as a position in the cohort, −1 if it is not in there.
         column = np.full(len(representatives), -1)
         column[chosen] = np.arange(len(chosen))
-        self._own = column[group]
+        self._own = column[self.groups]
         squares = np.einsum("ij,ij->", self._cohort, self._cohort, dtype=np.float64)
         self._step = _ROUNDING * float(squares) / max(1, len(self._cohort))
 

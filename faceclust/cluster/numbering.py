@@ -75,12 +75,18 @@ def earlier_groups(face_ids: NDArray[np.str_], earlier: Clustering | None, *, pa
     It is ALONE if the face was in no group, and NEW if it did not exist. Face ids are ascending.
     """
     groups = np.full(len(face_ids), NEW, np.int64)
-    if earlier is not None and len(face_ids):
-        place = np.searchsorted(face_ids, earlier.face_ids)
-        place[place == len(face_ids)] = 0
-        present = face_ids[place] == earlier.face_ids
+    if earlier is not None:
+        place = find_sorted(face_ids, earlier.face_ids)
+        present = place >= 0
         groups[place[present]] = (earlier.parts if parts else earlier.labels)[present]
     return groups
+
+
+def find_sorted(ids: NDArray[np.str_], wanted: NDArray[np.str_]) -> Indices:
+    """Return the position of each wanted id (m,) among ids (n,) in ascending order; −1 if it is missing."""
+    place = np.searchsorted(ids, wanted)
+    place[place == len(ids)] = -1
+    return np.where(ids[place] == wanted, place, -1) if len(ids) else place
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ _SCHEMA = pa.schema(
         pa.field("strength", pa.float32(), nullable=False),
         pa.field("part", pa.int32(), nullable=False),
         pa.field("crowding", pa.float32(), nullable=False),
+        pa.field("unscaled_group", pa.int32(), nullable=False),
     ]
 )
 #: The columns of clusterings saved before faces had a crowding.
@@ -106,6 +107,7 @@ def write_clusters(path: Path, clustering: Clustering) -> None:
             pa.array(clustering.strength),
             pa.array(clustering.parts),
             pa.array(clustering.crowding),
+            pa.array(clustering.unscaled_groups),
         ],
         schema=_SCHEMA.with_metadata({_METADATA_KEY: json.dumps(notes).encode()}),
     )
@@ -134,8 +136,7 @@ def read_clusters(path: Path) -> Clustering | None:
     damaged, CacheError if the disk cannot be read."""
     try:
         file = ParquetFile(path, ("face_id",))
-        is_former = "crowding" not in file.schema.names
-        table = file.read(_FORMER_SCHEMA if is_former else _SCHEMA)
+        table = _read_table(file)
         notes = json.loads(file.schema.metadata[_METADATA_KEY])
         params = ClusterParams(**_PARAM_DEFAULTS | notes["params"])
         clustering = Clustering(
@@ -143,7 +144,8 @@ def read_clusters(path: Path) -> Clustering | None:
             labels=table["cluster"].to_numpy().astype(np.int32),
             strength=table["strength"].to_numpy().astype(np.float32),
             parts=table["part"].to_numpy().astype(np.int32),
-            crowding=np.zeros(len(table), np.float32) if is_former else table["crowding"].to_numpy().astype(np.float32),
+            crowding=table["crowding"].to_numpy().astype(np.float32),
+            unscaled_groups=table["unscaled_group"].to_numpy().astype(np.int32),
             median_crowding=notes.get("median_crowding", 0.0),
             params=params,
             models=notes["models"],
@@ -159,6 +161,17 @@ def read_clusters(path: Path) -> Clustering | None:
         raise
     except (pa.ArrowException, OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise DamagedClusteringError(f"{path} cannot be read: {error}", hint="faceclust cluster") from error
+
+
+def _read_table(file: ParquetFile) -> pa.Table:
+    """Read the rows of this version or of a former one."""
+    if "crowding" in file.schema.names:
+        return file.read(_SCHEMA)
+    table = file.read(_FORMER_SCHEMA)
+    values = (pa.array(np.zeros(len(table), np.float32)), pa.array(np.full(len(table), -1, np.int32)))
+    for field, column in zip(list(_SCHEMA)[4:], values, strict=True):
+        table = table.append_column(field, column)
+    return table
 
 
 def _find_fault(table: pa.Table, clustering: Clustering) -> str:
@@ -182,7 +195,8 @@ def _find_fault(table: pa.Table, clustering: Clustering) -> str:
     }
     if fault := next((fault for fault, is_fine in checks.items() if not is_fine), ""):
         return fault
-    for numbers, limit in ((clustering.labels, highest), (clustering.parts, _MAX_NUMBER)):
+    columns = ((clustering.labels, highest), (clustering.parts, _MAX_NUMBER), (clustering.unscaled_groups, _MAX_NUMBER))
+    for numbers, limit in columns:
         if not ((numbers >= -1) & (numbers <= limit)).all():
             return f"the number of a group is not from -1 to {limit:,}"
     if not ((clustering.strength >= 0) & (clustering.strength <= 1)).all():

@@ -44,7 +44,7 @@ def scale_crowding(crowding: Float32, median: float, params: ClusterParams) -> F
     return np.clip(offsets, -_MAX_BONUS * params.threshold, _MAX_PENALTY * params.threshold)
 
 
-_COLUMNS = ("face_ids", "labels", "strength", "parts", "crowding")
+_COLUMNS = ("face_ids", "labels", "strength", "parts", "crowding", "unscaled_groups")
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,10 @@ class Clustering:
 
     `strength` (n,) float32 is 0 to 1: how close the face is to its group's centre. `parts` (n,)
     int32 numbers the groups without the user's links (see `cluster.parts`), −1 for a face alone.
-    `crowding` (n,) float32 is the mean similarity to the nearest faces of other groups, and
-    `median_crowding` its median at the last clustering from scratch (see `cluster.local_scaling`); both are
-    0 without local scaling.
+    `crowding` (n,) float32 is the mean similarity to the nearest faces of other groups (see
+    `cluster.local_scaling`). At the last clustering from scratch, `median_crowding` was its median, and
+    `unscaled_groups` (n,) int32 were the groups that it is measured against: those before distances were
+    scaled, a face alone being one, too; −1 for other faces. Without local scaling, they are 0, 0 and −1.
     `models` identifies the embedding space. `size_at_full_run` is the number of faces at the last
     clustering from scratch. `highest_number` is the highest group number ever used.
     """
@@ -65,6 +66,7 @@ class Clustering:
     strength: Float32
     parts: NDArray[np.int32]
     crowding: Float32
+    unscaled_groups: NDArray[np.int32]
     median_crowding: float = 0.0
     params: ClusterParams = field(default_factory=ClusterParams)
     models: str = ""
@@ -77,6 +79,7 @@ class Clustering:
         check_array("strength", self.strength, (n,), np.float32)
         check_array("parts", self.parts, (n,), np.int32)
         check_array("crowding", self.crowding, (n,), np.float32)
+        check_array("unscaled_groups", self.unscaled_groups, (n,), np.int32)
 
     def restrict_to(self, face_ids: NDArray[np.str_]) -> Clustering:
         """Return the clustering without all other faces."""

@@ -13,9 +13,8 @@ from faceclust.types import Clustering
 def make_clustering(**label_of: int) -> Clustering:
     ids = sorted(label_of)
     labels = np.array([label_of[face] for face in ids], np.int32)
-    return Clustering(
-        np.array(ids, dtype="U1"), labels, np.zeros(len(ids), np.float32), labels, np.zeros(len(ids), np.float32)
-    )
+    zeros = np.zeros(len(ids), np.float32)
+    return Clustering(np.array(ids, dtype="U1"), labels, zeros, labels, zeros, labels)
 
 
 NOTHING = Changes(0, 0, (), (), (), (), (), (), ())

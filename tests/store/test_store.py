@@ -277,6 +277,7 @@ def test_clusters_round_trip(tmp_path: Path) -> None:
         np.array([0.5, 0], np.float32),
         np.array([4, -1], np.int32),
         np.array([0.4, 0.25], np.float32),
+        np.array([3, -1], np.int32),
         0.3,
         ClusterParams("single", 0.9, 3, allow_same_photo=True),
         models="abc",
@@ -290,16 +291,19 @@ def test_clusters_round_trip(tmp_path: Path) -> None:
     assert found.face_ids.tolist() == clustering.face_ids.tolist()
     assert (found.labels.tolist(), found.strength.tolist()) == ([1, -1], [0.5, 0])
     assert (found.crowding.tolist(), found.median_crowding) == (clustering.crowding.tolist(), 0.3)
+    assert found.unscaled_groups.tolist() == [3, -1]
     table = pq.read_table(path)
     notes = json.loads(table.schema.metadata[b"faceclust"])
     for name in ("min_quality", "local_scaling"):  # older versions did not write them
         del notes["params"][name]
     del notes["median_crowding"]
-    table = table.replace_schema_metadata({b"faceclust": json.dumps(notes)}).drop_columns("crowding")
+    table = table.replace_schema_metadata({b"faceclust": json.dumps(notes)}).drop_columns(
+        ["crowding", "unscaled_group"]
+    )
     pq.write_table(table, path)
     found = read_clusters(path)
     assert found is not None and found.params == replace(clustering.params, min_quality=0.0, local_scaling=0.0)
-    assert (found.crowding.tolist(), found.median_crowding) == ([0, 0], 0)
+    assert (found.crowding.tolist(), found.median_crowding, found.unscaled_groups.tolist()) == ([0, 0], 0, [-1, -1])
     path.write_bytes(b"PAR1")
     with pytest.raises(CacheError, match=r"clusters\.parquet"):
         read_clusters(path)

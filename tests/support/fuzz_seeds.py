@@ -220,7 +220,7 @@ def _caches() -> list[bytes]:
     infos = [CacheInfo("dlib", "dlib x", 4, 2.0, precision) for precision in ("float32", "float16", "int8")]
     ids, numbers = np.array(["0123456789abcdef", "fedcba9876543210"]), np.array([1, 1], np.int32)
     values = np.array([0.5, 1.0], np.float32)
-    clustering = Clustering(ids, numbers, values, numbers, values, models="dlib", highest_number=1)
+    clustering = Clustering(ids, numbers, values, numbers, values, numbers, models="dlib", highest_number=1)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder).resolve() / "clusters.parquet"
         write_clusters(path, clustering)

@@ -53,6 +53,7 @@ def make_clustering(labels: dict[str, int]) -> Clustering:
         np.zeros(len(ids), np.float32),
         np.zeros(len(ids), np.int32),
         np.zeros(len(ids), np.float32),
+        np.full(len(ids), -1, np.int32),
         highest_number=max(labels.values()),
     )
 
