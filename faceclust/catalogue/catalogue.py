@@ -11,6 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from faceclust.catalogue.face_snapshot import FaceSnapshot
 from faceclust.catalogue.models_in_use import ModelsInUse
 from faceclust.catalogue.people_snapshot import PeopleSnapshot
@@ -236,9 +239,12 @@ class Catalogue:
         """What local scaling adds to each squared distance of the `faces`, (n,): one value for each of two faces."""
         return self._face_snapshot.face_offsets
 
-    def offsets_of(self, embeddings: Float32) -> Float64:
-        """Return what local scaling adds to each squared distance of other faces (m, d), float64 (m,)."""
-        return self._face_snapshot.offsets_of(embeddings)
+    def offsets_of(self, face_ids: Sequence[str] | NDArray[np.str_], embeddings: Float32) -> Float64:
+        """Return what local scaling adds to each squared distance of these faces (m, d), float64 (m,).
+
+        Faces outside the library, or added since the last clustering, are measured against its groups.
+        """
+        return self._face_snapshot.offsets_of(face_ids, embeddings)
 
     @property
     def clustering_pack(self) -> str | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceclust.catalogue.corrections import PartsCache, apply_corrections
 from faceclust.catalogue.models_in_use import ModelsInUse
@@ -132,7 +133,7 @@ class FaceSnapshot:
         return clustering if clustering.params.local_scaling else None
 
     @cached_property
-    def surroundings(self) -> Surroundings | None:
+    def _surroundings(self) -> Surroundings | None:
         """The groups that crowding is measured against; None without local scaling."""
         clustering = self._scaled_clustering
         if clustering is None:
@@ -144,29 +145,29 @@ class FaceSnapshot:
 
     @cached_property
     def face_offsets(self) -> Float64:
-        """What local scaling adds to each squared distance of the `faces`, (n,): one value for each of two faces.
+        """What local scaling adds to each squared distance of the `faces`, (n,): one value for each of two faces."""
+        return self.offsets_of(self.faces.face_ids, self.faces.embeddings)
 
-        A face added since the last clustering is measured against its groups.
+    def offsets_of(self, face_ids: Sequence[str] | NDArray[np.str_], embeddings: Float32) -> Float64:
+        """Return what local scaling adds to each squared distance of these faces (m, d), float64 (m,).
+
+        It is kept with the clustering. Other faces, from outside the library or added since, are
+        measured against the groups of the clustering. Without local scaling it is 0.
         """
-        faces, clustering = self.faces, self._scaled_clustering
-        offsets = np.zeros(len(faces))
-        if clustering is None:
+        offsets, clustering = np.zeros(len(embeddings)), self._scaled_clustering
+        if clustering is None or not len(embeddings):
             return offsets
-        place = find_sorted(faces.face_ids, clustering.face_ids)
-        present = place >= 0
-        offsets[place[present]] = clustering.offsets[present]
-        new = np.setdiff1d(np.arange(len(faces)), place[present])
-        if len(new):
-            offsets[new] = self.offsets_of(faces.embeddings[new])
+        place = np.array([self._place_in_clustering.get(face, -1) for face in face_ids], np.int64)
+        offsets[place >= 0] = clustering.offsets[place[place >= 0]]
+        if (place < 0).any() and self._surroundings is not None:
+            crowding = self._surroundings.crowding_of(embeddings[place < 0])
+            offsets[place < 0] = scale_crowding(crowding, clustering.median_crowding, clustering.params)
         return offsets
 
-    def offsets_of(self, embeddings: Float32) -> Float64:
-        """Return what local scaling adds to each squared distance of other faces (m, d), float64 (m,)."""
-        clustering = self._scaled_clustering
-        if clustering is None or self.surroundings is None:
-            return np.zeros(len(embeddings))
-        crowding = self.surroundings.crowding_of(embeddings)
-        return scale_crowding(crowding, clustering.median_crowding, clustering.params)
+    @cached_property
+    def _place_in_clustering(self) -> dict[str, int]:
+        """Face id → its position in the clustering."""
+        return {} if self.clustering is None else {face: i for i, face in enumerate(self.clustering.face_ids.tolist())}
 
     @cached_property
     def new_faces(self) -> frozenset[str]:

@@ -43,7 +43,7 @@ class Interview:
 
     @cached_property
     def _group_distances(self) -> GroupDistances:
-        return GroupDistances(self._library.faces, self._library.clustering)
+        return GroupDistances(self._library.faces, self._library.clustering, self._library.face_offsets)
 
     # -- ask ------------------------------------------------------------------
 

@@ -114,10 +114,10 @@ def identify(
 
     A face of the library keeps its name. Any other is compared with the confirmed faces of each
     person (the suggested ones if there are none), except those of its own photo, by the mean squared
-    L2 of the `k` nearest. A name is used once per photo, unless faces were grouped with
-    `allow_same_photo`. Unchanged photos of the library, and copies of them, are not decoded. An
-    unreadable photo has a `problem`. Raises UsageError for an invalid threshold or `k`, or if nobody
-    has a name.
+    L2 of the `k` nearest, with the library's local scaling. A name is used once per photo, unless
+    faces were grouped with `allow_same_photo`. Unchanged photos of the library, and copies of them, are
+    not decoded. An unreadable photo has a `problem`. Raises UsageError for an invalid threshold or `k`,
+    or if nobody has a name.
     """
     require_number("threshold", threshold, above=0)
     require_number("k", k)
@@ -147,7 +147,8 @@ class _Identifier:
             found = self._known_photos.find(photo) or self._face_reader.read(resolve_typed_photo(photo))
         except UnreadablePhotoError as error:
             return IdentifiedPhoto(photo, problem=str(error))
-        distances = self._gallery.distances(found.embeddings, self._k, photo_id=found.photo_id)
+        offsets = self._library.offsets_of(found.face_ids, found.embeddings)
+        distances = self._gallery.distances(found.embeddings, self._k, photo_id=found.photo_id, probe_offsets=offsets)
         known = [self._known_identity(face) for face in found.face_ids]
         columns = self._assign_people(found, distances, known)
         faces = [self._identify_face(found, i, known[i][0], columns[i], distances[i]) for i in range(len(known))]
@@ -206,7 +207,7 @@ def _build_gallery(library: Catalogue) -> Gallery:
     named = {face: person.label for person in library.people() for face in person.confirmed or person.face_ids}
     faces = library.faces_of(list(named))
     names = np.array([named[face] for face in faces.face_ids.tolist()], dtype=np.str_)
-    return Gallery(names, faces.photo_ids, faces.embeddings)
+    return Gallery(names, faces.photo_ids, faces.embeddings, library.offsets_of(faces.face_ids, faces.embeddings))
 
 
 # -- verify -------------------------------------------------------------------
@@ -225,8 +226,9 @@ def verify(
     `a`, `b`: photo files, arrays or Pillow images, as `FaceAnalyser.faces` takes them. The largest face
     of each is compared; "FILE#2" is the second face from the left. With a library, a face id of it
     works too, and its photos are not decoded again. `threshold`: squared L2 up to which two faces are
-    the same person. Raises UsageError for an unreadable photo, a missing face or an invalid threshold,
-    PackError if the models cannot be used.
+    the same person; two photos have no surroundings, so the distance is not scaled. Raises UsageError
+    for an unreadable photo, a missing face or an invalid threshold, PackError if the models cannot be
+    used.
     """
     require_number("threshold", threshold, above=0)
     faces = _FaceLoader(library)

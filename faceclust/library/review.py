@@ -1,8 +1,9 @@
 """Review a grouping: outliers, groups to merge and persons to split, by the distances between faces.
 
-The distances shown are mean squared L2 over all pairs of faces, as in the clustering. With μ the
-mean of a group's faces and r² the mean square of all faces' norms, that is 2r² − 2⟨μA, μB⟩. The
-probabilities are those of `people.similarity`, fitted on distances less half of each side's scatter.
+The distances shown are mean squared L2 over all pairs of faces, with local scaling, as in the
+clustering. With μ the mean of a group's faces, q the mean of their offsets and r² the mean square of
+all faces' norms, that is 2r² − 2⟨μA, μB⟩ + qA + qB. The probabilities are those of
+`people.similarity`, fitted on distances less half of each side's scatter.
 """
 
 from __future__ import annotations
@@ -13,12 +14,11 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.cluster.blocked_pairs import find_near_pairs
 from faceclust.cluster.nearest_lists import SmallestEntries
-from faceclust.outputs.report.values import MergeCandidate, Outlier, ReviewFindings, SplitCandidate
+from faceclust.outputs.report.values import CrowdedGroup, MergeCandidate, Outlier, ReviewFindings, SplitCandidate
 from faceclust.people.names import person_key
 from faceclust.people.replay import ReplayedAnswers
 from faceclust.people.similarity import match_probability, outlier_probability
@@ -29,6 +29,9 @@ _MIN_OUTLIER_DISTANCE = 0.6  # a face nearer than this to the rest of its group 
 _MAX_MERGE_DISTANCE = 1.7  # groups farther apart than this are no merge candidates
 _NEIGHBOURS_KEPT = 4  # nearest other groups of each group
 _MIN_PROBABILITY = 0.5  # less probable findings are not listed
+#: Groups are listed as crowded if local scaling adds more than this share of the threshold for each face: 6 of
+#: 855 groups of LFW, and half of the simulated children (tests/benchmarks/local_scaling.py).
+_MIN_CROWDED_OFFSET = 0.04
 _MIN_SPLIT_RATIO = 1.35  # parts of one person are listed if farther apart than this times the threshold
 
 
@@ -40,7 +43,9 @@ def review(library: Catalogue) -> ReviewFindings:
     if library.groups is None or not library.persons:
         return ReviewFindings()
     threshold = library.groups.params.threshold
-    return review_grouping(library.faces, library.persons, library.group_of, library.answers, threshold)
+    return review_grouping(
+        library.faces, library.persons, library.group_of, library.answers, threshold, offsets=library.face_offsets
+    )
 
 
 def review_grouping(
@@ -50,11 +55,13 @@ def review_grouping(
     answers: ReplayedAnswers,
     threshold: float = OPERATING_POINT,
     limit: int = 30,
+    offsets: Float64 | None = None,
 ) -> ReviewFindings:
     """Return the outliers, merge candidates and split candidates of a grouping.
 
     At most `limit` of each, the most doubtful first. Confirmed and rejected names are not
-    questioned. Memory is linear in the number of faces and of groups.
+    questioned. `offsets` (n,) are what local scaling adds to the distances of each face. Memory is linear
+    in the number of faces and of groups.
     """
     persons = [person for person in persons if not person.ignored]
     position = {face: i for i, face in enumerate(faces.face_ids.tolist())}
@@ -63,36 +70,44 @@ def review_grouping(
     persons, members = [persons[i] for i in kept], [members[i] for i in kept]
     if not persons:
         return ReviewFindings()
-    centroids = _Centroids.of(faces.embeddings, members)
+    offsets = np.zeros(len(faces)) if offsets is None else offsets
+    centroids = _Centroids.of(faces.embeddings, members, offsets)
     return ReviewFindings(
-        outliers=_find_outliers(faces, persons, members, centroids, group_of, limit),
+        outliers=_find_outliers(faces, persons, members, centroids, group_of, limit, offsets),
         merge_candidates=_find_merge_candidates(faces, persons, members, centroids, answers, limit),
-        split_candidates=_find_split_candidates(faces, persons, members, group_of, threshold, limit),
+        split_candidates=_find_split_candidates(faces, persons, members, group_of, threshold, limit, offsets),
+        crowded_groups=_find_crowded_groups(faces, persons, members, centroids, threshold, limit),
     )
 
 
 @dataclass(frozen=True)
 class _Centroids:
-    """Means (k, d) of sets of faces, and their scatter (k,): the mean squared distance from the mean.
-
-    `mean_square_norm` is that of all faces.
+    """Means (k, d) of sets of faces, their scatter (k,), the mean squared distance from the mean, and
+    the means of their `offsets` (k,). `mean_square_norm` is that of all faces.
     """
 
     means: Float32
     scatter: Float64
+    offsets: Float64
     mean_square_norm: float
 
     @classmethod
-    def of(cls, embeddings: Float32, members: Sequence[Indices]) -> _Centroids:
+    def of(cls, embeddings: Float32, members: Sequence[Indices], offsets: Float64) -> _Centroids:
         square = float(np.einsum("ij,ij->", embeddings, embeddings, dtype=np.float64)) / len(embeddings)
         means = np.stack([embeddings[indices].mean(axis=0, dtype=np.float64) for indices in members])
         scatter = np.maximum(square - np.einsum("ij,ij->i", means, means), 0)
-        return cls(means.astype(np.float32), scatter, square)
+        mean_offsets = np.array([offsets[indices].mean() for indices in members])
+        return cls(means.astype(np.float32), scatter, mean_offsets, square)
 
-    def distances(self, means: Float32, scatter: Float64 | float) -> Float64:
-        """Distances (n, k) of other means (n, d) from these, less half of each side's scatter."""
-        plain = 2 * self.mean_square_norm - 2 * (means @ self.means.T).astype(np.float64)
-        return np.asarray(plain - (np.reshape(scatter, (-1, 1)) + self.scatter) / 2)
+    def face_distances(self, faces: Float32, offsets: Float64) -> Float64:
+        """Distances (n, k) of single faces (n, d) from these sets, less half of the sets' scatter."""
+        plain = 2 * self.mean_square_norm - 2 * (faces @ self.means.T).astype(np.float64)
+        return np.asarray(plain + offsets[:, None] + self.offsets - self.scatter / 2)
+
+    def pair_distance(self, a: int, b: int) -> float:
+        """The distance of two sets, their scatter included."""
+        product = float(self.means[a].astype(np.float64) @ self.means[b].astype(np.float64))
+        return max(0.0, 2 * self.mean_square_norm - 2 * product + float(self.offsets[a] + self.offsets[b]))
 
 
 # -- outliers -----------------------------------------------------------------
@@ -105,12 +120,13 @@ def _find_outliers(
     centroids: _Centroids,
     group_of: Mapping[str, int],
     limit: int,
+    offsets: Float64,
 ) -> tuple[Outlier, ...]:
     """Unconfirmed faces that probably do not belong to their group of at least three faces."""
     owner = np.full(len(faces), -1)
     for number, indices in enumerate(members):
         owner[indices] = number
-    plain, own = _distances_to_own_group(faces, owner, group_of, centroids)
+    plain, own = _distances_to_own_group(faces, owner, group_of, centroids.mean_square_norm, offsets)
     confirmed = {face for person in persons for face in person.confirmed}
     suspects = np.array(
         [i for i in np.flatnonzero(own > _MIN_OUTLIER_DISTANCE) if str(faces.face_ids[i]) not in confirmed], np.int64
@@ -118,7 +134,7 @@ def _find_outliers(
     rows: list[tuple[float, int, int, float]] = []
     for start in range(0, len(suspects), _BLOCK_SIZE):
         block = suspects[start : start + _BLOCK_SIZE]
-        distances = centroids.distances(faces.embeddings[block], 0.0)
+        distances = centroids.face_distances(faces.embeddings[block], offsets[block])
         distances[np.arange(len(block)), owner[block]] = np.inf
         nearest = distances.argmin(axis=1)
         nearest_distance = distances[np.arange(len(block)), nearest]
@@ -131,14 +147,14 @@ def _find_outliers(
             persons[owner[face]].id,
             float(plain[face]),
             persons[other].id if np.isfinite(distance) else None,
-            _mean_pairwise_distance(faces.embeddings[face], centroids.means[other], centroids.mean_square_norm),
+            max(0.0, distance + float(centroids.scatter[other]) / 2),
         )
         for _, face, other, distance in sorted(rows)[:limit]
     )
 
 
 def _distances_to_own_group(
-    faces: FaceTable, owner: Indices, group_of: Mapping[str, int], centroids: _Centroids
+    faces: FaceTable, owner: Indices, group_of: Mapping[str, int], mean_square_norm: float, offsets: Float64
 ) -> tuple[Float64, Float64]:
     """`_leave_one_out_distances` (n,) of every face; 0 without an owner or in a group of less than three."""
     groups: dict[int, list[int]] = defaultdict(list)
@@ -150,20 +166,17 @@ def _distances_to_own_group(
         if len(group) > 2:
             indices = np.array(group, np.int64)
             plain[indices], reduced[indices] = _leave_one_out_distances(
-                faces.embeddings[indices].astype(np.float64), centroids.mean_square_norm
+                faces.embeddings[indices].astype(np.float64), mean_square_norm, offsets[indices]
             )
     return plain, reduced
 
 
-def _leave_one_out_distances(x: Float64, square: float) -> tuple[Float64, Float64]:
+def _leave_one_out_distances(x: Float64, square: float, offsets: Float64) -> tuple[Float64, Float64]:
     """Distances (n,) of each face of a group (n, d) from the others: plain, and less half their scatter."""
     rest = (x.sum(axis=0) - x) / (len(x) - 1)
-    plain = 2 * square - 2 * np.einsum("ij,ij->i", x, rest)
+    plain = 2 * square - 2 * np.einsum("ij,ij->i", x, rest) + offsets
+    plain += (offsets.sum() - offsets) / (len(x) - 1)
     return plain, plain - np.maximum(square - np.einsum("ij,ij->i", rest, rest), 0) / 2
-
-
-def _mean_pairwise_distance(a: NDArray[np.floating], b: NDArray[np.floating], square: float) -> float:
-    return max(0.0, 2 * square - 2 * float(a.astype(np.float64) @ b.astype(np.float64)))
 
 
 # -- merge candidates ---------------------------------------------------------
@@ -185,18 +198,17 @@ def _find_merge_candidates(
             break
         if _share_a_photo(faces, members[a], members[b]) or _are_declared_different(persons[a], persons[b], answers):
             continue
-        distance = _mean_pairwise_distance(centroids.means[a], centroids.means[b], centroids.mean_square_norm)
-        found.append(MergeCandidate((persons[a].id, persons[b].id), distance, probability))
+        found.append(MergeCandidate((persons[a].id, persons[b].id), centroids.pair_distance(a, b), probability))
     return tuple(found)
 
 
 def _match_probabilities(centroids: _Centroids) -> dict[tuple[int, int], float]:
     """Pair of indices → its match probability, for the pairs above `_MIN_PROBABILITY`."""
     count = len(centroids.means)
-    offset = centroids.mean_square_norm - centroids.scatter / 2
+    addend = centroids.mean_square_norm - centroids.scatter / 2 + centroids.offsets
     ones = np.ones(count)
-    probes = np.column_stack([-2 * centroids.means, offset, ones]).astype(np.float32)
-    targets = np.column_stack([centroids.means, ones, offset]).astype(np.float32)
+    probes = np.column_stack([-2 * centroids.means, addend, ones]).astype(np.float32)
+    targets = np.column_stack([centroids.means, ones, addend]).astype(np.float32)
     best = SmallestEntries(count, _MAX_MERGE_DISTANCE, _NEIGHBOURS_KEPT)
     for rows, columns, values in find_near_pairs(lambda rows: probes[rows], targets, best.limits, best.limits):
         best.add(rows, columns, values)
@@ -244,6 +256,7 @@ def _find_split_candidates(
     group_of: Mapping[str, int],
     threshold: float,
     limit: int,
+    offsets: Float64,
 ) -> tuple[SplitCandidate, ...]:
     """For each named person, the two groups of at least two faces that are farthest apart."""
     found = []
@@ -256,20 +269,40 @@ def _find_split_candidates(
         numbers = sorted(number for number, part in parts.items() if len(part) > 1)
         if len(numbers) < 2:
             continue
-        centroids = _Centroids.of(faces.embeddings, [np.array(parts[number]) for number in numbers])
+        centroids = _Centroids.of(faces.embeddings, [np.array(parts[number]) for number in numbers], offsets)
         pairs = [
-            (
-                _mean_pairwise_distance(centroids.means[i], centroids.means[j], centroids.mean_square_norm),
-                numbers[i],
-                numbers[j],
-            )
-            for i, j in combinations(range(len(numbers)), 2)
+            (centroids.pair_distance(i, j), numbers[i], numbers[j]) for i, j in combinations(range(len(numbers)), 2)
         ]
         distance, first, second = max(pairs, key=lambda pair: (pair[0], -pair[1], -pair[2]))
         if distance > _MIN_SPLIT_RATIO * threshold:
             sides = (_sort_by_quality(faces, parts[first]), _sort_by_quality(faces, parts[second]))
             found.append(SplitCandidate(person.id, (first, second), sides, distance))
     return tuple(sorted(found, key=lambda candidate: (-candidate.distance, candidate.person))[:limit])
+
+
+# -- crowded groups -----------------------------------------------------------
+
+
+def _find_crowded_groups(
+    faces: FaceTable,
+    persons: Sequence[Person],
+    members: Sequence[Indices],
+    centroids: _Centroids,
+    threshold: float,
+    limit: int,
+) -> tuple[CrowdedGroup, ...]:
+    """Persons and groups of several faces that look like many others to the model, the most crowded first.
+
+    Left out are persons whose faces are all confirmed.
+    """
+    crowded = []
+    for i, (person, indices) in enumerate(zip(persons, members, strict=True)):
+        offset = float(centroids.offsets[i])
+        if offset > _MIN_CROWDED_OFFSET * threshold and len(person.confirmed) < len(indices) > 1:
+            similarity = faces.embeddings[indices] @ centroids.means[i]
+            ids = faces.face_ids[indices[[similarity.argmax(), similarity.argmin()]]].tolist()
+            crowded.append(CrowdedGroup(person.id, offset, (ids[0], ids[1])))
+    return tuple(sorted(crowded, key=lambda group: (-group.offset, group.person))[:limit])
 
 
 def _sort_by_quality(faces: FaceTable, part: Sequence[int]) -> tuple[str, ...]:

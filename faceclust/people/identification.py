@@ -2,7 +2,8 @@
 
 The distance between a face and a person is the squared L2 to the mean of the person's k nearest
 faces. The mean of m faces is nearer to everybody than a single face is, also to strangers. So
-MEAN_PENALTY · (1 − 1/m) is added, and one threshold fits people with one face and with many.
+MEAN_PENALTY · (1 − 1/m) is added, and one threshold fits people with one face and with many. Local
+scaling adds the probe's offset and the mean offset of the faces that count.
 """
 
 from __future__ import annotations
@@ -39,11 +40,15 @@ class PersonDistance:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Faces with known names: `names` and `photo_ids` (n,), `embeddings` float32 (n, d)."""
+    """Faces with known names: `names` and `photo_ids` (n,), `embeddings` float32 (n, d).
+
+    `offsets` (n,) are what local scaling adds to the distances of each face, None without it.
+    """
 
     names: NDArray[np.str_]
     photo_ids: NDArray[np.str_]
     embeddings: Float32
+    offsets: Float64 | None = None
 
     def __post_init__(self) -> None:
         check_array("embeddings", self.embeddings, (len(self.names), None), np.float32)
@@ -56,27 +61,41 @@ class Gallery:
         return [str(name) for name in np.unique(self.names)]
 
     def distances(
-        self, probes: Float32, k: int = NEIGHBOURS, *, photo_id: str | None = None, mean_penalty: float = MEAN_PENALTY
+        self,
+        probes: Float32,
+        k: int = NEIGHBOURS,
+        *,
+        photo_id: str | None = None,
+        mean_penalty: float = MEAN_PENALTY,
+        probe_offsets: Float64 | None = None,
     ) -> Float64:
         """Return the distance between each probe (m, d) and each person, float64 (m, people).
 
-        Faces of the probes' own photo, `photo_id`, are left out. A person without other faces is at
-        inf. Raises ValueError if k is below 1.
+        `probe_offsets` (m,) are what local scaling adds to the distances of each probe. Faces of the
+        probes' own photo, `photo_id`, are left out. A person without other faces is at inf. Raises
+        ValueError if k is below 1.
         """
         if k < 1:
             raise ValueError(f"k: expected at least 1, got {k}")
         names, person = np.unique(self.names, return_inverse=True)
         usable = np.flatnonzero(self.photo_ids != photo_id) if photo_id is not None else np.arange(len(person))
         faces, person = self.embeddings[usable], person[usable]
+        offsets = np.zeros(len(usable)) if self.offsets is None else self.offsets[usable]
         distances = np.full((len(probes), len(names)), np.inf)
         if len(usable):
             for line, probe in zip(distances, probes, strict=True):
-                _fill_distances(line, probe, faces, person, k, mean_penalty)
-        return distances
+                _fill_distances(line, probe, faces, offsets, person, k, mean_penalty)
+        return distances if probe_offsets is None else distances + probe_offsets[:, None]
 
 
 def _fill_distances(
-    line: Float64, probe: Float32, faces: Float32, person: NDArray[np.intp], k: int, mean_penalty: float
+    line: Float64,
+    probe: Float32,
+    faces: Float32,
+    offsets: Float64,
+    person: NDArray[np.intp],
+    k: int,
+    mean_penalty: float,
 ) -> None:
     squared = ((faces - probe) ** 2).sum(axis=1)
     order = np.lexsort((squared, person))
@@ -88,7 +107,8 @@ def _fill_distances(
     sizes = np.minimum(counts, k)
     starts = np.cumsum(sizes) - sizes
     means = np.add.reduceat(faces[chosen], starts, axis=0, dtype=np.float64) / sizes[:, None]
-    line[owner[first]] = ((means - probe) ** 2).sum(axis=1) + mean_penalty * (1 - 1 / sizes)
+    mean_offsets = np.add.reduceat(offsets[chosen], starts) / sizes
+    line[owner[first]] = ((means - probe) ** 2).sum(axis=1) + mean_penalty * (1 - 1 / sizes) + mean_offsets
 
 
 def assign_people(

@@ -1,8 +1,9 @@
 """Distances between faces and groups, and the probabilities that follow from them.
 
 The distance is the one that clustering uses: the mean squared L2 over all pairs of faces, minus
-half of each side's scatter (the mean squared distance of its faces from their centre). The faces
-of people who look different from photo to photo have a large scatter.
+half of each side's scatter (the mean squared distance of its faces from their centre), plus what
+local scaling adds to each side. The faces of people who look different from photo to photo have a
+large scatter; those of children are in crowded surroundings.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ _CERTAIN_DISTANCE = 0.6  # at this distance from the rest of its group, 299 of 3
 class GroupDistances:
     """Distances between faces and the groups of a clustering, by group number.
 
-    A *unit* is a set of faces: a single face, or a group.
+    A *unit* is a set of faces: a single face, or a group. `offsets` (n,) are what local scaling adds to
+    the distances of each face, None without it.
     """
 
-    def __init__(self, faces: FaceTable, clustering: Clustering | None) -> None:
+    def __init__(self, faces: FaceTable, clustering: Clustering | None, offsets: Float64 | None = None) -> None:
         self._position = {face: i for i, face in enumerate(faces.face_ids.tolist())}
         self._embeddings = faces.embeddings
+        self._offsets = np.zeros(len(faces)) if offsets is None else offsets
         self._mean_square_norm = float(np.einsum("ij,ij->", faces.embeddings, faces.embeddings)) / max(1, len(faces))
         labels = _labels_of_faces(faces, clustering)
         self._numbers, row = np.unique(labels, return_inverse=True)
@@ -37,22 +40,37 @@ class GroupDistances:
         self._numbers = self._numbers[alone:]
         self.groups = frozenset(self._numbers.tolist())
         self._sizes = np.bincount(self._row[self._row >= 0], minlength=len(self._numbers))
-        self._means, self._scatter = self._centres(self._row, len(self._numbers))
+        self._means, self._group_offset = self._centres(self._row, len(self._numbers))
+        self._addend = self._addend_of(self._means, self._group_offset)
         self._row_of_unit: dict[tuple[str, ...] | str, int] = {}  # unit → its row in the next two arrays
         self._near_groups, self._near_distances = np.empty((0, NEAREST_GROUPS), np.int64), np.empty((0, NEAREST_GROUPS))
         self._outlier_probability: dict[str, float] = {}
         self._expected_outliers: dict[int, tuple[tuple[str, ...], float]] = {}  # by `id` of the tuple of faces
 
     def _centres(self, row: Indices, count: int) -> tuple[Float32, Float64]:
-        """Return mean (count, d) and scatter (count,) of the faces of each row; row −1 means no group."""
+        """Return mean (count, d) and mean offset (count,) of the faces of each row; row −1 means no group."""
         order = np.argsort(row, kind="stable")
         order = order[row[order] >= 0]
         if not len(order):
             return np.zeros((count, self._embeddings.shape[1]), np.float32), np.zeros(count)
         starts = np.flatnonzero(np.diff(row[order], prepend=-1))
         sums = np.add.reduceat(self._embeddings[order], starts, axis=0, dtype=np.float64)
-        means = sums / np.bincount(row[order], minlength=count)[:, None]
-        return means.astype(np.float32), self._mean_square_norm - np.einsum("ij,ij->i", means, means)
+        sizes = np.bincount(row[order], minlength=count)
+        means = sums / sizes[:, None]
+        offset = np.add.reduceat(self._offsets[order], starts) / sizes
+        return means.astype(np.float32), np.asarray(offset)
+
+    def _addend_of(self, means: NDArray[np.floating], offset: Float64) -> Float64:
+        """Return what sets of faces with these means (n, d) and mean offsets (n,) add to distances, (n,)."""
+        scatter = self._mean_square_norm - np.einsum("ij,ij->i", means, means, dtype=np.float64)
+        return np.asarray(offset - SCATTER_SHARE * np.maximum(scatter, 0))
+
+    def _units(self, units: Sequence[tuple[str, ...]]) -> tuple[list[Indices], Float32, Float64]:
+        """Return the positions of each unit's faces, their means (n, d), and what they add to distances (n,)."""
+        positions = [np.array([self._position[face] for face in unit], np.int64) for unit in units]
+        means = np.stack([self._embeddings[some].mean(axis=0) for some in positions])
+        offset = np.array([self._offsets[some].mean() for some in positions])
+        return positions, means, self._addend_of(means, offset)
 
     def nearest_groups(self, units: Sequence[tuple[str, ...]]) -> tuple[Indices, Float64]:
         """Return each unit's nearest groups other than its own, (n, NEAREST_GROUPS): numbers and distances.
@@ -84,24 +102,20 @@ class GroupDistances:
 
     def _group_distances(self, units: Sequence[tuple[str, ...]]) -> Float64:
         """Return the distances (units, groups); inf between a unit and its own group."""
-        position = [np.array([self._position[face] for face in unit]) for unit in units]
-        means = np.stack([self._embeddings[some].mean(axis=0) for some in position])
-        scatter = self._mean_square_norm - np.einsum("ij,ij->i", means, means, dtype=np.float64)
+        positions, means, addend = self._units(units)
         distances = 2 * self._mean_square_norm - 2 * (means @ self._means.T).astype(np.float64)
-        distances -= SCATTER_SHARE * (np.maximum(scatter, 0)[:, None] + self._scatter)
-        for line, some in zip(distances, position, strict=True):
+        distances += addend[:, None] + self._addend
+        for line, some in zip(distances, positions, strict=True):
             rows = np.unique(self._row[some])
             line[rows[rows >= 0]] = np.inf
         return distances
 
     def face_distances(self, units: Sequence[tuple[str, ...]], faces: Sequence[str]) -> Float64:
         """Return the distances between units and single faces, float64 (units, faces)."""
-        means = np.stack([self._embeddings[[self._position[f] for f in unit]].mean(axis=0) for unit in units])
-        scatter = np.maximum(self._mean_square_norm - np.einsum("ij,ij->i", means, means, dtype=np.float64), 0)
-        others = self._embeddings[[self._position[face] for face in faces]]
-        return np.asarray(
-            2 * self._mean_square_norm - 2 * (means @ others.T) - SCATTER_SHARE * scatter[:, None], dtype=np.float64
-        )
+        _, means, addend = self._units(units)
+        positions = np.array([self._position[face] for face in faces], np.int64)
+        distances = 2 * self._mean_square_norm - 2 * (means @ self._embeddings[positions].T).astype(np.float64)
+        return np.asarray(distances + addend[:, None] + self._offsets[positions])
 
     def outlier_probabilities(self, faces: Iterable[str]) -> dict[str, float]:
         """Return the probability for each face that it does not belong to its group.
@@ -133,15 +147,14 @@ class GroupDistances:
         x = self._embeddings[position].astype(np.float64)
         sizes = self._sizes[row][:, None]
         rest = (self._means[row] * sizes - x) / (sizes - 1)
-        scatter = self._mean_square_norm - np.einsum("ij,ij->i", rest, rest)
-        own = 2 * self._mean_square_norm - 2 * np.einsum("ij,ij->i", x, rest) - SCATTER_SHARE * scatter
+        offset = self._offsets[position]
+        rest_offset = (self._group_offset[row] * sizes[:, 0] - offset) / (sizes[:, 0] - 1)
+        own = 2 * self._mean_square_norm - 2 * np.einsum("ij,ij->i", x, rest)
+        own += offset + self._addend_of(rest, rest_offset)
         probability = np.zeros(len(faces))
         loose = np.flatnonzero(own > _CERTAIN_DISTANCE)
-        others = (
-            2 * self._mean_square_norm
-            - 2 * (x[loose].astype(np.float32) @ self._means.T)
-            - SCATTER_SHARE * self._scatter
-        )
+        others = 2 * self._mean_square_norm - 2 * (x[loose].astype(np.float32) @ self._means.T)
+        others = others + offset[loose, None] + self._addend
         others[np.arange(len(loose)), row[loose]] = np.inf
         probability[loose] = outlier_probability(own[loose], others.min(axis=1) - own[loose])
         return probability

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from faceclust.outputs.overview import build_overview, format_year_range
 from faceclust.outputs.report.timeline import to_face_picture
 from faceclust.outputs.report.values import (
+    CrowdedGroup,
     FacePicture,
     MergeCandidate,
     Outlier,
@@ -41,14 +42,13 @@ class ReviewBuilder:
         self._references: dict[str, PersonReference] = {}
         self.pictured: dict[str, None] = {}
 
-    def build_items(
-        self, findings: ReviewFindings
-    ) -> tuple[tuple[ReviewItem, ...], tuple[ReviewItem, ...], tuple[ReviewItem, ...]]:
-        """Return the items of the outliers, the merge candidates and the split candidates."""
+    def build_items(self, findings: ReviewFindings) -> tuple[tuple[ReviewItem, ...], ...]:
+        """Return the items of the outliers, the merge candidates, the split candidates and the crowded groups."""
         return (
             tuple(map(self._outlier_item, findings.outliers)),
             tuple(map(self._merge_item, findings.merge_candidates)),
             tuple(map(self._split_item, findings.split_candidates)),
+            tuple(map(self._crowded_item, findings.crowded_groups)),
         )
 
     def _outlier_item(self, outlier: Outlier) -> ReviewItem:
@@ -57,10 +57,7 @@ class ReviewBuilder:
         sides = [self._make_side(about, outlier.face_id, "this face")]
         sides += self._best_side(about, "the best of the others")
         explanation = f"{outlier.distance:.2f} from the other faces of {about.title}"
-        if owner.name:
-            command = f"faceclust reject {shlex.quote(owner.name)} {outlier.face_id}"
-        else:
-            command = f"faceclust split {owner.clusters[0]} {outlier.face_id}"
+        command = _removal_command(owner, outlier.face_id)
         if outlier.nearest_person is not None:
             other = self._reference_to(self._persons[outlier.nearest_person])
             if outlier.nearest_distance < outlier.distance:
@@ -90,6 +87,17 @@ class ReviewBuilder:
         command = f"faceclust split {shlex.quote(about.title)} {candidate.groups[1]}"
         return ReviewItem(tuple(sides), f"{candidate.distance:.2f} apart, with one name", (command,))
 
+    def _crowded_item(self, group: CrowdedGroup) -> ReviewItem:
+        owner = self._persons[group.person]
+        about = self._reference_to(owner)
+        typical, untypical = group.faces
+        sides = (
+            self._make_side(about, typical, format_count(len(owner.face_ids), "face")),
+            self._make_side(about, untypical, "the least typical of them"),
+        )
+        explanation = f"{group.offset:.2f} is added to each distance of these faces"
+        return ReviewItem(sides, explanation, (_removal_command(owner, untypical),))
+
     def _best_side(self, reference: PersonReference, caption: str) -> list[_ReviewSide]:
         return [self._make_side(reference, reference.best.face_id, caption)] if reference.best else []
 
@@ -109,3 +117,10 @@ class ReviewBuilder:
                 person.id in self._listed_ids,
             )
         return self._references[person.id]
+
+
+def _removal_command(owner: Person, face: str) -> str:
+    """Return the command that takes a face off a person or a group."""
+    if owner.name:
+        return f"faceclust reject {shlex.quote(owner.name)} {face}"
+    return f"faceclust split {owner.clusters[0]} {face}"

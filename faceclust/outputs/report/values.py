@@ -141,12 +141,26 @@ class SplitCandidate:
 
 
 @dataclass(frozen=True)
+class CrowdedGroup:
+    """A person or group whose faces look like many others to the model, as those of children do.
+
+    `offset` is what local scaling adds to the squared L2 of each of the faces, on average. `faces` are the
+    face nearest to the mean and the one farthest from it.
+    """
+
+    person: str
+    offset: float
+    faces: tuple[str, str]
+
+
+@dataclass(frozen=True)
 class ReviewFindings:
     """Doubtful faces and groups, the most doubtful first."""
 
     outliers: tuple[Outlier, ...] = ()
     merge_candidates: tuple[MergeCandidate, ...] = ()
     split_candidates: tuple[SplitCandidate, ...] = ()
+    crowded_groups: tuple[CrowdedGroup, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -212,6 +226,7 @@ class Report:
     outliers: tuple[ReviewItem, ...] = ()
     merge_candidates: tuple[ReviewItem, ...] = ()
     split_candidates: tuple[ReviewItem, ...] = ()
+    crowded_groups: tuple[ReviewItem, ...] = ()
     matrix: CooccurrenceMatrix | None = None
     pairs: tuple[tuple[Companion, Companion], ...] = ()
     pair_count: int = 0
@@ -226,4 +241,5 @@ class Report:
 
     @property
     def review_count(self) -> int:
-        return len(self.outliers) + len(self.merge_candidates) + len(self.split_candidates)
+        groups = (self.outliers, self.merge_candidates, self.split_candidates, self.crowded_groups)
+        return sum(map(len, groups))
