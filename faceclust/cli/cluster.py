@@ -21,9 +21,9 @@ from faceclust.cli.output.grouping import (
 )
 from faceclust.cli.terminal.printing import print_line
 from faceclust.errors import UsageError
-from faceclust.library.calibration import AUTO_THRESHOLD
+from faceclust.library.calibration import AUTO_THRESHOLD, LINKAGE_OPTIONS
 from faceclust.text.plural import format_count
-from faceclust.types import OPERATING_POINT
+from faceclust.types import LOCAL_SCALING, OPERATING_POINT
 
 if TYPE_CHECKING:
     from faceclust.cluster.group import Grouping
@@ -71,6 +71,14 @@ class _ThresholdType(click.ParamType):  # type: ignore[type-arg] # of some versi
     default=True,
     show_default=True,
     help="Repeat average linkage, allowing for loose groups.",
+)
+@click.option(
+    "--local-scaling",
+    metavar="W",
+    type=float,
+    default=LOCAL_SCALING,
+    show_default=True,
+    help="How much nearer faces have to be that look like many others, such as children; 0 to 2.",
 )
 @click.option(
     "--min-quality",
@@ -132,6 +140,8 @@ def command(
         print_json({"library": str(opened.root), **choices, **record, **grouping_record(grouping, sizes)})
         return
     _print_threshold_source(choices["threshold"], calibration, is_configured)
+    if calibration is None and not is_configured and sources["threshold"] is not ParameterSource.COMMANDLINE:
+        _print_unused_calibration(opened, choices)
     _print_grouping(grouping, sizes, names | names_of_groups(opened))
     _print_next_step(opened, dry_run, len(sizes))
 
@@ -154,7 +164,7 @@ def _resolve_threshold(context: click.Context, library: Library, choices: dict[s
         return None
     calibration = None
     if not context.find_root().params.get("no_config"):
-        linkage = {name: choices[name] for name in ("algorithm", "second_pass")}
+        linkage = {name: choices[name] for name in LINKAGE_OPTIONS}
         calibration = library.applicable_calibration(**linkage)
     choices["threshold"] = calibration.threshold if calibration else OPERATING_POINT
     return calibration
@@ -166,6 +176,16 @@ def _print_threshold_source(threshold: float, calibration: Calibration | None, i
         print_line(f"threshold {threshold:g}, calibrated on {people} on {calibration.made}")
     elif is_configured:
         print_line(f"threshold {threshold:g}, set in a configuration file (faceclust config shows it)")
+
+
+def _print_unused_calibration(library: Library, choices: dict[str, Any]) -> None:
+    """Mention a calibration that was made with another weight of local scaling."""
+    unused = library.calibration
+    if unused is not None and unused.local_scaling != choices["local_scaling"] and choices["algorithm"] == "average":
+        print_line(
+            f"the calibrated threshold {unused.threshold:g} is not used: it was chosen with local scaling "
+            f"{unused.local_scaling:g}; next: faceclust calibrate"
+        )
 
 
 def _print_grouping(grouping: Grouping, sizes: list[int], names: dict[int, str]) -> None:

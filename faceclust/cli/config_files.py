@@ -31,7 +31,7 @@ from faceclust.store.settings import SAFE_LIBRARIES_KEY, user_config_file, valid
 #: written that file, so it may not name files, answer questions, or choose what a command does.
 LIBRARY_KEYS = {
     *("algorithm", "allow-same-photo", "confirmed", "faces", "far", "full", "groups", "hash", "json", "k"),
-    *("method", "min", "min-face", "min-quality", "min-samples", "min-size", "pictures", "precision"),
+    *("local-scaling", "method", "min", "min-face", "min-quality", "min-samples", "min-size", "pictures", "precision"),
     *("second-pass", "split", "thorough", "threshold", "unnamed"),
 }
 

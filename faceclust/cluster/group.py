@@ -227,6 +227,8 @@ def _reason_for_full_run(
         return f"the algorithm was {earlier.params.algorithm}"
     if earlier.params.threshold != params.threshold:
         return f"the threshold was {earlier.params.threshold:g}"
+    if earlier.params.local_scaling != params.local_scaling:
+        return f"local scaling was {earlier.params.local_scaling:g}"
     if earlier.params != params:
         return "the options have changed"
     if params.algorithm != "average":

@@ -46,7 +46,7 @@ class LibraryCalibration:
     """A threshold calibrated at the rate `far` on people with at least two confirmed faces.
 
     `people` and `faces` count these people and their confirmed faces, `pairs` the pairs of one person.
-    `distances` is the histogram between the faces.
+    `distances` is the histogram between the faces. It holds with this weight of `local_scaling`.
     """
 
     calibrated: CalibratedThreshold
@@ -55,6 +55,7 @@ class LibraryCalibration:
     faces: int
     pairs: int
     distances: DistanceHistogram
+    local_scaling: float
 
 
 def label_confirmed_faces(library: Catalogue, min_faces: int = 1) -> LabelledFaces:
@@ -91,7 +92,7 @@ def _last_params(library: Catalogue) -> ClusterParams:
 def calibrate_library(library: Catalogue, far: float, default_threshold: float) -> LibraryCalibration:
     """Calibrate a threshold on the confirmed names; see `evaluation.metrics.calibration.choose_threshold`.
 
-    All faces are clustered by average linkage in two passes, without links from the user's answers.
+    All faces are clustered by average linkage as last time, without links from the user's answers.
     The faces of people with at least two confirmed faces are counted. Raises UsageError if `far` is
     out of range, FaceclustError if there are too few names.
     """
@@ -117,13 +118,14 @@ def calibrate_library(library: Catalogue, far: float, default_threshold: float) 
     progress = library.progress
     progress.start("grouping", len(thresholds), "thresholds")
     joined: dict[float, JoinedPairs] = {}
-    for threshold, clusters in cluster_unconstrained(sample.faces, _last_params(library), thresholds):
+    params = _last_params(library)
+    for threshold, clusters in cluster_unconstrained(sample.faces, params, thresholds):
         joined[threshold] = JoinedPairs.from_groups(clusters[sample.known], sample.persons[sample.known])
         progress.advance()
     progress.finish()
     calibrated = choose_threshold(joined, far, default_threshold)
     distances = build_distance_histogram(sample.faces.embeddings[sample.known], known)
-    return LibraryCalibration(calibrated, far, people, len(known), pairs, distances)
+    return LibraryCalibration(calibrated, far, people, len(known), pairs, distances, params.local_scaling)
 
 
 def _resolvable_rate(people: int) -> float:

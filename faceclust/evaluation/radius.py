@@ -1,6 +1,6 @@
 """A pack's radius: the norm at which 1.1 clusters labelled faces best.
 
-The faces are clustered as `cluster` does it (average linkage in two passes) at many squared L2
+The faces are clustered as `cluster` does it (average linkage in three passes) at many squared L2
 distances of unit vectors. Each clustering is scored by BCubed F against the labels. The middle of the
 range of about equally good distances is taken, because a single best distance may be luck.
 """
@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceclust.cluster.constraints import Constraints
-from faceclust.cluster.two_passes import cluster_in_two_passes
+from faceclust.cluster.three_passes import cluster_in_three_passes
 from faceclust.errors import UsageError
 from faceclust.evaluation.labelled_folders import LabelledPhotos
 from faceclust.evaluation.main_faces import find_main_faces
 from faceclust.evaluation.metrics.clustering import bcubed
 from faceclust.packs.pack import Pack
 from faceclust.progress import Progress, SilentProgress
-from faceclust.types import OPERATING_POINT, Float32
+from faceclust.types import OPERATING_POINT, ClusterParams, Float32
 
 MIN_LABELLED_PEOPLE, MIN_REPEATED_PEOPLE = 20, 10  # with fewer, a best distance means nothing
 UNDERSAMPLED_PEOPLE, UNDERSAMPLED_FACES = 200, 1000  # with fewer, it is too large for a large library
@@ -142,7 +142,8 @@ def score_distances(
     def f_at(step: int) -> float:
         if step not in tried:
             distance = step * _FINE_STEP * median
-            score = bcubed(cluster_in_two_passes(units, distance, Constraints()), persons)
+            clusters, _ = cluster_in_three_passes(units, ClusterParams(threshold=distance), Constraints())
+            score = bcubed(clusters, persons)
             tried[step] = DistanceScore(distance, score.precision, score.recall, score.f)
             progress.advance()
         return tried[step].f

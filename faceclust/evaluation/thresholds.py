@@ -28,7 +28,8 @@ from faceclust.types import ClusterParams, FaceTable, Indices
 #: The clustering methods compared, by name.
 METHODS = {
     "average": ClusterParams(),
-    "one-pass": ClusterParams(second_pass=False),
+    "unscaled": ClusterParams(local_scaling=0),
+    "one-pass": ClusterParams(second_pass=False, local_scaling=0),
     "complete": ClusterParams(algorithm="complete"),
     "single": ClusterParams(algorithm="single"),
     "hdbscan": ClusterParams(algorithm="hdbscan"),

@@ -9,7 +9,7 @@ from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import UsageError
 from faceclust.store.calibrations import Calibration, read_calibration, save_calibration
 from faceclust.store.config import require_writable_config
-from faceclust.types import OPERATING_POINT
+from faceclust.types import LOCAL_SCALING, OPERATING_POINT
 from faceclust.types.arguments import require_number
 
 if TYPE_CHECKING:
@@ -19,22 +19,29 @@ if TYPE_CHECKING:
 #: Given as a threshold: the calibrated one if there is one, else OPERATING_POINT.
 AUTO_THRESHOLD = "auto"
 DEFAULT_FAR = 0.001
+#: The options of `cluster` that decide whether a calibration applies.
+LINKAGE_OPTIONS = ("algorithm", "second_pass", "local_scaling")
 
 
-def default_threshold(library: Catalogue, *, algorithm: str = "average", second_pass: bool = True) -> float:
+def default_threshold(
+    library: Catalogue, *, algorithm: str = "average", second_pass: bool = True, local_scaling: float = LOCAL_SCALING
+) -> float:
     """Return the threshold that "auto" stands for: the calibrated one if it applies, else 1.1."""
-    calibration = applicable_calibration(library, algorithm=algorithm, second_pass=second_pass)
+    calibration = applicable_calibration(
+        library, algorithm=algorithm, second_pass=second_pass, local_scaling=local_scaling
+    )
     return OPERATING_POINT if calibration is None else calibration.threshold
 
 
 def applicable_calibration(
-    library: Catalogue, *, algorithm: str = "average", second_pass: bool = True
+    library: Catalogue, *, algorithm: str = "average", second_pass: bool = True, local_scaling: float = LOCAL_SCALING
 ) -> Calibration | None:
     """Return the calibration that "auto" uses with these settings, None if it is missing.
 
-    A calibration is valid for average linkage in two passes only.
+    A calibration is valid for average linkage with a second pass only, and for one weight of local scaling.
     """
-    return library.calibration if algorithm == "average" and second_pass else None
+    calibration = library.calibration if algorithm == "average" and second_pass else None
+    return calibration if calibration is not None and calibration.local_scaling == local_scaling else None
 
 
 def evaluate(library: Catalogue) -> LibraryScore:
@@ -69,6 +76,7 @@ def calibrate(library: Catalogue, far: float = DEFAULT_FAR, *, dry_run: bool = F
             round(result.calibrated.held_out, 6),
             date.today(),
             library.space_digest,
+            result.local_scaling,
         )
         save_calibration(library.home.writable_config_file(), library.pack.name, calibration)
     return result

@@ -12,7 +12,7 @@ from faceclust.catalogue.constraints import build_constraints, describe_contradi
 from faceclust.cluster.group import Grouping, check_params, group_faces
 from faceclust.cluster.numbering import Changes, compare_clusterings
 from faceclust.errors import PackError, UsageError
-from faceclust.library.calibration import AUTO_THRESHOLD, default_threshold
+from faceclust.library.calibration import AUTO_THRESHOLD, LINKAGE_OPTIONS, default_threshold
 from faceclust.store.clusters import SavedClusterings
 from faceclust.store.schema import release_memory
 from faceclust.types import ClusterParams
@@ -33,7 +33,8 @@ def cluster(
     calibrated threshold of this library, or else 1.1, see `default_threshold`. `options`: other
     fields of `ClusterParams`, such as `algorithm` (average, complete, single, hdbscan), `min_size`
     (smaller groups are dissolved) or `min_quality` (faces below it only join finished groups, or
-    form groups of their own; 0 treats all faces alike). `dry_run`: save nothing.
+    form groups of their own; 0 treats all faces alike), or `local_scaling` (how much nearer faces have to
+    be that look like many others; 0 switches it off). `dry_run`: save nothing.
 
     Group numbers are stable between runs. With unchanged options, groups stay as they are and take
     in new faces; `full` groups all faces from scratch. Two faces of one photo never share a group
@@ -87,10 +88,10 @@ def _cluster_params(library: Catalogue, threshold: float | str, **options: Any) 
     if isinstance(threshold, str):
         if threshold != AUTO_THRESHOLD:
             raise UsageError(f"threshold must be a number or auto, not {threshold!r}")
-        linkage = {name: options[name] for name in ("algorithm", "second_pass") if name in options}
+        linkage = {name: options[name] for name in LINKAGE_OPTIONS if name in options}
         threshold = default_threshold(library, **linkage)
     require_number("threshold", threshold)
-    for name in {"min_size", "min_samples", "min_quality"} & options.keys():
+    for name in {"min_size", "min_samples", "min_quality", "local_scaling"} & options.keys():
         require_number(name, options[name])
     return ClusterParams(threshold=threshold, **options)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ class Calibration:
 
     It keeps the false join rate below `far`; `rate` is the rate measured on people held out from the
     choice. `people` and `faces` count the data it was chosen on, `made` is its date. It is valid only
-    in the embedding space with the digest `space`.
+    in the embedding space with the digest `space`, and with this weight of `local_scaling`.
     """
 
     threshold: float
@@ -33,6 +33,7 @@ class Calibration:
     rate: float
     made: date
     space: str
+    local_scaling: float = 0.0  # older versions had none
 
 
 def read_calibration(file: Path, pack: str) -> Calibration | None:
@@ -43,7 +44,7 @@ def read_calibration(file: Path, pack: str) -> Calibration | None:
         return None
     if problem := _find_problem(found):
         raise UsageError(f"{file}: [{CONFIG_TABLE}.{pack}] {problem}", hint="faceclust calibrate --reset")
-    return Calibration(**{field.name: found[field.name] for field in fields(Calibration)})
+    return Calibration(**{field.name: found[field.name] for field in fields(Calibration) if field.name in found})
 
 
 def save_calibration(file: Path, pack: str, calibration: Calibration | None) -> None:
@@ -66,11 +67,11 @@ def _find_problem(found: Any) -> str:
         return "is not a table"
     kinds: dict[str, type | tuple[type, ...]] = {"people": int, "faces": int, "made": date, "space": str}
     for field in fields(Calibration):
-        value = found.get(field.name)
+        value = found.get(field.name, None if field.default is MISSING else field.default)
         if not isinstance(value, kinds.get(field.name, (int, float))) or isinstance(value, bool):
             return f"has no {field.name}" if value is None else f"{field.name} = {value!r} has the wrong type"
-    for name in ("far", "people", "faces", "rate"):
-        if not 0 <= found[name] <= _MAX_COUNT:  # false for NaN
+    for name in ("far", "people", "faces", "rate", "local_scaling"):
+        if not 0 <= found.get(name, 0) <= _MAX_COUNT:  # false for NaN
             return f"{name} = {found[name]!r} is not possible"
     threshold = found["threshold"]
     if not MIN_THRESHOLD <= threshold <= MAX_THRESHOLD:

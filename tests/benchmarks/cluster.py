@@ -30,21 +30,29 @@ from tests.benchmarks.synthetic import Faces, synthetic_faces
 MATRIX = 12_000  # faces; the most for which a matrix of all pairs is built
 
 
+def three_passes(faces: Faces, threshold: float) -> np.ndarray:
+    """The default: average linkage with local scaling."""
+    from tests.benchmarks.grouping import cluster_faces
+
+    return cluster_faces(faces.embeddings, threshold)
+
+
 def two_passes(faces: Faces, threshold: float) -> np.ndarray:
-    """The default: average linkage in two passes."""
-    from faceclust.cluster.constraints import Constraints
-    from faceclust.cluster.two_passes import cluster_in_two_passes
+    """Average linkage without local scaling."""
+    from tests.benchmarks.grouping import cluster_faces
 
-    return cluster_in_two_passes(faces.embeddings, threshold, Constraints())
+    return cluster_faces(faces.embeddings, threshold, 0)
 
 
-def two_passes_photos(faces: Faces, threshold: float) -> np.ndarray:
+def three_passes_photos(faces: Faces, threshold: float) -> np.ndarray:
     """The default, with faces of one photo kept apart."""
     from faceclust.cluster.constraints import Constraints, same_photo_exclusions
-    from faceclust.cluster.two_passes import cluster_in_two_passes
+    from faceclust.cluster.three_passes import cluster_in_three_passes
+    from faceclust.types import ClusterParams
 
     photos = same_photo_exclusions(np.char.mod("%d", faces.photo))
-    labels = cluster_in_two_passes(faces.embeddings, threshold, Constraints(exclusions=photos))
+    params = ClusterParams(threshold=threshold)
+    labels, _ = cluster_in_three_passes(faces.embeddings, params, Constraints(exclusions=photos))
     pairs = np.stack([labels, faces.photo])
     assert np.unique(pairs, axis=1).shape == pairs.shape, "two faces of one photo in a group"
     return labels
@@ -106,9 +114,10 @@ def dlib_whispers(faces: Faces, threshold: float) -> np.ndarray:
 
 
 METHODS: dict[str, tuple[Callable[[Faces, float], np.ndarray], int]] = {
-    "faceclust": (two_passes, 10**7),
-    "faceclust, one person a photo": (two_passes_photos, 100_000),
-    "faceclust --no-second-pass": (linkage("average"), 100_000),
+    "faceclust": (three_passes, 10**7),
+    "faceclust, one person a photo": (three_passes_photos, 100_000),
+    "faceclust --local-scaling 0": (two_passes, 10**7),
+    "faceclust --no-second-pass --local-scaling 0": (linkage("average"), 100_000),
     "SciPy average": (scipy_average, MATRIX),
     "scikit-learn average": (sklearn_average, MATRIX),
     "faceclust --algorithm complete": (linkage("complete"), MATRIX),
@@ -117,7 +126,7 @@ METHODS: dict[str, tuple[Callable[[Faces, float], np.ndarray], int]] = {
     "hdbscan": (hdbscan_dense, MATRIX),
     "dlib Chinese whispers": (dlib_whispers, MATRIX),
 }
-SAME_ANSWER = {"faceclust --no-second-pass", "SciPy average", "scikit-learn average"}
+SAME_ANSWER = {"faceclust --no-second-pass --local-scaling 0", "SciPy average", "scikit-learn average"}
 
 
 def measure(method: str, n: int, threshold: float) -> dict[str, float | str]:

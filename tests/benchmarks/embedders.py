@@ -19,8 +19,6 @@ from pathlib import Path
 
 import numpy as np
 
-from faceclust.cluster.constraints import Constraints
-from faceclust.cluster.two_passes import cluster_in_two_passes
 from faceclust.evaluation.labelled_folders import find_labelled_photos
 from faceclust.evaluation.main_faces import find_main_faces
 from faceclust.evaluation.metrics.clustering import bcubed
@@ -32,6 +30,7 @@ from faceclust.progress import SilentProgress
 from faceclust.vision.pipeline import FacePipeline
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.benchmarks.grouping import cluster_faces
 from tests.benchmarks.packs import find_pack
 from tests.benchmarks.people_halves import split_people
 
@@ -68,7 +67,7 @@ def _score(vectors: np.ndarray, people: np.ndarray, splits: int) -> str:
     for half in split_people(people, splits):
         cuts = score_distances(vectors[half], people[half], SilentProgress())
         cut = sum(find_plateau(cuts, f_tolerance(people[half]))) / 2
-        f.append(bcubed(cluster_in_two_passes(vectors[~half], cut, Constraints()), people[~half]).f)
+        f.append(bcubed(cluster_faces(vectors[~half], cut), people[~half]).f)
     return " | ".join([*("–" if rate is None else f"{rate:.3f}"[1:] for rate in rates), f"{np.mean(f):.4f}"[1:]])
 
 

@@ -173,7 +173,7 @@ def collect_matches(one: LabelledSet) -> Cases:
     units = [np.flatnonzero(labels == number) for number in np.unique(labels[labels >= 0])]
     owner = {int(labels[unit[0]]): _most_frequent(one.persons[unit]) for unit in units}
     units += [np.array([face]) for face in np.flatnonzero(labels < 0)]
-    distances = GroupDistances(one.faces, clustering)
+    distances = GroupDistances(one.faces, clustering, clustering.offsets)
     groups, lines = distances.nearest_groups([tuple(ids[unit].tolist()) for unit in units])
     rows = []
     for unit, numbers, line in zip(units, groups.tolist(), lines.tolist(), strict=True):
@@ -186,18 +186,23 @@ def collect_matches(one: LabelledSet) -> Cases:
 
 def collect_outliers(one: LabelledSet) -> Cases:
     """Does a face not belong to its group? For each face of a group of at least three."""
-    labels = one.cluster().labels
+    clustering = one.cluster()
+    labels, offsets = clustering.labels, clustering.offsets
     rows = np.flatnonzero(labels >= 0)
+    offset = offsets[rows]
     x, persons = one.faces.embeddings[rows].astype(np.float64), one.persons[rows]
     numbers, row = np.unique(labels[rows], return_inverse=True)
     sizes, square = np.bincount(row, minlength=1), float((x**2).sum(axis=1).mean()) if len(x) else 0.0
     sums = np.zeros((max(1, len(numbers)), x.shape[1]))
     np.add.at(sums, row, x)
     means = sums / np.maximum(sizes, 1)[:, None]
+    offset_sums = np.bincount(row, offset, len(sizes))
     others = 2 * square - 2 * x @ means.T - SCATTER_SHARE * (square - (means**2).sum(axis=1))
+    others += offset[:, None] + offset_sums / np.maximum(sizes, 1)
     others[np.arange(len(x)), row] = np.inf
     rest = (sums[row] - x) / np.maximum(sizes[row] - 1, 1)[:, None]
     own = 2 * square - 2 * (x * rest).sum(axis=1) - SCATTER_SHARE * (square - (rest**2).sum(axis=1))
+    own += offset + (offset_sums[row] - offset) / np.maximum(sizes[row] - 1, 1)
     owner = np.array([_most_frequent(persons[row == number]) for number in range(len(numbers))], dtype=np.str_)
     many = sizes[row] > 2
     return Cases(one.name, own[many], (others.min(axis=1) - own)[many], (persons != owner[row])[many].astype(float))

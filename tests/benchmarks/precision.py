@@ -25,8 +25,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from faceclust.cluster.constraints import Constraints
-from faceclust.cluster.two_passes import cluster_in_two_passes
 from faceclust.evaluation.labelled_folders import LabelledPhotos, find_labelled_photos
 from faceclust.evaluation.main_faces import MainFaces, find_main_faces
 from faceclust.evaluation.metrics.clustering import bcubed
@@ -40,6 +38,7 @@ from faceclust.store.schema import CacheInfo, encode_parquet, photos_to_table
 from faceclust.types import Metadata, PhotoRef, ScannedPhoto
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.benchmarks.grouping import cluster_faces
 from tests.benchmarks.packs import add_pack_option
 from tests.benchmarks.people_halves import split_people
 
@@ -128,7 +127,7 @@ def _line(
     found = faces.found
     vectors = read(faces.embeddings(spec.radius, mirrored=spec.mirror))[found]
     accepted = _true_accept_rate(vectors, people[found])
-    f = bcubed(cluster_in_two_passes(vectors, 1.1, Constraints()), people[found]).f
+    f = bcubed(cluster_faces(vectors), people[found]).f
     print(
         f"| {name} | {sizes} | {100 * s.accuracy:.2f}{error} % | {100 * s.val:.1f} % | {accepted} | {f:.4f} |",
         flush=True,

@@ -20,13 +20,15 @@ from pathlib import Path
 
 import numpy as np
 
-from faceclust.cluster.constraints import Constraints
-from faceclust.cluster.two_passes import cluster_in_two_passes
+from faceclust.cluster.local_scaling import Surroundings
 from faceclust.evaluation.labelled_folders import find_labelled_photos
 from faceclust.evaluation.metrics.verification import standard_error, verify_folds
 from faceclust.evaluation.pair_lists import read_pair_list
 from faceclust.people.identification import MEAN_PENALTY, NEIGHBOURS, VERIFY_THRESHOLD, Gallery
-from faceclust.types import OPERATING_POINT
+from faceclust.types import OPERATING_POINT, ClusterParams, scale_crowding
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.benchmarks.grouping import cluster_faces
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def vote(k: int) -> Rule:
 
 
 def local_mean(k: int, allowance: float) -> Rule:
-    """Return the rule that faceclust uses."""
+    """Return the rule that faceclust uses without local scaling."""
 
     def rule(faces: np.ndarray, names: np.ndarray, probes: np.ndarray) -> np.ndarray:
         no_photos = np.full(len(names), "")
@@ -120,7 +122,17 @@ def local_mean(k: int, allowance: float) -> Rule:
     return rule
 
 
-CHOSEN = f"**mean of the {NEIGHBOURS} nearest, with allowance**"
+def scaled_local_mean(faces: np.ndarray, names: np.ndarray, probes: np.ndarray) -> np.ndarray:
+    """The rule that faceclust uses in a library whose groups are the people of the gallery."""
+    surroundings, params = Surroundings(faces, np.unique(names, return_inverse=True)[1]), ClusterParams()
+    offsets, probe_offsets = (
+        scale_crowding(crowding, surroundings.median, params)
+        for crowding in (surroundings.crowding, surroundings.crowding_of(probes))
+    )
+    return Gallery(names, np.full(len(names), ""), faces, offsets).distances(probes, probe_offsets=probe_offsets)
+
+
+CHOSEN = f"**mean of the {NEIGHBOURS} nearest, with allowance and local scaling**"
 RULES: dict[str, Rule] = {
     "nearest face": mean_of_nearest(1),
     "mean distance of the 3 nearest": mean_of_nearest(3),
@@ -129,7 +141,8 @@ RULES: dict[str, Rule] = {
     "mean of all faces": local_mean(10**6, 0.0),
     "mean of the 5 nearest": local_mean(5, 0.0),
     f"mean of the {NEIGHBOURS} nearest": local_mean(NEIGHBOURS, 0.0),
-    CHOSEN: local_mean(NEIGHBOURS, MEAN_PENALTY),
+    f"mean of the {NEIGHBOURS} nearest, with allowance": local_mean(NEIGHBOURS, MEAN_PENALTY),
+    CHOSEN: scaled_local_mean,
 }
 
 
@@ -231,7 +244,7 @@ def galleries(faces: np.ndarray, persons: np.ndarray, draws: int, shown: int = 3
     for seed in range(draws):
         rng = np.random.default_rng(seed)
         library, rest = np.split(rng.permutation(len(faces)), [len(faces) // 2])
-        groups = cluster_in_two_passes(faces[library], OPERATING_POINT, Constraints())
+        groups = cluster_faces(faces[library])
         confirmed: dict[int, str] = {}
         suggested: dict[int, str] = {}
         for number in np.flatnonzero(np.bincount(groups[groups >= 0]) > 1):

@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from faceclust.cluster.constraints import Constraints
-from faceclust.cluster.two_passes import cluster_in_two_passes
 from faceclust.errors import UsageError
 from faceclust.evaluation import radius
 from faceclust.evaluation.labelled_folders import LabelledPhotos
@@ -17,6 +15,7 @@ from faceclust.evaluation.metrics.clustering import bcubed
 from faceclust.evaluation.radius import DistanceScore, RadiusEstimate, find_plateau, find_radius, score_distances
 from faceclust.packs.registry import load_pack
 from faceclust.progress import SilentProgress
+from tests.benchmarks.grouping import cluster_faces
 
 
 def faces_of(people: int, shots: int, scatter: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -50,17 +49,12 @@ def test_best_distance_becomes_the_operating_point(monkeypatch: pytest.MonkeyPat
     found = find_radius_on(units, persons, monkeypatch)
     assert found.faces == 1200 and found.people == found.people_with_several == 300 and not found.is_undersampled
     # `cluster` at 1.1 with embeddings of this radius is as good as at the best distance.
-    at_radius = bcubed(cluster_in_two_passes(units * np.float32(found.radius), 1.1, Constraints()), persons).f
-    best_f = max(
-        bcubed(cluster_in_two_passes(units, cut, Constraints()), persons).f for cut in np.arange(0.05, 2.0, 0.02)
-    )
+    at_radius = bcubed(cluster_faces(units * np.float32(found.radius)), persons).f
+    best_f = max(bcubed(cluster_faces(units, cut), persons).f for cut in np.arange(0.05, 2.0, 0.02))
     assert at_radius > best_f - 0.006
     assert 1.1 / found.radius**2 == pytest.approx(found.middle, rel=2e-3)
     for factor in (0.6, 1.6):  # another radius is worse
-        assert (
-            bcubed(cluster_in_two_passes(units * np.float32(factor * found.radius), 1.1, Constraints()), persons).f
-            < best_f - 0.1
-        )
+        assert bcubed(cluster_faces(units * np.float32(factor * found.radius)), persons).f < best_f - 0.1
 
 
 @pytest.mark.slow

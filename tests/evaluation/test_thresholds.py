@@ -39,7 +39,7 @@ def labelled_faces() -> LabelledFaces:
 def test_each_method_is_scored_at_each_threshold(labelled_faces: LabelledFaces) -> None:
     found = list(score_groupings(labelled_faces, list(METHODS), [0.9, 1.1]))
     assert [(cut.method, cut.threshold) for cut in found] == [
-        *((method, cut) for method in ("average", "one-pass", "complete", "single") for cut in (0.9, 1.1)),
+        *((method, cut) for method in ("average", "unscaled", "one-pass", "complete", "single") for cut in (0.9, 1.1)),
         ("hdbscan", None),
     ]
     library = LabelledFaces(labelled_faces.faces, labelled_faces.persons)

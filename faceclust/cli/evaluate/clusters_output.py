@@ -15,7 +15,8 @@ from faceclust.text.plural import format_count
 
 #: The titles of the clustering methods.
 METHOD_TITLES = {
-    "average": "average linkage, in two passes (default)",
+    "average": "average linkage, with local scaling (default)",
+    "unscaled": "average linkage, without local scaling",
     "one-pass": "average linkage, in one pass",
     "complete": "complete linkage",
     "single": "single linkage",
