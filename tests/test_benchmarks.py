@@ -21,7 +21,7 @@ from tests.support.programs import find_program
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = sorted(path.stem for path in (ROOT / "tests" / "benchmarks").glob("[a-z]*.py"))
 #: Modules that other benchmarks share.
-HELPERS = {"packs", "people_halves", "reject", "synthetic"}
+HELPERS = {"grouping", "packs", "people_halves", "reject", "synthetic"}
 
 
 def write_truth(library: Library, person_of: dict[str, str]) -> Path:
@@ -100,6 +100,7 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[str | Path]]] = {
     "embedders": lambda inputs: [inputs.labelled(), "dlib", "--workers", "1", "--splits", "1"],
     "detection": lambda inputs: [inputs.library_and_truth()[0], "--photos", "2", "--sets", "plain,turned,wide,crowded"],
     "faults": lambda inputs: [find_program("cc"), "--only", "models use", "--points", "1"][1:],
+    "local_scaling": lambda inputs: [inputs.labelled(), "--draws", "1"],
     "fit": lambda inputs: [inputs.labelled(), "--photos", "0"],
     "fuzz": lambda inputs: [require_atheris() or "tables", "--seconds", "2", "--findings", inputs.missing_folder],  # type: ignore[func-returns-value]
     "hostile_libraries": lambda inputs: ["4", "--jobs", "1"],
