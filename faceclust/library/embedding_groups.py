@@ -27,7 +27,7 @@ def group(
 
     This is clustering, as dlib's `chinese_whispers_clustering` or scikit-learn's `DBSCAN` do it.
     Groups are numbered from 1, the largest first; -1 is a face alone. They are those of
-    `Library.cluster`: average linkage in two passes. `threshold`: squared L2 up to which groups are
+    `Library.cluster`: average linkage, with local scaling. `threshold`: squared L2 up to which groups are
     merged. `photos` (n,): the photo of each face, by any value; faces of one photo never share a group,
     except those whose photo is None. `radius`: scale all embeddings to this norm; None leaves them as
     `FaceAnalyser` and a library return them, at the radius for which the default threshold was chosen.

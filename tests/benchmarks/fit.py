@@ -113,8 +113,9 @@ def treat_every_second(plain: LabelledSet, treated: LabelledSet) -> LabelledSet:
         first, second = getattr(plain.faces, field.name), getattr(treated.faces, field.name)
         columns[field.name] = np.concatenate([first[~odd[0]], second[odd[1]]])
     persons = np.concatenate([plain.persons[~odd[0]], treated.persons[odd[1]]])
-    name = f"every second one: {treated.name}"
-    return LabelledSet(name, FaceTable(**columns), persons).take(np.argsort(columns["face_ids"]), name)
+    order = np.argsort(columns["face_ids"])
+    faces = FaceTable(**{name: values[order] for name, values in columns.items()})
+    return LabelledSet(f"every second one: {treated.name}", faces, persons[order])
 
 
 def read_library(root: Path) -> LabelledSet:

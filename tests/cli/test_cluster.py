@@ -12,12 +12,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from faceclust import Library
 from faceclust.catalogue.constraints import build_constraints
 from faceclust.errors import UsageError
-from faceclust.types import ClusterParams
+from faceclust.types import LOCAL_SCALING, ClusterParams
 from tests.benchmarks.synthetic import synthetic_faces
 from tests.support.command import COMMAND, run, run_checked
 from tests.support.photo_files import build_dng, encode_image
@@ -55,6 +56,35 @@ def test_another_threshold_lists_the_changes_and_can_be_undone(library: Library)
     assert changes["left"] and Library(library.root).group_of != before
     assert run_checked("cluster", "--library", library.root)
     assert sorted(Library(library.root).group_of) == sorted(before)
+
+
+def test_the_weight_of_local_scaling_is_kept_and_another_one_groups_from_scratch(library: Library) -> None:
+    before = dict(library.group_of)
+    assert json.loads(run_checked("cluster", "--library", library.root, "--json"))["local_scaling"] == LOCAL_SCALING
+    output = run_checked("cluster", "--library", library.root, "--local-scaling", "0")
+    assert f"all faces were grouped from scratch: local scaling was {LOCAL_SCALING:g}" in output
+    clustering = Library(library.root).clustering
+    assert clustering is not None and clustering.params.local_scaling == 0 and not clustering.crowding.any()
+    assert Library(library.root).group_of == before
+    done = run("cluster", "--library", library.root, "--local-scaling", "3")
+    assert done.returncode == 2 and "local-scaling must be from 0 to 2, not 3" in done.stderr
+
+
+def test_a_grouping_of_an_older_version_keeps_its_numbers_and_names(library: Library) -> None:
+    library.name(min(library.group_of.values()), "Ann")
+    before = dict(library.group_of)
+    path = library.home.clusters
+    table = pq.read_table(path)
+    notes = json.loads(table.schema.metadata[b"faceclust"])
+    del notes["params"]["local_scaling"], notes["median_crowding"]
+    table = table.drop_columns(["crowding", "unscaled_group"])
+    pq.write_table(table.replace_schema_metadata({b"faceclust": json.dumps(notes).encode()}), path)
+    assert Library(library.root).group_of == before
+    output = run_checked("cluster", "--library", library.root)
+    assert "local scaling was 0" in output and "no group has changed" in output
+    again = Library(library.root)
+    assert again.group_of == before and [person.name for person in again.people()] == ["Ann"]
+    assert "from scratch" not in run_checked("cluster", "--library", library.root)
 
 
 def test_changes_show_the_names_of_groups(collins: tuple[Library, int, set[str]]) -> None:

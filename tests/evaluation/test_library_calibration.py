@@ -13,7 +13,8 @@ from faceclust.errors import FaceclustError, UsageError
 from faceclust.evaluation.library_calibration import build_distance_histogram, label_confirmed_faces, min_people
 from faceclust.evaluation.metrics.clustering import bcubed, pairwise
 from faceclust.evaluation.thresholds import cluster_unconstrained
-from faceclust.types import ClusterParams
+from faceclust.types import LOCAL_SCALING, ClusterParams
+from tests.support.command import run_checked
 from tests.support.named_library import make_synthetic_library, name_largest_people
 
 
@@ -130,6 +131,10 @@ def test_cluster_uses_the_calibrated_threshold(library_and_truth: tuple[Library,
     assert library.cluster(1.05, dry_run=True).clustering.params.threshold == 1.05
     assert library.cluster(dry_run=True, second_pass=False).clustering.params.threshold == 1.1
     assert library.cluster(dry_run=True, algorithm="single").clustering.params.threshold == 1.1
+    assert calibration.local_scaling == LOCAL_SCALING
+    assert library.cluster(dry_run=True, local_scaling=0).clustering.params.threshold == 1.1
+    output = run_checked("cluster", "--library", library.root, "--local-scaling", "0", "--dry-run")
+    assert f"not used: it was chosen with local scaling {LOCAL_SCALING:g}; next: faceclust calibrate" in output
     with pytest.raises(UsageError, match="a number or auto, not 'low'"):
         library.cluster("low")
     persons = np.array([truth[face] for face in library.faces.face_ids.tolist()])

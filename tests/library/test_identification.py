@@ -15,6 +15,7 @@ from faceclust import Library
 from faceclust.errors import UsageError
 from faceclust.library.identification import IdentificationStatus, IdentifiedFace, IdentifiedPhoto
 from faceclust.scan.examine import PhotoExaminer
+from faceclust.store.clusters import write_clusters
 from tests.support.sample_photos import (
     COLLINS,
     HOPPER,
@@ -229,9 +230,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_same_and_different_people_are_distinguished_by_distance(pictures: Path) -> None:
     same = faceclust.verify(pictures / "collins.jpg", pictures / "again.jpg")
-    assert same.same and 0 < same.distance < same.threshold == 1.6
+    assert same.same and 0 < same.distance < same.threshold == 1.5
     different = faceclust.verify(pictures / "collins.jpg", f"{pictures / 'both.jpg'}#1")
-    assert not different.same and different.distance > 1.6
+    assert not different.same and different.distance > 1.5
     assert not faceclust.verify(pictures / "collins.jpg", pictures / "again.jpg", threshold=1e-6).same
 
 
@@ -279,3 +280,28 @@ def test_unreadable_photos_and_missing_faces_are_refused(pictures: Path, name: s
 def test_an_invalid_threshold_is_refused(pictures: Path) -> None:
     with pytest.raises(UsageError, match="threshold must be above 0, not -1"):
         faceclust.verify(pictures / "collins.jpg", pictures / "again.jpg", threshold=-1)
+
+
+def test_distances_of_identify_are_scaled_by_the_crowding_of_both_sides(library: Library) -> None:
+    number = min(library.group_of.values())
+    library.name(number, "Ann")
+    clustering = library.clustering
+    assert clustering is not None
+    photo = next(face.photo for face in library.occurrences if face.face_id not in library.group_members[number])
+    (plain,) = [face for face in identify_one(library, library.root / photo, threshold=1e-9) if face.group != number][
+        :1
+    ]
+    crowding = clustering.crowding.copy()
+    crowding[clustering.labels == number] += 0.1
+    crowding[clustering.face_ids == plain.face_id] += 0.2
+    changed = replace(clustering, crowding=crowding)
+    write_clusters(library.home.clusters, changed)
+    library.invalidate()
+    (scaled,) = [face for face in identify_one(library, library.root / photo, threshold=1e-9) if face.group != number][
+        :1
+    ]
+    own = changed.face_ids == plain.face_id
+    added = (changed.offsets - clustering.offsets)[own].sum() + (changed.offsets - clustering.offsets)[
+        changed.labels == number
+    ].mean()
+    assert scaled.nearest[0].distance - plain.nearest[0].distance == pytest.approx(added, abs=1e-5) and added > 0.05

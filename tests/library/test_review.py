@@ -143,3 +143,29 @@ def test_one_name_for_two_real_people_is_a_split_candidate(
     }
     page = library.report_page(library.root / "page.html").content.decode()
     assert "One person, far apart" in page and "faceclust split Both" in page
+
+
+def test_crowded_groups_are_listed_unless_all_their_faces_are_confirmed() -> None:
+    faces = make_table(scatter_around([0, 1, 2]))
+    people = [make_person(1, "Anna", make_ids(0, 6)), make_person(2, None, make_ids(6, 12))]
+    people.append(make_person(3, "Ben", make_ids(12, 18), confirmed=6))
+    offsets = np.repeat([0.2, 0.1, 0.3], 6)
+    plain = review_grouping(faces, people, map_groups(*people), ReplayedAnswers({}))
+    found = review_grouping(faces, people, map_groups(*people), ReplayedAnswers({}), offsets=offsets)
+    assert plain.crowded_groups == ()
+    assert [(group.person, round(group.offset, 6)) for group in found.crowded_groups] == [("id1", 0.2), ("id2", 0.1)]
+    typical, untypical = found.crowded_groups[0].faces
+    mean = faces.embeddings[:6].mean(axis=0)
+    similarity = dict(zip(make_ids(0, 6), (faces.embeddings[:6] @ mean).tolist(), strict=True))
+    assert (typical, untypical) == (max(similarity, key=similarity.get), min(similarity, key=similarity.get))  # type: ignore[arg-type]
+
+
+def test_distances_of_the_review_are_scaled() -> None:
+    faces = make_table(np.concatenate([scatter_around([0, 1]), scatter_around([1], each=1)]))
+    anna, ben = make_person(1, "Anna", (*make_ids(0, 6), "f012")), make_person(2, "Ben", make_ids(6, 12))
+    offsets = np.arange(13) / 100
+    (outlier,) = review_grouping(
+        faces, [anna, ben], map_groups(anna, ben), ReplayedAnswers({}), offsets=offsets
+    ).outliers
+    plain = mean_squared_distance(faces, ("f012",), make_ids(0, 6))
+    assert outlier.distance == pytest.approx(plain + offsets[12] + offsets[:6].mean(), rel=1e-4)

@@ -104,3 +104,19 @@ def test_nearest_people() -> None:
 )
 def test_certainty_in_a_word(distance: float, other: float, word: str) -> None:
     assert describe_certainty(distance, other) == word
+
+
+def test_offsets_of_the_probe_and_of_the_faces_that_count_are_added() -> None:
+    rng = np.random.default_rng(2)
+    names, faces = ["Anna", "Ben", "Anna", "Ben", "Anna"], rng.normal(size=(5, 4)).astype(np.float32)
+    probes = rng.normal(size=(2, 4)).astype(np.float32)
+    offsets, probe_offsets = np.array([0.1, -0.2, 0.3, 0.0, 9.0]), np.array([0.5, -0.05])
+    plain = gallery(names, faces)
+    scaled = Gallery(plain.names, plain.photo_ids, plain.embeddings, offsets)
+    near = np.argsort(((faces[:, None] - probes[None]) ** 2).sum(axis=2), axis=0)
+    for row in range(2):
+        for column, name in enumerate(["Anna", "Ben"]):
+            counted = [face for face in near[:, row].tolist() if names[face] == name][:2]
+            expected = plain.distances(probes, 2)[row, column] + probe_offsets[row] + offsets[counted].mean()
+            found = scaled.distances(probes, 2, probe_offsets=probe_offsets)[row, column]
+            assert found == pytest.approx(expected)

@@ -7,7 +7,14 @@ from pathlib import Path
 
 from faceclust.outputs.report.compose import ReportInput, compose_report
 from faceclust.outputs.report.render import render_report
-from faceclust.outputs.report.values import MergeCandidate, Outlier, Report, ReviewFindings, SplitCandidate
+from faceclust.outputs.report.values import (
+    CrowdedGroup,
+    MergeCandidate,
+    Outlier,
+    Report,
+    ReviewFindings,
+    SplitCandidate,
+)
 from faceclust.types import FaceOccurrence, Person, PhotoInfo
 from tests.support.drawn_faces import draw_face
 
@@ -76,6 +83,7 @@ def make_varied_people() -> tuple[list[Person], list[FaceOccurrence], dict[str, 
         (Outlier("0f5", persons[0].id, 1.4, persons[1].id, 0.9),),
         (MergeCandidate((persons[0].id, persons[-1].id), 1.15, 0.8),),
         (SplitCandidate(persons[0].id, (1, 7), (("0f1", "0f2"), ("0f3", "0f4")), 1.7),),
+        (CrowdedGroup(persons[-1].id, 0.12, (persons[-1].face_ids[0], persons[-1].face_ids[-1])),),
     )
     skipped = [
         {"photo": HOSTILE_FILE, "reason": "truncated file", "detail": HOSTILE_NAME},
