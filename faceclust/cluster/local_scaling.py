@@ -22,6 +22,7 @@ from functools import cached_property
 import numpy as np
 
 from faceclust.cluster.blocked_pairs import map_row_blocks
+from faceclust.progress import Progress, SilentProgress
 from faceclust.types import ClusterParams, Float32, Float64, Indices, scale_crowding
 
 #: The number of other groups that crowding is measured against (k).
@@ -77,8 +78,8 @@ class Surroundings:
     labels of any kind; a face alone is a group of one.
     """
 
-    def __init__(self, embeddings: Float32, clusters: Indices) -> None:
-        self._embeddings = embeddings
+    def __init__(self, embeddings: Float32, clusters: Indices, progress: Progress | None = None) -> None:
+        self._embeddings, self._progress = embeddings, progress or SilentProgress()
         #: The group of each face (n,), numbered from 0.
         self.groups: Indices
         representatives, self.groups = _representatives(embeddings, clusters)
@@ -129,7 +130,13 @@ class Surroundings:
                 nearest = np.partition(similarity, -count, axis=1)[:, -count:]
             return np.asarray(nearest.sum(axis=1, dtype=np.float64) / NEIGHBOUR_GROUPS, np.float32)
 
-        values = np.concatenate(list(map_row_blocks(measure_block, len(embeddings))))
+        values, done = np.empty(len(embeddings), np.float32), 0
+        self._progress.start("comparing faces with other groups", len(embeddings), "faces")
+        for block in map_row_blocks(measure_block, len(embeddings)):
+            values[done : done + len(block)] = block
+            done += len(block)
+            self._progress.advance(len(block))
+        self._progress.finish()
         return np.asarray(np.rint(values / self._step) * self._step, np.float32) if self._step else values
 
 

@@ -45,7 +45,7 @@ def run_later_passes(
         clusters = run_second_pass(embeddings, first, params.threshold, exclusions, progress)
     if history is None:
         return clusters, None
-    surroundings = Surroundings(embeddings, clusters)
+    surroundings = Surroundings(embeddings, clusters, progress)
     offsets = scale_crowding(surroundings.crowding, surroundings.median, params)
     return _run_third_pass(embeddings, history, params, exclusions, offsets, progress), surroundings
 

@@ -95,7 +95,7 @@ class ReviewBuilder:
             self._make_side(about, typical, format_count(len(owner.face_ids), "face")),
             self._make_side(about, untypical, "the least typical of them"),
         )
-        explanation = f"{group.offset:.2f} is added to each distance of these faces"
+        explanation = f"{group.offset:.2f} is added to each of their distances. If the second is somebody else:"
         return ReviewItem(sides, explanation, (_removal_command(owner, untypical),))
 
     def _best_side(self, reference: PersonReference, caption: str) -> list[_ReviewSide]:
