@@ -133,7 +133,7 @@ def test_evaluate_clusters_scores_a_library_and_a_file(synthetic_library: Librar
         "all pairs of 900 faces: " in output and "–: fewer than 10 pairs of two people at FAR 1e-5 and 1e-6" in output
     )
     record = json.loads(run_checked(*words, "-l", synthetic_library.root, "--truth", table, "--json"))
-    assert len(record["cuts"]) == 4 * 2 + 1 and record["scored"] == 900
+    assert len(record["cuts"]) == 5 * 2 + 1 and record["scored"] == 900
     faces = synthetic_library.faces
     names = dict(line.rsplit(",", 1) for line in table.read_text().splitlines()[1:])
     labels = [names[face] for face in faces.face_ids.tolist()]

@@ -100,7 +100,7 @@ def test_verify_needs_no_library_and_writes_nothing(pictures: Path) -> None:
     before = {path: path.lstat() for path in pictures.iterdir()}
     done = run("verify", "collins.jpg", "again.jpg", cwd=pictures)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("same person: distance 0.") and done.stdout.endswith(", threshold 1.60\n")
+    assert done.stdout.startswith("same person: distance 0.") and done.stdout.endswith(", threshold 1.50\n")
     done = run("verify", "collins.jpg", "both.jpg#1", cwd=pictures)
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.startswith("different people: distance ")
