@@ -14,6 +14,7 @@ from faceclust.cli.output.histogram import histogram_lines
 from faceclust.cli.terminal.printing import print_line, print_lines
 from faceclust.store.calibrations import MAX_THRESHOLD
 from faceclust.text.plural import format_count
+from faceclust.types import LOCAL_SCALING
 
 if TYPE_CHECKING:
     from faceclust.evaluation.library_calibration import LibraryCalibration
@@ -79,7 +80,10 @@ def _print_library_calibration(library: Library, calibration: LibraryCalibration
         print_line("one person may have two names, or a name may be wrong; see: faceclust evaluate library")
         return
     print_line()
-    print_line(f"threshold {found.threshold:g}")
+    scaling = calibration.local_scaling
+    print_line(
+        f"threshold {found.threshold:g}" + (f", for --local-scaling {scaling:g}" if scaling != LOCAL_SCALING else "")
+    )
     print_line(f"  below {found.lowest:g}: fewer faces of one person are joined")
     if found.highest >= MAX_THRESHOLD:
         print_line(f"  up to {MAX_THRESHOLD:g}, the highest tried: not too many wrong joins")

@@ -78,7 +78,7 @@ class _ThresholdType(click.ParamType):  # type: ignore[type-arg] # of some versi
     type=float,
     default=LOCAL_SCALING,
     show_default=True,
-    help="How much nearer faces have to be that look like many others, such as children; 0 to 2.",
+    help="How much nearer faces have to be that look like many others, such as children: 0 to 2 (average linkage only).",
 )
 @click.option(
     "--min-quality",
@@ -140,7 +140,8 @@ def command(
         print_json({"library": str(opened.root), **choices, **record, **grouping_record(grouping, sizes)})
         return
     _print_threshold_source(choices["threshold"], calibration, is_configured)
-    if calibration is None and not is_configured and sources["threshold"] is not ParameterSource.COMMANDLINE:
+    uses_files = not context.find_root().params.get("no_config")
+    if calibration is None and sources["threshold"] is ParameterSource.DEFAULT and uses_files:
         _print_unused_calibration(opened, choices)
     _print_grouping(grouping, sizes, names | names_of_groups(opened))
     _print_next_step(opened, dry_run, len(sizes))
@@ -181,7 +182,8 @@ def _print_threshold_source(threshold: float, calibration: Calibration | None, i
 def _print_unused_calibration(library: Library, choices: dict[str, Any]) -> None:
     """Mention a calibration that was made with another weight of local scaling."""
     unused = library.calibration
-    if unused is not None and unused.local_scaling != choices["local_scaling"] and choices["algorithm"] == "average":
+    is_comparable = choices["algorithm"] == "average" and choices["second_pass"]
+    if unused is not None and unused.local_scaling != choices["local_scaling"] and is_comparable:
         print_line(
             f"the calibrated threshold {unused.threshold:g} is not used: it was chosen with local scaling "
             f"{unused.local_scaling:g}; next: faceclust calibrate"

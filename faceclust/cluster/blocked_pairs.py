@@ -23,6 +23,7 @@ Positions = NDArray[np.int32]
 NearPairs = tuple[Positions, Positions, Float32]
 
 _TILE_ROWS, _TILE_COLUMNS = 512, 2048  # float32: 4 MB
+_BLOCK_ROWS = 128
 
 
 @cache
@@ -99,7 +100,7 @@ def find_near_pairs(
 
 def map_row_blocks(function: Callable[[slice], Float32], n: int) -> Iterator[Float32]:
     """Yield `function` of consecutive ranges of n rows, in order. Threads work on the ranges in parallel."""
-    ranges = [slice(start, min(start + _TILE_ROWS, n)) for start in range(0, n, _TILE_ROWS)]
+    ranges = [slice(start, min(start + _BLOCK_ROWS, n)) for start in range(0, n, _BLOCK_ROWS)]
     threads = os.cpu_count() or 1
     with _blas_controller().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         yield from pool.map(function, ranges)

@@ -43,7 +43,9 @@ def agglomerate(
     rule = LINKAGE_RULES[linkage](embeddings, offsets)
     run = _Agglomeration(rule, threshold, constraints or Constraints(), progress or SilentProgress())
     run.history = history
-    return run.run()
+    clusters = run.run()
+    del run.exclusions  # it refers to the run, so both would keep their memory until the next garbage collection
+    return clusters
 
 
 class _Agglomeration(NearestClusters):

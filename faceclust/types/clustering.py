@@ -19,7 +19,7 @@ SCATTER_SHARE = 0.5
 LOCAL_SCALING = 0.75
 #: Beyond this weight, a few crowded faces would be alone whatever they look like.
 MAX_LOCAL_SCALING = 2.0
-#: Limits of what local scaling adds for one face, as shares of the threshold. Embeddings of faces stay within
+#: Limits of what local scaling adds for one face, as shares of the threshold. Embeddings of LFW stay within
 #: them; vectors of another kind could otherwise be joined or separated whatever their distance.
 _MAX_BONUS, _MAX_PENALTY = 0.1, 0.25
 
