@@ -26,14 +26,15 @@ def estimate_cost(face_count: int, dimension: int) -> CostEstimate:
     """Estimate the cost of clustering from scratch by average linkage.
 
     The time to compare all pairs follows from a short measurement of this machine's matrix products.
-    Merging takes about as long as comparing (measured by tests/benchmarks/cluster.py).
+    Merging takes about as long as comparing, and local scaling half as long (measured by
+    tests/benchmarks/cluster.py).
     """
     pairs = face_count * (face_count - 1) // 2
     # Per face: the embedding (float32), its sum (float64), one factor of the product (float32), the
-    # neighbour lists and the buffers that fill them, ids and temporaries.
+    # neighbour lists and the buffers that fill them, ids, the merges and temporaries.
     each = dimension * (4 + 8 + 4) + LIST_LENGTH * (4 + 8 + 4) + LIST_LENGTH * 8 + 1000
     comparing = pairs * 2 * dimension / _measure_flops(dimension) / (os.cpu_count() or 1)
-    return CostEstimate(pairs, _BASE_MEMORY + face_count * each, 0.5 + face_count * 2e-5 + 2 * comparing)
+    return CostEstimate(pairs, _BASE_MEMORY + face_count * each, 0.5 + face_count * 2e-5 + 2.5 * comparing)
 
 
 def describe_cost(cost: CostEstimate, face_count: int) -> str:
