@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -158,6 +159,17 @@ def test_crowded_groups_are_listed_unless_all_their_faces_are_confirmed() -> Non
     mean = faces.embeddings[:6].mean(axis=0)
     similarity = dict(zip(make_ids(0, 6), (faces.embeddings[:6] @ mean).tolist(), strict=True))
     assert (typical, untypical) == (max(similarity, key=similarity.get), min(similarity, key=similarity.get))  # type: ignore[arg-type]
+    people[0] = replace(people[0], confirmed=frozenset(make_ids(0, 6)) - {typical})
+    found = review_grouping(faces, people, map_groups(*people), ReplayedAnswers({}), offsets=offsets)
+    second = sorted(similarity, key=similarity.__getitem__)[-2]
+    assert found.crowded_groups[0].faces == (second, typical)  # confirmed faces are not questioned
+
+
+def test_two_faces_are_no_crowded_group_because_neither_is_less_typical() -> None:
+    faces = make_table(scatter_around([0], each=2))
+    pair = make_person(1, None, make_ids(0, 2))
+    found = review_grouping(faces, [pair], map_groups(pair), ReplayedAnswers({}), offsets=np.full(2, 0.2))
+    assert found.crowded_groups == ()
 
 
 def test_distances_of_the_review_are_scaled() -> None:

@@ -145,7 +145,7 @@ class CrowdedGroup:
     """A person or group whose faces look like many others to the model, as those of children do.
 
     `offset` is what local scaling adds to the squared L2 of each of the faces, on average. `faces` are the
-    face nearest to the mean and the one farthest from it.
+    face nearest to the mean, and the unconfirmed one farthest from it.
     """
 
     person: str
