@@ -160,7 +160,7 @@ class FaceSnapshot:
         place = np.array([self._place_in_clustering.get(face, -1) for face in face_ids], np.int64)
         offsets[place >= 0] = clustering.offsets[place[place >= 0]]
         if (place < 0).any() and self._surroundings is not None:
-            crowding = self._surroundings.crowding_of(embeddings[place < 0])
+            crowding = self._surroundings.crowding_of(embeddings[place < 0], clustering.params.threshold)
             offsets[place < 0] = scale_crowding(crowding, clustering.median_crowding, clustering.params)
         return offsets
 

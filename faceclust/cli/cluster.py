@@ -78,7 +78,7 @@ class _ThresholdType(click.ParamType):  # type: ignore[type-arg] # of some versi
     type=float,
     default=LOCAL_SCALING,
     show_default=True,
-    help="How much nearer faces have to be that look like many others, such as children: 0 to 2 (average linkage only).",
+    help="How much nearer faces have to be that look like many others, such as children; 0 to 2 (average only).",
 )
 @click.option(
     "--min-quality",

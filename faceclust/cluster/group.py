@@ -176,7 +176,7 @@ def _carry_over_scaling(faces: FaceTable, known: Indices, earlier: Clustering) -
         groups[place[present]] = earlier.unscaled_groups[present]
         new, grouped = np.flatnonzero(known == NEW), np.flatnonzero(groups >= 0)
         surroundings = Surroundings(faces.embeddings[grouped], groups[grouped])
-        crowding[new] = surroundings.crowding_of(faces.embeddings[new])
+        crowding[new] = surroundings.crowding_of(faces.embeddings[new], params.threshold)
     return LocalScaling(crowding, groups, earlier.median_crowding, params, is_on=params.local_scaling > 0)
 
 

@@ -57,7 +57,7 @@ class LocalScaling:
             return cls(crowding, groups, 0.0, params, is_on=False)
         others = np.setdiff1d(np.arange(len(embeddings)), grouped, assume_unique=True)
         crowding[grouped] = surroundings.crowding
-        crowding[others] = surroundings.crowding_of(embeddings[others])
+        crowding[others] = surroundings.crowding_of(embeddings[others], params.threshold)
         groups[grouped] = surroundings.groups
         return cls(crowding, groups, surroundings.median, params)
 
@@ -90,28 +90,31 @@ class Surroundings:
         column[chosen] = np.arange(len(chosen))
         self._own = column[self.groups]
         squares = np.einsum("ij,ij->", self._cohort, self._cohort, dtype=np.float64)
-        self._step = _ROUNDING * float(squares) / max(1, len(self._cohort))
+        self._mean_square_norm = float(squares) / max(1, len(self._cohort))
+        self._step = _ROUNDING * self._mean_square_norm
 
     @cached_property
     def crowding(self) -> Float32:
         """The crowding of the faces themselves, float32 (n,); their own group is left out."""
-        return self._measure(self._embeddings, self._own)
+        return self._measure(self._embeddings, self._own, np.inf)
 
     @cached_property
     def median(self) -> float:
         """The median of `crowding`; 0 without faces."""
         return float(np.median(self.crowding)) if len(self.crowding) else 0.0
 
-    def crowding_of(self, embeddings: Float32) -> Float32:
+    def crowding_of(self, embeddings: Float32, threshold: float) -> Float32:
         """Return the crowding of other faces (m, d), float32 (m,).
 
-        Their own groups are unknown, so the nearest group of each is left out.
+        Their own groups are unknown. So the nearest group is left out if it is within the threshold. Beyond it,
+        a face is of somebody new, who has no group yet.
         """
-        return self._measure(embeddings, None)
+        return self._measure(embeddings, None, self._mean_square_norm - threshold / 2)
 
-    def _measure(self, embeddings: Float32, own: Indices | None) -> Float32:
-        """Return the mean similarity to the nearest groups other than `own` (m,), or than the nearest.
+    def _measure(self, embeddings: Float32, own: Indices | None, least: float) -> Float32:
+        """Return the mean similarity to the nearest groups other than `own` (m,).
 
+        Without `own`, the nearest group is left out if its similarity is at least `least`.
         If there are fewer than NEIGHBOUR_GROUPS, each missing one counts as 0. So the differences between
         faces, and with them the correction, shrink with the number of groups.
         """
@@ -122,7 +125,9 @@ class Surroundings:
         def measure_block(rows: slice) -> Float32:
             similarity = embeddings[rows] @ self._cohort.T
             if own is None:
-                nearest = np.partition(similarity, (-count - 1, -1), axis=1)[:, -count - 1 : -1]
+                nearest = np.partition(similarity, (-count - 1, -1), axis=1)[:, -count - 1 :]
+                left_out = np.where(nearest[:, -1] >= least, -1, 0)
+                nearest[np.arange(len(nearest)), left_out] = 0
             else:
                 columns = own[rows]
                 inside = np.flatnonzero(columns >= 0)

@@ -127,7 +127,7 @@ def scaled_local_mean(faces: np.ndarray, names: np.ndarray, probes: np.ndarray) 
     surroundings, params = Surroundings(faces, np.unique(names, return_inverse=True)[1]), ClusterParams()
     offsets, probe_offsets = (
         scale_crowding(crowding, surroundings.median, params)
-        for crowding in (surroundings.crowding, surroundings.crowding_of(probes))
+        for crowding in (surroundings.crowding, surroundings.crowding_of(probes, params.threshold))
     )
     return Gallery(names, np.full(len(names), ""), faces, offsets).distances(probes, probe_offsets=probe_offsets)
 

@@ -190,6 +190,18 @@ def test_new_faces_are_measured_against_the_groups_that_are_there() -> None:
     assert len(set(after.labels[old])) == len(set(before.labels))  # nor did any merge
 
 
+def test_only_a_group_within_the_threshold_is_taken_for_a_new_faces_own() -> None:
+    # Left out for somebody new as well, they would seem less crowded than all others, and join too easily.
+    points = np.random.default_rng(4).standard_normal((60, 8)).astype(np.float32)
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    distances = ((points[:40, None] - points[40:]) ** 2).sum(axis=2)
+    threshold = float(np.median(distances.min(axis=0)))
+    surroundings = Surroundings(points[:40], np.arange(40))
+    similarity = np.sort(points[40:] @ points[:40].T, axis=1)[:, ::-1]
+    expected = np.where(distances.min(axis=0) <= threshold, similarity[:, 1:11].mean(1), similarity[:, :10].mean(1))
+    np.testing.assert_allclose(surroundings.crowding_of(points[40:], threshold), expected, atol=2e-5)
+
+
 def test_offsets_are_limited() -> None:
     crowding = np.array([-100, 0.5, 0.5, 0.6, 100], np.float32)
     offsets = scale_crowding(crowding, 0.5, replace(PARAMS, threshold=2.0, local_scaling=1))
@@ -201,4 +213,4 @@ def test_crowding_of_few_faces_is_zero(n: int) -> None:
     points = np.ones((n, 3), np.float32)
     found, surroundings = cluster_in_three_passes(points, PARAMS, Constraints())
     assert found.tolist() == [0] * n and surroundings is not None
-    assert surroundings.crowding.tolist() == [0] * n and surroundings.crowding_of(points).tolist() == [0] * n
+    assert surroundings.crowding.tolist() == [0] * n and surroundings.crowding_of(points, 1.1).tolist() == [0] * n
