@@ -26,8 +26,8 @@ NEIGHBOURS = 10
 MEAN_PENALTY = 0.15
 # The precision of names, with as many strangers as known people (tests/benchmarks/recognition.py):
 _CLOSE_DISTANCE = 0.8  # up to here 99.9 %
-_LIKELY_DISTANCE = 1.0  # up to here 93 to 99 % (dlib: 95 to 98 %); beyond it 51 to 68 % (69 to 84 %)
-_CLEAR_MARGIN = 0.2  # if the second person is not this much farther: up to 89 % (30 to 90 %), whatever the distance
+_LIKELY_DISTANCE = 1.0  # up to here 94 to 99 % (dlib: 95 to 98 %); beyond it 55 to 73 % (69 to 84 %)
+_CLEAR_MARGIN = 0.2  # if the second person is not this much farther: up to 82 % (30 to 90 %), whatever the distance
 
 
 @dataclass(frozen=True)
