@@ -1,7 +1,7 @@
 """Average linkage in three passes: as it is, allowing for scatter, and over locally scaled distances.
 
 The third pass judges each merge of the first one again, by the scaled distance. Merges above the
-threshold are undone, and the second pass is repeated. On LFW and on libraries with children, the BCubed
+threshold are undone, and the second pass is repeated. On LFW and with simulated children, the BCubed
 F is within .001 of that of repeating both passes, for an eighth of the time.
 """
 
