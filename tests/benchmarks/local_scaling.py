@@ -45,7 +45,7 @@ from tests.benchmarks.people_halves import split_people
 WEIGHTS = (0.0, 0.5, 0.75, 1.0)
 NEIGHBOURS = (3, 10, 30)
 #: Numbers of children and of others.
-MIXTURES = ((40, 60), (150, 350), (350, 850), (600, 2200))
+MIXTURES = ((40, 60), (150, 350), (350, 150), (350, 850), (600, 2200))
 _PULL, _NOISE, _MOST_FACES = 0.6, 0.45, 6
 _HEAD = "| " + " | ".join(f"w = {weight:g}" for weight in WEIGHTS) + " |\n|---|" + "---|" * len(WEIGHTS)
 
