@@ -10,21 +10,20 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from faceclust.catalogue.constraints import build_constraints
 from faceclust.cluster.group import cluster_average
 from faceclust.people.groups import Groups
 from faceclust.people.persons import merged_group_numbers
 from faceclust.people.replay import FaceSet, Label, ReplayedAnswers
 from faceclust.progress import SilentProgress
-from faceclust.types import FaceTable
+from faceclust.types import ClusterParams, FaceTable, Float64
 
 #: In larger groups only the faces declared to be somebody else leave: clustering them takes too long.
 _MAX_REGROUPED_FACES = 3000
 
 GroupParts = list[list[str]]
 FaceLoader = Callable[[Sequence[str]], FaceTable]
+OffsetLoader = Callable[[FaceTable], Float64]
 
 
 @dataclass(frozen=True)
@@ -63,17 +62,20 @@ class _GroupAnswers:
 PartsCache = dict[_GroupAnswers, GroupParts]
 
 
-def apply_corrections(groups: Groups, answers: ReplayedAnswers, faces_of: FaceLoader, cache: PartsCache) -> Groups:
+def apply_corrections(
+    groups: Groups, answers: ReplayedAnswers, faces_of: FaceLoader, offsets_of: OffsetLoader, cache: PartsCache
+) -> Groups:
     """Split the groups that hold faces declared to be different people.
 
     The rest of a group keeps its number: of several confirmed people, the one with the most faces
-    keeps it. `faces_of` loads faces by their ids. `cache` keeps results from call to call.
+    keeps it. `faces_of` loads faces by their ids, and `offsets_of` what local scaling adds to their
+    distances. `cache` keeps results from call to call.
     """
     parts: dict[int, GroupParts] = {}
     for number, leaving in _find_leaving_faces(groups.number_of, answers).items():
         key = _GroupAnswers.of(groups.members[number], leaving, answers)
         if key not in cache:
-            cache[key] = _split_group(key, groups, faces_of)
+            cache[key] = _split_group(key, groups.params, faces_of, offsets_of)
         parts[number] = cache[key]
     return groups.split_groups(parts)
 
@@ -143,16 +145,17 @@ def _rejected_faces(
 # -- parts --------------------------------------------------------------------
 
 
-def _split_group(group: _GroupAnswers, groups: Groups, faces_of: FaceLoader) -> GroupParts:
+def _split_group(
+    group: _GroupAnswers, params: ClusterParams, faces_of: FaceLoader, offsets_of: OffsetLoader
+) -> GroupParts:
     """The parts of a group, the one that stays first."""
     alone = [[face for face in group.members if face not in group.leaving], *([face] for face in sorted(group.leaving))]
     if len(group.members) > _MAX_REGROUPED_FACES:
         return alone
     faces = faces_of(group.members)
-    params = replace(groups.params, algorithm="average")
-    offsets = np.array([groups.offsets[face] for face in faces.face_ids.tolist()])
+    params = replace(params, algorithm="average")
     constraints, _ = build_constraints(faces, group.answers, params)
-    clusters = cluster_average(faces.embeddings, params, constraints, SilentProgress(), offsets)
+    clusters = cluster_average(faces.embeddings, params, constraints, SilentProgress(), offsets_of(faces))
     parts: dict[int, list[str]] = defaultdict(list)
     for face, cluster in zip(faces.face_ids.tolist(), clusters.tolist(), strict=True):
         parts[cluster].append(face)

@@ -192,4 +192,10 @@ class FaceSnapshot:
         """Apply answers to the groups of the last clustering; None before the first."""
         if self.uncorrected_groups is None:
             return None
-        return apply_corrections(self.uncorrected_groups, answers, self.faces_of, self._parts_cache)
+        return apply_corrections(
+            self.uncorrected_groups,
+            answers,
+            self.faces_of,
+            lambda faces: self.offsets_of(faces.face_ids, faces.embeddings),
+            self._parts_cache,
+        )

@@ -23,7 +23,7 @@ Positions = NDArray[np.int32]
 NearPairs = tuple[Positions, Positions, Float32]
 
 _TILE_ROWS, _TILE_COLUMNS = 512, 2048  # float32: 4 MB
-_BLOCK_ROWS = 128
+_BLOCK_ROWS = 128  # of a few thousand columns: some MB for each thread
 
 
 @cache

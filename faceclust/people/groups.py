@@ -14,15 +14,13 @@ class Groups:
     """Groups of at least two faces.
 
     `members` maps a group's number to its face ids, sorted; `number_of` maps a face to its group.
-    `strength` is how well each face fits its group, 0 to 1, and `offsets` what local scaling adds to its
-    squared distances. `highest_number` is the highest group
+    `strength` is how well each face fits its group, 0 to 1. `highest_number` is the highest group
     number ever used.
     """
 
     members: Mapping[int, tuple[str, ...]]
     number_of: Mapping[str, int]
     strength: Mapping[str, float]
-    offsets: Mapping[str, float]
     highest_number: int
     params: ClusterParams
 
@@ -38,9 +36,8 @@ class Groups:
                 found[number].append(face)
         members = {number: tuple(sorted(faces)) for number, faces in sorted(found.items()) if len(faces) > 1}
         strength = dict(zip(clustering.face_ids.tolist(), clustering.strength.tolist(), strict=True))
-        offsets = dict(zip(clustering.face_ids.tolist(), clustering.offsets.tolist(), strict=True))
         number_of = {face: number for number, faces in members.items() for face in faces}
-        return cls(members, number_of, strength, offsets, clustering.highest_number, clustering.params)
+        return cls(members, number_of, strength, clustering.highest_number, clustering.params)
 
     def split_groups(self, parts: Mapping[int, Sequence[Sequence[str]]]) -> Groups:
         """Return the groups with some of them split into `parts`, by group number.

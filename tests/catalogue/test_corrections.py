@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from faceclust import Library
+from faceclust.cluster.local_scaling import Surroundings
 from faceclust.errors import UsageError
+from faceclust.store.clusters import write_clusters
+from faceclust.types import scale_crowding
 from tests.support.synthetic_library import write_caches
 
 #: Squared L2 is 0.64 between two faces of one person, and 1.04 between the two people who are mixed up.
@@ -161,3 +165,17 @@ def test_a_face_split_from_a_person_is_rejected_for_them(mixed: tuple[Library, d
     assert anna[0] not in library.find_person("Anna").face_ids and library.answers.rejected == {anna[0]: {"Anna"}}
     library.confirm(anna[:1], "Anna")
     assert set(anna[:3]) <= library.find_person("Anna").confirmed and not library.answers.rejected
+
+
+def test_offsets_are_kept_for_grouped_faces_and_measured_for_others(tmp_path: Path) -> None:
+    library, _ = mixed_library(tmp_path)
+    faces, clustering = library.faces, library.clustering
+    assert clustering is not None and clustering.offsets.any()
+    np.testing.assert_array_equal(library.face_offsets, clustering.offsets)
+    strangers = faces.embeddings[::-1]
+    surroundings = Surroundings(faces.embeddings, clustering.unscaled_groups)
+    expected = scale_crowding(surroundings.crowding_of(strangers, 1.1), clustering.median_crowding, clustering.params)
+    np.testing.assert_allclose(library.offsets_of(["?"] * len(strangers), strangers), expected, atol=1e-6)
+    write_clusters(library.home.clusters, replace(clustering, models="another pack"))
+    library.invalidate()
+    assert not library.face_offsets.any()  # the crowding is that of other embeddings
