@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     "--min-face",
     type=click.IntRange(10, 30_000),
     metavar="PIXELS",
-    help="Width of the smallest face to find. Default: 1/50 of the photo's longer side, 80 for 4,000 pixels.",
+    help="Width of the smallest face to find. Default: 1/50 of the photo's longer side, 80 for 4,000 pixels; "
+    "less in panoramas.",
 )
 @click.option(
     "--device",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -68,9 +69,10 @@ class DetectorSpec:
     """The detector of a pack.
 
     `kind` names the decoder, `files` maps its roles to model files, `settings` are its parameters.
-    By default, photos are scaled to a longer side of at most `long_side` px for detection. The
-    smallest faces found are `smallest` px wide on the scaled photo. `landmarks` is a model file that
-    refines the landmarks; None if the detector's own are used.
+    By default, photos are scaled to a longer side of at most `long_side` px for detection, and
+    panoramas to as many pixels as a square of that side has. The smallest faces found are `smallest`
+    px wide on the scaled photo. `landmarks` is a model file that refines the landmarks; None if the
+    detector's own are used.
 
     `Pack.fingerprint` hashes the repr of this class: renaming it or a field invalidates every cache.
     """
@@ -82,10 +84,12 @@ class DetectorSpec:
     files: Mapping[str, str]
     settings: Mapping[str, Any]
 
-    def min_face(self, long_side: int) -> float:
-        """Return the default width, in px, of the smallest face to search for in a photo with a longer
-        side of `long_side` px."""
-        return self.smallest * max(1.0, long_side / self.long_side)
+    def min_face(self, size: tuple[int, int]) -> float:
+        """Return the default width, in px, of the smallest face to search for in a photo of this width
+        and height in px: a fixed part of its longer side, or of √(width × height) if that is more than
+        twice as long as the shorter one, as in a panorama."""
+        short, long = sorted(size)
+        return self.smallest * max(1.0, (long if long <= 2 * short else math.sqrt(long * short)) / self.long_side)
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class ContentIndex:
     def add(self, photo: ScannedPhoto) -> None:
         """Add a photo, scanned just now or cached."""
         ref = photo.ref
-        if self._pending[ref.size] and self._settings.is_satisfied_by(photo.min_face, max(photo.full_size)):
+        if self._pending[ref.size] and self._settings.is_satisfied_by(photo.min_face, photo.full_size):
             self._known[ref.size].setdefault(photo.content_hash, photo)
             for trait in (ref.name, ref.mtime_ns):
                 self._similar[ref.size, trait].append(photo.content_hash)

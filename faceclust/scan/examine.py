@@ -48,18 +48,18 @@ class ScanSettings:
         if self.min_face is not None and not 10 <= self.min_face <= 30_000:
             raise UsageError(f"the smallest face must have 10 to 30,000 pixels, not {self.min_face}")
 
-    def smallest_face(self, long_side: int) -> float:
+    def smallest_face(self, size: tuple[int, int]) -> float:
         """Return the width of the smallest face to look for in a photo of this size, in pixels."""
-        return self.min_face or self.pack.detector.min_face(long_side)
+        return self.min_face or self.pack.detector.min_face(size)
 
-    def is_satisfied_by(self, min_face: int | None, long_side: int) -> bool:
+    def is_satisfied_by(self, min_face: int | None, size: tuple[int, int]) -> bool:
         """Return whether an earlier result needs no rescan.
 
         `min_face`: the smallest face it looked for in pixels, None if unknown.
         """
         if min_face is None:
             return self.min_face is None
-        return min_face <= math.ceil(self.smallest_face(long_side))
+        return min_face <= math.ceil(self.smallest_face(size))
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ class PhotoExaminer:
         spec = self._settings.pack.detector
         photo = self._decode(data, ref, spec.long_side)
         full, before = max(photo.full_size), max(photo.pixels.shape)
-        min_face = self._settings.smallest_face(full)
+        min_face = self._settings.smallest_face(photo.full_size)
         wanted = math.ceil(full * spec.smallest / min_face)
         if before < min(wanted, full):
             photo = self._decode(data, ref, wanted)
@@ -198,7 +198,7 @@ class PhotoExaminer:
     def _detect_on_pixels(self, pixels: UInt8, clock: _StageTimer) -> _DetectedPhoto:
         height, width = pixels.shape[:2]
         photo = Photo(PhotoRef("", 0, 0), "", pixels, (width, height), Metadata())
-        found = self._analyser.detect(pixels, self._settings.smallest_face(max(width, height)))
+        found = self._analyser.detect(pixels, self._settings.smallest_face((width, height)))
         return self._cut_out_faces(photo, found, clock)
 
     def _cut_out_faces(self, photo: Photo, found: Detections, clock: _StageTimer) -> _DetectedPhoto:
@@ -236,7 +236,7 @@ class PhotoExaminer:
             scores=np.clip(found.scores, 0, 1),  # some exported models return logits
             quality=faces.quality,
             embeddings=faces.embeddings,
-            min_face=math.ceil(self._settings.smallest_face(max(photo.full_size))),
+            min_face=math.ceil(self._settings.smallest_face(photo.full_size)),
         )
 
 

@@ -125,7 +125,7 @@ class ScanFolder:
         row = self.cached_rows.get(stored_name(ref))
         if row is None or not _matches_photo(row, ref):
             return False
-        return row.photo_hash is None or self._settings.is_satisfied_by(row.min_face, row.long_side)
+        return row.photo_hash is None or self._settings.is_satisfied_by(row.min_face, row.full_size)
 
     def _was_scanned(self, ref: PhotoRef) -> bool:
         row = self.cached_rows.get(stored_name(ref))

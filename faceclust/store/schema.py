@@ -219,9 +219,9 @@ class CachedPhoto(NamedTuple):
     height: int | None
 
     @property
-    def long_side(self) -> int:
-        """Longer side of the upright photo, px; 0 if unknown."""
-        return max(self.width or 0, self.height or 0)
+    def full_size(self) -> tuple[int, int]:
+        """Width and height of the upright photo, px; 0 if unknown."""
+        return self.width or 0, self.height or 0
 
 
 #: Placeholder for a photo that needs a rescan.

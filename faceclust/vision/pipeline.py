@@ -76,7 +76,9 @@ class FacePipeline:
         pixel of each box lies within the picture.
         `min_face`: width of the smallest face to look for in pixels, None for the pack's default.
         """
-        found = self._detector(pixels, self.pack.detector.min_face(max(pixels.shape)) if min_face is None else min_face)
+        if min_face is None:
+            min_face = self.pack.detector.min_face((pixels.shape[1], pixels.shape[0]))
+        found = self._detector(pixels, min_face)
         # A face whose landmarks coincide cannot be aligned.
         spread = np.ptp(found.landmarks, axis=1).max(axis=1, initial=0.0)
         is_finite = np.isfinite(found.boxes).all(axis=1) & np.isfinite(found.landmarks).all(axis=(1, 2))

@@ -220,7 +220,7 @@ def cached_min_faces(library: Library) -> set[int]:
 
 def test_only_a_smaller_min_face_rescans_photos(small_library: Library) -> None:
     (by_default,) = cached_min_faces(small_library)
-    assert by_default == small_library.pack.detector.min_face(240)
+    assert by_default == small_library.pack.detector.min_face((240, 180))
     for requested in (by_default, by_default + 1, 1000, None):
         assert counts(scan(small_library, min_face=requested)) == (0, 0, 0)
     assert counts(scan(small_library, "a", min_face=by_default - 3)) == (2, 0, 0)

@@ -125,6 +125,25 @@ def test_embedding_several_photos_together_equals_one_by_one(analyser: FacePipel
         np.testing.assert_allclose(vectors, expected, atol=1e-6)
 
 
+def test_the_smallest_face_in_a_panorama_is_a_part_of_its_area(analyser: FacePipeline) -> None:
+    spec = analyser.pack.detector
+    sizes = {
+        (4000, 3000): 80,
+        (4000, 2000): 80,
+        (2000, 4000): 80,
+        (500, 400): 20,
+        (12_000, 1200): 76,
+        (1200, 12_000): 76,
+    }
+    assert {size: round(spec.min_face(size)) for size in sizes} == sizes
+    strip = Image.new("RGB", (4800, 400), (120, 130, 140))
+    portrait = load_portrait(HOPPER).convert("RGB")
+    portrait = portrait.resize((100, round(100 * portrait.height / portrait.width)))
+    strip.paste(portrait, (3000, 100))
+    (box,) = analyser.detect(np.asarray(strip)).boxes
+    assert 3000 < box[0] < box[2] < 3100 and box[2] - box[0] < 4800 / 50
+
+
 def test_faces_smaller_than_min_face_are_not_found(analyser: FacePipeline) -> None:
     pixels = np.asarray(load_portrait(COLLINS))
     (face,) = analyser.detect(pixels).boxes
