@@ -18,12 +18,14 @@ from faceclust.cluster.numbering import find_sorted
 from faceclust.errors import NothingScannedError
 from faceclust.files.names import is_utf8, pack_of_cache_file
 from faceclust.files.own_files import own_exists
+from faceclust.files.program_folders import is_skipped
 from faceclust.people.groups import Groups
 from faceclust.people.replay import ReplayedAnswers
 from faceclust.store.clusters import read_clusters
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError, read_caches
 from faceclust.store.home import LibraryHome
 from faceclust.store.library_table import LibraryTable
+from faceclust.store.settings import included_folders
 from faceclust.types import Clustering, FaceOccurrence, FaceTable, Float32, Float64, PhotoInfo, scale_crowding
 
 
@@ -52,10 +54,12 @@ class FaceSnapshot:
 
     def _read_table(self) -> LibraryTable:
         info = self._models.cache_info
+        included = included_folders(self._home.root)
         caches = (
             (folder, FolderCache(self._home.cache_paths(folder, info.pack), info))
             for folder in self._home.cached_folders(info.pack)
-            if is_utf8(folder)  # a scan names and skips the others
+            # A scan names and skips the others.
+            if is_utf8(folder) and not is_skipped(self._home.root, folder, included)
         )
         folders = list(read_caches(caches, self._note_unusable))
         if not folders:
@@ -74,7 +78,8 @@ class FaceSnapshot:
         if other_packs:
             raise NothingScannedError(
                 f"no photos of {root} have been scanned with the pack {pack} yet",
-                hint=f"faceclust scan; or go back: faceclust models use {min(filter(None, other_packs))}",
+                hint=f"faceclust scan {shlex.quote(str(root))}; or go back: faceclust models use "
+                f"{min(filter(None, other_packs))} --library {shlex.quote(str(root))}",
             )
         if self._home.last_scan_time() is None:
             hint = f"faceclust scan {shlex.quote(str(root))}"

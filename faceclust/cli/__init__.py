@@ -16,6 +16,7 @@ import click
 from faceclust.cli.commands import COMMANDS
 from faceclust.cli.config_files import ClosedPipeError, ConfiguredGroup
 from faceclust.cli.terminal.printing import print_lines
+from faceclust.cli.terminal.quiet import quiet_option
 from faceclust.cli.usage_errors import convert_click_error
 from faceclust.errors import FaceclustError, is_out_of_memory
 from faceclust.store.settings import user_config_enabled
@@ -55,6 +56,9 @@ def cli(ctx: click.Context, no_config: bool) -> None:
     if no_config:
         before = user_config_enabled.set(False)
         ctx.call_on_close(lambda: user_config_enabled.reset(before))
+
+
+cli.params.append(quiet_option())
 
 
 def main() -> None:

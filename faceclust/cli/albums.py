@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from faceclust.cli.common import complete_names, json_option, library_option, open_library, print_json
+from faceclust.cli.common import complete_names, folder_option, json_option, library_option, open_library, print_json
 from faceclust.cli.output.albums import album_plan_record, print_album_plan
 from faceclust.library.destinations import refuse_link_in_library
 from faceclust.outputs.albums import DEFAULT_LAYOUT, LINK_KINDS, split_names
@@ -49,6 +49,7 @@ from faceclust.outputs.albums import DEFAULT_LAYOUT, LINK_KINDS, split_names
 @click.option("--confirmed", is_flag=True, help="Only confirmed faces, not suggested ones.")
 @click.option("--since", metavar="DATE", help="Taken on or after DATE: 2019, 2019-05 or 2019-05-17.")
 @click.option("--until", metavar="DATE", help="Taken on or before DATE; 2021 means the end of 2021.")
+@folder_option
 @click.option("--dry-run", "-n", is_flag=True, help="Show what would be done, and write nothing.")
 @library_option
 @json_option

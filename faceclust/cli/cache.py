@@ -9,7 +9,7 @@ import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
 from faceclust.cli.lazy_group import CommandGroup
-from faceclust.cli.terminal.printing import confirm, print_line
+from faceclust.cli.terminal.printing import confirm, print_failure, print_line
 from faceclust.errors import UsageError
 from faceclust.library.maintenance import check_caches, clear_caches, plan_clear, prune_caches
 from faceclust.text.plural import format_count
@@ -140,7 +140,7 @@ def _print_prune_result(plan: PrunePlan, dry_run: bool) -> None:
         print_line(f"{verb}: cached data of {format_count(photos, 'photo')}")
     _print_deletions(verb, plan.files)
     for failure in plan.failures:
-        print_line(f"not removed: {failure}", err=True)
+        print_failure(f"not removed: {failure}")
     freed = f"{'would free' if dry_run else 'freed'} {plan.size:,} bytes"
     print_line(freed if photos or plan.files else "nothing to prune")
     if dry_run:

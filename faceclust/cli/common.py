@@ -14,6 +14,7 @@ import faceclust
 from faceclust.cli.terminal.printing import print_line, print_lines
 from faceclust.cli.terminal.progress import TerminalProgress
 from faceclust.errors import FaceclustError
+from faceclust.store.find_library import find_library
 from faceclust.text.json_text import to_json
 
 if TYPE_CHECKING:
@@ -40,17 +41,54 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
+def folder_option(function: F) -> F:
+    """Add the option `--folder FOLDER`."""
+    return click.option(
+        "--folder",
+        metavar="FOLDER",
+        type=click.Path(path_type=Path),
+        help="Only photos in FOLDER and below it.",
+    )(function)
+
+
 def open_library(folder: Path | None) -> Library:
-    """Find the library in use, and print its folder on the first line of stderr."""
+    """Find the library in use, and print its folder on the first line of stderr.
+
+    If the working folder is a part of it, say so, and how to limit the command to that part.
+    """
     library = faceclust.Library.find(folder, progress=TerminalProgress())
-    print_line(f"library: {library.root}", err=True)
+    context = click.get_current_context()
+    note = ""
+    if folder is None and is_in_part_of(library.root):
+        has_option = any(option.name == "folder" for option in context.command.params)
+        limit = "; for this part only: --folder ." if has_option and not context.params.get("folder") else ""
+        note = f" (this folder is a part of it{limit})"
+    print_line(f"library: {library.root}{note}", err=True)
     return library
+
+
+def is_in_part_of(root: Path) -> bool:
+    """Is the working folder below the library's root?"""
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        return False
+    return here != root and here.is_relative_to(root)
+
+
+def command_for(root: Path, command: str) -> str:
+    """Return a command to type next, with `--library` if it would work on another library otherwise."""
+    try:
+        is_default = find_library(None) == root
+    except (FaceclustError, OSError):
+        is_default = False
+    return command if is_default else f"{command} --library {shlex.quote(str(root))}"
 
 
 def remind_to_cluster(library: Library) -> None:
     """Remind on stderr that the faces have to be grouped first, or again after a change of models."""
     if library.groups is None and library.occurrences:
-        print_line("the faces are not grouped yet; next: faceclust cluster", err=True)
+        print_line(f"the faces are not grouped yet; next: {command_for(library.root, 'faceclust cluster')}", err=True)
     else:
         remind_to_regroup(library)
 
@@ -60,7 +98,7 @@ def remind_to_regroup(library: Library) -> None:
     if library.groups is not None and library.clustering_pack != library.pack_name:
         print_line(
             f"the groups were made with {library.clustering_pack}, the models in use are {library.pack_name}; "
-            "next: faceclust cluster",
+            f"next: {command_for(library.root, 'faceclust cluster')}",
             err=True,
         )
 

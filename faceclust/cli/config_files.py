@@ -30,8 +30,19 @@ from faceclust.store.settings import SAFE_LIBRARIES_KEY, user_config_file, valid
 #: The options that a library's file may set: how its faces are found, grouped and shown. Others may have
 #: written that file, so it may not name files, answer questions, or choose what a command does.
 LIBRARY_KEYS = {
-    *("algorithm", "allow-same-photo", "confirmed", "faces", "far", "full", "groups", "hash", "json", "k"),
-    *("local-scaling", "method", "min", "min-face", "min-quality", "min-samples", "min-size", "pictures", "precision"),
+    *("algorithm", "allow-same-photo", "confirmed", "faces", "far", "full", "groups", "hash", "include", "json"),
+    *(
+        "k",
+        "local-scaling",
+        "method",
+        "min",
+        "min-face",
+        "min-quality",
+        "min-samples",
+        "min-size",
+        "pictures",
+        "precision",
+    ),
     *("second-pass", "split", "thorough", "threshold", "unnamed"),
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from faceclust.cli.common import library_option, open_library
+from faceclust.cli.common import folder_option, library_option, open_library
 from faceclust.cli.config_files import is_on_command_line
 from faceclust.cli.export_xmp import export_xmp, refuse_xmp_options, xmp_options
 from faceclust.cli.terminal.output_file import STDOUT, print_written, resolve_output_file, write_output
@@ -33,6 +33,7 @@ from faceclust.text.plural import format_count
 @click.option("--embeddings", is_flag=True, help="Add each face's embedding. Not for XMP.")
 @click.option("--confirmed", is_flag=True, help="Only confirmed faces; in XMP, others have no name.")
 @click.option("--raw", is_flag=True, help="In CSV, write text that starts like a formula without the apostrophe.")
+@folder_option
 @library_option
 @xmp_options
 def command(
@@ -41,6 +42,7 @@ def command(
     embeddings: bool,
     confirmed: bool,
     raw: bool,
+    folder: Path | None,
     library: Path | None,
     **xmp: Any,
 ) -> None:
@@ -53,7 +55,8 @@ def command(
     `faceclust import` removes it.
 
     Sidecars pass the names on to digiKam, darktable, exiftool and others. Photos are never written.
-    An existing sidecar is extended, and a copy of the original is kept beside it.
+    An existing sidecar is extended, and a copy of the original is kept beside it. In a part of a library,
+    sidecars beside the photos need --folder or --library, which say where.
 
     Other users cannot read a new table; an existing one keeps its permissions. A new sidecar gets those
     of its photo.
@@ -66,19 +69,20 @@ def command(
       faceclust export -o faces.parquet --embeddings --confirmed
       faceclust export -f jsonl | jq -r 'select(.person == "Anna") | .photo'
       faceclust export -f xmp --where sidecar --dry-run
+      faceclust export -f xmp --where sidecar --folder ~/Pictures/2019
       faceclust export -f xmp --where ~/sidecars --confirmed
     """
     if file_format == "xmp":
         if embeddings and is_on_command_line("embeddings"):
             raise UsageError("--embeddings cannot be used with the format xmp", hint="sidecars hold names and boxes")
-        export_xmp(library, out, confirmed=confirmed, **xmp)
+        export_xmp(library, out, confirmed=confirmed, folder=folder, **xmp)
         return
     wants_json = xmp["as_json"] and is_on_command_line("as_json")
     file_format = file_format or _format_from_suffix(out) or ("json" if wants_json else "csv")
     refuse_xmp_options(file_format, xmp)
     file = resolve_output_file(out, binary=file_format in BINARY_FORMATS)
     opened = open_library(library)
-    rows = opened.export(embeddings=embeddings, confirmed=confirmed)
+    rows = opened.export(embeddings=embeddings, confirmed=confirmed, folder=folder)
     dimension = opened.cache_info.dimension if embeddings else None
     count = write_output(file, lambda stream: write_rows(rows, file_format, stream, raw=raw, dimension=dimension))
     print_written(file, format_count(count, "face"))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from faceclust.cli.common import json_option, open_library, print_json
+from faceclust.cli.common import is_in_part_of, json_option, open_library, print_json
 from faceclust.cli.config_files import is_on_command_line
-from faceclust.cli.terminal.printing import print_line
+from faceclust.cli.terminal.printing import print_failure, print_line
 from faceclust.cli.terminal.text import limit_lines
 from faceclust.errors import UsageError
 from faceclust.files.user_folders import expand_user
@@ -62,6 +63,7 @@ def export_xmp(
     where: str | None,
     names: str | None,
     confirmed: bool,
+    folder: Path | None,
     all_faces: bool,
     dry_run: bool,
     as_json: bool,
@@ -77,11 +79,17 @@ def export_xmp(
     if where != _BESIDE_PHOTOS:
         refuse_link_in_library(Path(where))
     opened = open_library(library)
+    if where == _BESIDE_PHOTOS and not (dry_run or folder or library) and is_in_part_of(opened.root):
+        raise UsageError(
+            f"this folder is only a part of the library {opened.root}",
+            hint=f"sidecars in this part: --folder . ; in the whole library: --library {shlex.quote(str(opened.root))}",
+        )
     plan = opened.plan_xmp(
         None if where == _BESIDE_PHOTOS else Path(where),
         names=names or "file.jpg.xmp",
         confirmed=confirmed,
         all_faces=all_faces,
+        folder=folder,
     )
     if not dry_run:
         plan = opened.write_xmp(plan)
@@ -128,7 +136,7 @@ def _print_sidecar_plan(plan: SidecarPlan, destination: str, dry_run: bool, has_
     missing = [f"missing photo: {photo}" for photo in plan.missing_photos]
     for lines in (conflicts, skipped, missing):
         for line in limit_lines(lines, _MAX_LINES, "--json lists all"):
-            print_line(line, err=True)
+            print_failure(line)
     made, changed, same = (len(plan.with_action(action)) for action in ("make", "change", "same"))
     would = "would be " if dry_run else ""
     print_line(

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from faceclust.cli.common import complete_names, json_option, library_option, open_library, print_json
+from faceclust.cli.common import complete_names, folder_option, json_option, library_option, open_library, print_json
 from faceclust.cli.output.photos import photo_records, print_paths
 from faceclust.cli.terminal.printing import print_line
 from faceclust.errors import UsageError
@@ -33,7 +33,7 @@ from faceclust.errors import UsageError
 @click.option("--alone", is_flag=True, help="Only photos without any other face.")
 @click.option("--since", metavar="DATE", help="Taken on or after DATE: 2019, 2019-05 or 2019-05-17.")
 @click.option("--until", metavar="DATE", help="Taken on or before DATE; 2021 means the end of 2021.")
-@click.option("--folder", metavar="FOLDER", type=click.Path(path_type=Path), help="Only photos in FOLDER and below it.")
+@folder_option
 @click.option("--min-quality", metavar="Q", type=float, help="Only faces of this quality or better, 0 to 1.")
 @click.option("--confirmed", is_flag=True, help="Only confirmed faces, not suggested ones.")
 @click.option("--null", "-0", "null", is_flag=True, help="End each path with NUL, for xargs -0.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
-from faceclust.cli.terminal.printing import print_line, print_lines
+from faceclust.cli.terminal.printing import print_failure, print_lines
 from faceclust.text.visible import make_visible
 from faceclust.types import OPERATING_POINT
 
@@ -56,7 +56,7 @@ def command(
     for photo in opened.identify(photos, **options):
         identified.append(photo)
         if photo.problem:
-            print_line(f"{photo.photo}: {photo.problem}", err=True)
+            print_failure(f"{photo.photo}: {photo.problem}")
         elif not as_json:
             print_lines(_identified_photo_lines(photo))
     if as_json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from faceclust.cli.common import library_option, open_library, remind_to_regroup
+from faceclust.cli.common import command_for, library_option, open_library, remind_to_regroup
 from faceclust.cli.terminal.label_screen import LabelScreen
 from faceclust.cli.terminal.printing import is_terminal, print_line
 from faceclust.errors import UsageError
@@ -49,7 +49,7 @@ def command(ctx: click.Context, library: Path | None, thorough: bool) -> None:
         raise UsageError("label asks questions and needs a terminal", hint='without one: faceclust name GROUP "NAME"')
     opened = open_library(library)
     if opened.clustering is None:
-        raise UsageError("the faces are not grouped yet", hint="faceclust cluster")
+        raise UsageError("the faces are not grouped yet", hint=command_for(opened.root, "faceclust cluster"))
     remind_to_regroup(opened)
     screen = LabelScreen(opened, thorough=thorough)
     try:

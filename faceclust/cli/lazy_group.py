@@ -19,6 +19,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from faceclust.cli.terminal.quiet import add_quiet_option
 from faceclust.errors import UsageError
 from faceclust.text.visible import make_visible
 
@@ -62,6 +63,7 @@ class LazyCommands(Mapping[str, click.Command]):
             command: click.Command = import_module(entry.module).command
             command.short_help = entry.help
             command.context_class = ProgramContext
+            add_quiet_option(command)
             self._loaded[name] = command
         return self._loaded[name]
 

@@ -30,7 +30,7 @@ A word in capitals stands for a value of yours. Parts in brackets are optional, 
 more values may follow.
 """
 #: Options that most commands share: described once, at the top.
-_SHARED = ("library", "as_json")
+_SHARED = ("library", "as_json", "quiet")
 #: Characters that would start emphasis, an escape or an HTML tag.
 _MARKUP = re.compile(r"[\\*]|\b_\B|\B_\b|<(?=[A-Za-z/!?])")
 

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 import faceclust
-from faceclust.cli.common import json_option, library_option, print_json
+from faceclust.cli.common import command_for, json_option, library_option, print_json
 from faceclust.cli.config_files import is_on_command_line
 from faceclust.cli.terminal.interrupt import stop_on_interrupt
-from faceclust.cli.terminal.printing import print_line
+from faceclust.cli.terminal.printing import confirm, print_failure, print_line
 from faceclust.cli.terminal.progress import TerminalProgress
-from faceclust.errors import FaceclustError
+from faceclust.errors import FaceclustError, UsageError
 from faceclust.scan.unchanged import scan_if_unchanged
-from faceclust.store.find_library import find_library_for_scan
+from faceclust.store.find_library import default_library, enclosing_library, find_library_for_scan, resolve_folder
 from faceclust.store.home import LibraryHome
 from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
     from faceclust.scan.result import ScanResult
+
+_MAX_NESTED = 5  # libraries in a folder that a message lists
 
 
 @click.command("scan")
@@ -48,12 +51,20 @@ if TYPE_CHECKING:
     help="Number format of stored embeddings, from now on: 256, 128 or 64 bytes a face. Default: float16.",
 )
 @click.option(
+    "--include",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    multiple=True,
+    help="Scan FOLDER, from now on, although another program keeps copies of photos there (repeatable).",
+)
+@click.option(
     "--cache-dir",
     type=click.Path(path_type=Path),
     envvar="FACECLUST_CACHE_DIR",
     metavar="FOLDER",
     help="Keep all files in FOLDER, from now on, and write nothing into the library.",
 )
+@click.option("--yes", "-y", is_flag=True, help="Make one library of a folder that contains libraries.")
 @json_option
 @click.pass_context
 def command(
@@ -63,9 +74,10 @@ def command(
     workers: int | None,
     min_face: int | None,
     device: str,
-    precision: str | None,
     cache_dir: Path | None,
+    yes: bool,
     as_json: bool,
+    **_: Any,
 ) -> None:
     """Find the faces in the photos of FOLDER and its subfolders.
 
@@ -77,15 +89,22 @@ def command(
       faceclust scan ~/Pictures
       faceclust scan                     the same library again
       faceclust scan ~/Pictures/2024     only this part of it
+      faceclust scan --include ~/Pictures/immich/thumbs
       faceclust scan --min-face 30       find smaller faces too; takes longer
     """
-    root = find_library_for_scan(folders, library)
+    # Configured values are the library's own.
+    typed = {name: ctx.params[name] if is_on_command_line(name) else None for name in ("precision", "include")}
+    root = _find_root(folders, library, typed["include"])
     print_line(f"library: {root}", err=True)
-    typed = precision if is_on_command_line("precision") else None  # a configured one is the library's own
-    result = None if cache_dir or min_face or typed else scan_if_unchanged(LibraryHome(root), folders)
+    is_new = not LibraryHome(root, cache_dir=cache_dir).exists()
+    nested = _confirm_nesting(root, may_ask=not as_json, yes=yes) if is_new else []
+    default_before = default_library()
+    changes_settings = cache_dir or min_face or any(typed.values())
+    result = None if changes_settings else scan_if_unchanged(LibraryHome(root), folders)
     if result is None:
-        result = _run_scan(root, cache_dir, folders, workers=workers, min_face=min_face, device=device, precision=typed)
-    print_json(_scan_result_record(root, result)) if as_json else _print_scan_result(result, min_face)
+        result = _run_scan(root, cache_dir, folders, workers=workers, min_face=min_face, device=device, **typed)
+    _print_changes_of_libraries(root, nested, default_before)
+    print_json(_scan_result_record(root, result)) if as_json else _print_scan_result(root, result, min_face)
     if result.unsaved:
         raise FaceclustError(
             f"the results for {format_count(result.unsaved, 'photo')} could not be saved",
@@ -98,7 +117,7 @@ def command(
         )
     if result.interrupted:
         command_line = f"faceclust scan {shlex.quote(str(root))}" + (f" --min-face {min_face}" if min_face else "")
-        print_line(f"stopped; all finished photos are saved. To continue: {command_line}", err=True)
+        print_failure(f"stopped; all finished photos are saved. To continue: {command_line}")
         ctx.exit(130)
     if result.unreadable:
         raise FaceclustError(
@@ -107,13 +126,54 @@ def command(
         )
 
 
+def _find_root(folders: tuple[Path, ...], library: Path | None, include: tuple[Path, ...] | None) -> Path:
+    if not (folders or library) and include:
+        library = enclosing_library(resolve_folder(include[0]))
+    return find_library_for_scan(folders, library)
+
+
+def _confirm_nesting(root: Path, *, may_ask: bool, yes: bool) -> list[str]:
+    """Return the libraries (POSIX paths) in a folder that is to be one; ask first whether that is meant.
+
+    Raises UsageError if nobody can be asked.
+    """
+    home = LibraryHome(root)
+    with home.skip_unreadable_folders():
+        nested = home.nested_libraries()
+    if not nested or yes:
+        return nested
+    some = ", ".join(nested[:_MAX_NESTED]) + (", …" if len(nested) > _MAX_NESTED else "")
+    count = format_count(len(nested), "library", "libraries")
+    one = f"faceclust scan {shlex.quote(str(root / nested[0]))}"
+    if not (may_ask and sys.stdin.isatty()):
+        raise UsageError(
+            f"{root} is no library yet, but contains {count}: {some}",
+            hint=f"to scan the one: {one}; to make one library of the whole, which keeps all names: add --yes",
+        )
+    print_failure(f"This folder is no library yet, but contains {count}: {some}.")
+    print_failure(f"One library of the whole would keep all names. To scan the one instead: {one}")
+    if not confirm("Make one library of the whole?", err=True):
+        raise click.Abort
+    return nested
+
+
+def _print_changes_of_libraries(root: Path, nested: list[str], default_before: Path | None) -> None:
+    """Say that commands typed elsewhere now work on another library, or on which one in a nested library."""
+    if default_before not in (None, root) and default_library() == root:
+        print_line(f"{root} is now the default library, in place of {default_before}", err=True)
+    for folder in nested[:_MAX_NESTED]:
+        move = f"faceclust library move {shlex.quote(str(root))} --library {shlex.quote(str(root / folder))}"
+        print_line(f"{folder} is still a library for commands typed in it; to end that: {move}", err=True)
+
+
 def _run_scan(root: Path, cache_dir: Path | None, folders: tuple[Path, ...], **options: Any) -> ScanResult:
     library = faceclust.Library(root, cache_dir=cache_dir, progress=TerminalProgress())
     with stop_on_interrupt("finishing the photos already started …") as should_stop:
-        return library.scan(folders, should_stop=should_stop, **options)
+        given = {name: value for name, value in options.items() if value is not None}
+        return library.scan(folders, should_stop=should_stop, **given)
 
 
-def _print_scan_result(result: ScanResult, min_face: int | None) -> None:
+def _print_scan_result(root: Path, result: ScanResult, min_face: int | None) -> None:
     summary = f"{format_count(result.photos, 'photo')}: {result.scanned:,} scanned, {result.unchanged:,} unchanged"
     for number, what in (
         (result.copied, "moved or copied (same content)"),
@@ -135,7 +195,7 @@ def _print_scan_result(result: ScanResult, min_face: int | None) -> None:
         print_line(f"{format_count(result.forgotten, 'forgotten face')} left out")
     _print_skipped(result)
     if result.scanned and not result.interrupted:
-        print_line("next: faceclust cluster")
+        print_line(f"next: {command_for(root, 'faceclust cluster')}")
 
 
 def _print_skipped(result: ScanResult) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from faceclust.cli.common import json_option, library_option, open_library, print_json
+from faceclust.cli.common import command_for, json_option, library_option, open_library, print_json
 from faceclust.cli.terminal.printing import print_line
 from faceclust.library.status import library_status
 from faceclust.text.plural import format_count
@@ -51,16 +51,17 @@ def _print_status(status: dict[str, Any]) -> None:
 
 
 def _print_groups(status: dict[str, Any]) -> None:
+    next_command = command_for(Path(status["library"]), "faceclust cluster")
     if status["groups"] is None:
-        print_line("not grouped yet; next: faceclust cluster")
+        print_line(f"not grouped yet; next: {next_command}")
         return
     alone = format_count(status["alone"], "face")
     threshold = "" if status["algorithm"] == "hdbscan" else f", threshold {status['threshold']:g}"
     print_line(f"{format_count(status['groups'], 'group')}, {alone} alone ({status['algorithm']}{threshold})")
     if status["grouped_by"] != status["pack"]:
-        print_line(f"the groups were made with {status['grouped_by']}; next: faceclust cluster")
+        print_line(f"the groups were made with {status['grouped_by']}; next: {next_command}")
     elif status["not_grouped"]:
-        print_line(f"{format_count(status['not_grouped'], 'new face')} not grouped yet; next: faceclust cluster")
+        print_line(f"{format_count(status['not_grouped'], 'new face')} not grouped yet; next: {next_command}")
 
 
 def _format_local_time(timestamp: str | None) -> str:

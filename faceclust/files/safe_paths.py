@@ -32,6 +32,11 @@ def is_path_below(path: str) -> bool:
     return True
 
 
+def is_at_or_below(path: str, folder: str) -> bool:
+    """Is this the folder itself, or in it or below it? Both are POSIX paths below the same root; "" is the root."""
+    return not folder or path == folder or path.startswith(f"{folder}/")
+
+
 def is_among_photos(folder: Path, root: Path, photos: Iterable[str]) -> bool:
     """Does `folder` contain any of these photos (paths below `root`), or lie in a folder of them?
     A folder without photos directly below the root does not count."""

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceclust.catalogue.catalogue import Catalogue
+from faceclust.errors import UsageError
+from faceclust.files.safe_paths import is_among_photos, is_at_or_below
 from faceclust.files.user_folders import expand_user
+from faceclust.library.searching import folder_below_root
 from faceclust.library.selection import Selector, Selectors
 from faceclust.outputs import albums
 from faceclust.outputs.albums import (
@@ -44,6 +47,7 @@ def plan_albums(
     confirmed: bool = False,
     since: str | None = None,
     until: str | None = None,
+    folder: str | os.PathLike[str] | None = None,
 ) -> AlbumPlan:
     """Plan albums of the named persons below the folder `out`.
 
@@ -52,11 +56,14 @@ def plan_albums(
     numbers) and `together` (lists of these, each for the photos that show all of them) replace the
     default, which is all named persons. `unnamed` adds the groups without a name. `min_quality`
     (0 to 1) and `confirmed` restrict the faces that put a photo into an album; `since` and `until`
-    restrict its date, as in `search`. Raises UsageError for an unknown person or an invalid value.
+    restrict its date and `folder` its place, as in `search`. Raises UsageError for an unknown person or an
+    invalid value.
     """
     require_text("layout", layout)
     require_number("min_quality", min_quality)
-    album_filter = AlbumFilter(min_quality, confirmed, *parse_date_range(since, until))
+    album_filter = AlbumFilter(
+        min_quality, confirmed, *parse_date_range(since, until), folder=folder_below_root(library, folder)
+    )
     members = [[_find_album_member(library, person)] for person in as_list(people)]
     members += [[_find_album_member(library, person) for person in as_list(group)] for group in as_list(together)]
     persons = () if members else library.people()
@@ -99,12 +106,13 @@ def plan_xmp(
     names: str = "file.jpg.xmp",
     confirmed: bool = False,
     all_faces: bool = False,
+    folder: str | os.PathLike[str] | None = None,
 ) -> SidecarPlan:
     """Plan XMP sidecars with the named faces, beside the photos or in the same tree below `out`.
 
     `names`: one of `outputs.sidecars.SIDECAR_NAMES`. `confirmed`: only confirmed faces get their names.
-    `all_faces`: faces without a name are included, except ignored ones. Raises UsageError if `out`
-    cannot hold sidecars.
+    `all_faces`: faces without a name are included, except ignored ones. `folder`: only
+    sidecars of the photos in and below it, as in `search`. Raises UsageError if `out` cannot hold sidecars.
     """
     from faceclust.outputs.sidecars import plan_sidecars
     from faceclust.photos.embedded_xmp import read_embedded_packets
@@ -120,13 +128,16 @@ def plan_xmp(
         packets = read_embedded_packets(path)
         return packets[0] if packets else None, read_iptc_keywords(path)
 
+    within = folder_below_root(library, folder)
     faces = _faces_to_export(library, confirmed=confirmed, all_faces=all_faces)
+    faces = {photo: found for photo, found in faces.items() if is_at_or_below(photo, within)}
+    photos = {photo: info for photo, info in library.photos.items() if is_at_or_below(photo, within)}
     target = expand_user(out).absolute() if out is not None else None
+    if within and target is not None and is_among_photos(target.resolve(), library.root, library.photos):
+        raise UsageError(f"there are photos of the library in or beside {target}", hint="name a folder without photos")
     library.progress.start("reading photos and sidecars", len(faces), "photos")
     try:
-        return plan_sidecars(
-            library.root, faces, library.photos, orientation_and_size, packet_and_keywords, target, names
-        )
+        return plan_sidecars(library.root, faces, photos, orientation_and_size, packet_and_keywords, target, names)
     finally:
         library.progress.finish()
 
@@ -167,12 +178,20 @@ def write_xmp(library: Catalogue, plan: SidecarPlan) -> SidecarPlan:
 # -- tables -------------------------------------------------------------------
 
 
-def export(library: Catalogue, *, embeddings: bool = False, confirmed: bool = False) -> Iterator[dict[str, Any]]:
+def export(
+    library: Catalogue,
+    *,
+    embeddings: bool = False,
+    confirmed: bool = False,
+    folder: str | os.PathLike[str] | None = None,
+) -> Iterator[dict[str, Any]]:
     """Yield one record per face on a photo, as `faceclust export` writes them.
 
-    `embeddings`: add the column "embedding", float32 (d,). `confirmed`: confirmed faces only. Raises
-    NothingScannedError before the first scan.
+    `embeddings`: add the column "embedding", float32 (d,). `confirmed`: confirmed faces only.
+    `folder`: only photos in and below it, as in `search`. Raises NothingScannedError before the first scan.
     """
     vectors = dict(zip(library.faces.face_ids.tolist(), library.faces.embeddings, strict=True)) if embeddings else None
-    rows = build_rows(library.occurrences, library.persons, library.group_of, library.table.photos(), vectors)
+    within = folder_below_root(library, folder)
+    occurrences = [one for one in library.occurrences if is_at_or_below(one.photo, within)]
+    rows = build_rows(occurrences, library.persons, library.group_of, library.table.photos(), vectors)
     return (row for row in rows if row["confirmed"]) if confirmed else rows

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import CacheError, UsageError
 from faceclust.files.bundled import default_pack
 from faceclust.files.names import PRECISIONS
+from faceclust.files.program_folders import is_skipped
 from faceclust.library.forgetting import filter_forgotten_faces
 from faceclust.library.naming import record_relocated_faces
 from faceclust.packs.verify import require_files
 from faceclust.progress import ShouldStop
 from faceclust.scan.unchanged import scan_if_unchanged
 from faceclust.store.find_library import relative_folder, remember_library
-from faceclust.store.settings import pack_in_use, set_pack, set_precision
+from faceclust.store.settings import include_folders, included_folders, pack_in_use, set_pack, set_precision
 from faceclust.types.arguments import as_list, require_number
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ def scan(
     device: str = "auto",
     min_face: int | None = None,
     precision: str | None = None,
+    include: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
     should_stop: ShouldStop = lambda: False,
 ) -> ScanResult:
     """Find the faces on new and changed photos; drop photos that are gone from the caches.
@@ -41,12 +45,13 @@ def scan(
     `packs.session.DEVICES`. `min_face`: width of the smallest face to find, in pixels of the photo;
     default the pack's own for the photo's size. Photos scanned with a larger `min_face` are scanned
     again. `precision`: number format of the embeddings, one of `files.names.PRECISIONS`. The library
-    remembers it, and existing embeddings are converted. Once `should_stop()` is true, the photos in
+    remembers it, and existing embeddings are converted. `include`: folders to scan although another
+    program keeps copies of photos there; the library remembers them. Once `should_stop()` is true, the photos in
     progress are finished and saved.
 
-    Raises UsageError for a folder outside the library or an invalid width or precision,
-    LibraryBusyError if another process scans or clusters the library, and PackError if the models
-    or the device are missing.
+    Raises UsageError for a folder outside the library, a folder of another program that is not included,
+    and an invalid width or precision; LibraryBusyError if another process scans or clusters the library;
+    PackError if the models or the device are missing.
     """
     folders = as_list(folders)
     starts = [relative_folder(library.root, folder) for folder in folders] or [""]
@@ -55,7 +60,9 @@ def scan(
             require_number(name, number)
     if precision not in (None, *PRECISIONS):
         raise UsageError(f"unknown precision {precision!r}", hint=f"choose one of {', '.join(PRECISIONS)}")
-    if min_face is None and precision is None:
+    included = [relative_folder(library.root, folder) for folder in as_list(include)]
+    _require_scannable(library.root, starts, included)
+    if min_face is None and precision is None and not included:
         unchanged = scan_if_unchanged(library.home, folders, library.pack_name)
         if unchanged is not None:
             return unchanged
@@ -69,6 +76,8 @@ def scan(
         with library.home.lock("scanning") as lock, filter_forgotten_faces(library) as forgotten:
             if precision:  # saved first, so that the scan after an interrupted one goes on with it
                 set_precision(precision, library.home)
+            if included:
+                include_folders(included, library.home)
             former = _keep_former_pack(library)
             result = scan_folders(
                 library.home,
@@ -88,6 +97,23 @@ def scan(
         library.invalidate()
         record_relocated_faces(library)
     return result
+
+
+def _require_scannable(root: Path, starts: Iterable[str], included: Iterable[str]) -> None:
+    """Raise UsageError for folders to scan that scans skip, and for folders to include that they do not skip."""
+    known = [*included_folders(root), *included]
+    for folder in starts:
+        if is_skipped(root, folder, known):
+            path = root / folder
+            raise UsageError(
+                f"{path} is skipped, because another program keeps copies of photos there",
+                hint=f"to scan it all the same, now and later: faceclust scan --include {shlex.quote(str(path))}",
+            )
+    for folder in included:
+        if not is_skipped(root, folder, ()):
+            raise UsageError(
+                f"{root / folder} is not a folder of another program", hint="without --include, scans do not skip it"
+            )
 
 
 def _keep_former_pack(library: Catalogue) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from pathlib import Path
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import UsageError
@@ -21,7 +20,7 @@ from faceclust.outputs.search import (
     find_photos,
     parse_date_range,
 )
-from faceclust.store.find_library import resolve_folder
+from faceclust.store.find_library import relative_folder, resolve_folder
 from faceclust.types.arguments import as_list, require_number
 
 
@@ -55,7 +54,7 @@ def search(
         alone=alone,
         since=first,
         until=last,
-        folder=_folder_below_root(library, expand_user(folder)) if folder is not None else "",
+        folder=folder_below_root(library, folder),
         min_quality=min_quality,
         confirmed=confirmed,
     )
@@ -89,11 +88,15 @@ def _find_subject(library: Catalogue, selector: Selector) -> Subject:
     return Subject(faces, frozenset(face for face, person in owners.items() if face in person.confirmed))
 
 
-def _folder_below_root(library: Catalogue, folder: Path) -> str:
-    """A folder, relative to the working directory or else to the root, as a POSIX path below the root."""
+def folder_below_root(library: Catalogue, folder: str | os.PathLike[str] | None) -> str:
+    """Return a folder, relative to the working directory or else to the root, as a POSIX path below the root;
+    "" for None. Raises UsageError if it is not in the library."""
+    if folder is None:
+        return ""
+    folder = expand_user(folder)
     for path in (folder, library.root / folder):
         with contextlib.suppress(UsageError):
             resolved = resolve_folder(path)
             if resolved.is_relative_to(library.root):
                 return relative_posix(library.root, resolved)
-    raise UsageError(f"{resolve_folder(folder)} is not in the library {library.root}")
+    return relative_folder(library.root, folder)  # raises

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from faceclust.errors import CacheError, FaceclustError
 from faceclust.files.names import pack_of_cache_file
+from faceclust.files.program_folders import describe_program_folder
 from faceclust.progress import Progress
 from faceclust.scan.copies import ContentIndex
 from faceclust.scan.crawl import PhotoFolder, crawl
@@ -16,9 +17,11 @@ from faceclust.scan.result import ScanResult
 from faceclust.store.folder_cache import FolderCache, OutdatedCacheError, UnusableCacheError
 from faceclust.store.home import LibraryHome
 from faceclust.store.schema import CachedPhoto, CacheInfo
+from faceclust.store.settings import included_folders
 from faceclust.types import ScannedPhoto
 
 _OUTDATED_MESSAGE = "the cache is from an older version of the models: all photos are scanned again"
+_MAX_NOTED = 5  # folders of other programs that a note lists
 NoteCallback = Callable[[str], None]
 
 
@@ -54,8 +57,11 @@ def compare_folders(
         raise FaceclustError(f"{home.root} is empty, but photos in it were scanned", hint="is its disk mounted?")
     progress.start("looking for photos", None)
     folders: dict[str, ScanFolder] = {}
+    program_folders: dict[str, str] = {}
+    included = included_folders(home.root)
     for start in starts:
-        for found in crawl(home.root, start):
+        for found in crawl(home.root, start, included):
+            program_folders |= found.listing.program_folders
             if found.error:
                 note(f"{home.root / found.rel_path}: skipped: {found.error}")
                 result.unreadable += found.listing.is_unreadable
@@ -66,7 +72,18 @@ def compare_folders(
                 result.removed += len(folder.removed)
                 progress.advance(len(found.photos))
     progress.finish()
+    if program_folders:
+        note(_describe_program_folders(program_folders))
     return list(folders.values())
+
+
+def _describe_program_folders(program_folders: dict[str, str]) -> str:
+    described = list(dict.fromkeys(describe_program_folder(*one) for one in program_folders.items()))
+    more = f" and {len(described) - _MAX_NOTED:,} more" if len(described) > _MAX_NOTED else ""
+    return (
+        f"skipped, because other programs keep copies of photos there: {', '.join(described[:_MAX_NOTED])}{more} "
+        "(to scan one of them all the same: faceclust scan --include FOLDER)"
+    )
 
 
 def _compare_folder(

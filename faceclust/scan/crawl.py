@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -58,6 +58,6 @@ class PhotoFolder:
         return f"{self.rel_path}/{file[0]}" if self.rel_path else file[0]
 
 
-def crawl(root: Path, start: str = "") -> Iterator[PhotoFolder]:
-    """Yield every folder from `start` (POSIX path below `root`) down, in the order of `list_folders`."""
-    return (PhotoFolder(root, listing) for listing in list_folders(root, start))
+def crawl(root: Path, start: str = "", included: Collection[str] = ()) -> Iterator[PhotoFolder]:
+    """Yield every folder from `start` (POSIX path below `root`) down, as `list_folders` does."""
+    return (PhotoFolder(root, listing) for listing in list_folders(root, start, included))

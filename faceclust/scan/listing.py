@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,8 @@ from faceclust.files.names import (
     is_cache_file_name,
     is_utf8,
 )
+from faceclust.files.program_folders import program_of_folder
+from faceclust.files.safe_paths import is_at_or_below
 
 #: A file's name, size in bytes and modification time in ns.
 FileEntry = tuple[str, int, int]
@@ -32,7 +34,8 @@ class FolderListing:
     `rel_path`: POSIX path below the root, "" for the root. `files`: possible photos by name,
     sorted. `caches`: faceclust's cache files. `is_library`: the folder contains a library home.
     `error`: the reason why it could not be listed, None if it was. `is_unreadable`: that reason is a
-    fault of the disk or a missing permission.
+    fault of the disk or a missing permission. `program_folders`: its skipped subfolders (POSIX paths below
+    the root), each with the program that keeps copies of photos there.
     """
 
     rel_path: str
@@ -41,6 +44,7 @@ class FolderListing:
     is_library: bool = False
     error: str | None = None
     is_unreadable: bool = False
+    program_folders: list[tuple[str, str]] = field(default_factory=list)
 
     @cached_property
     def digest(self) -> str:
@@ -48,10 +52,11 @@ class FolderListing:
         return hashlib.blake2b(repr(self.files).encode(), digest_size=16).hexdigest()
 
 
-def list_folders(root: Path, start: str = "") -> Iterator[FolderListing]:
+def list_folders(root: Path, start: str = "", included: Collection[str] = ()) -> Iterator[FolderListing]:
     """Yield every folder from `start` (POSIX path below `root`) down, parents first, sorted.
 
-    Hidden and system folders are skipped. Symbolic links are not followed: those inside the library
+    Hidden and system folders are skipped, and folders in which other programs keep copies of photos,
+    unless they are at or below one of the `included` folders. Symbolic links are not followed: those inside the library
     lead to folders that are found anyway, others lead out of it, and cycles are impossible.
     """
     base = f"{root}/"
@@ -70,9 +75,25 @@ def list_folders(root: Path, start: str = "") -> Iterator[FolderListing]:
         if subfolders is None:
             continue
         folder.files.sort()
-        yield folder
         prefix = f"{folder.rel_path}/" if folder.rel_path else ""
-        waiting.extend(prefix + name for name in sorted(subfolders, reverse=True))
+        children: list[str] = []
+        for path in (prefix + name for name in sorted(subfolders)):
+            if not (program := program_of_folder(base + path)) or any(is_at_or_below(path, one) for one in included):
+                children.append(path)
+                continue
+            folder.program_folders.append((path, program))
+            children += _outermost(one for one in included if is_at_or_below(one, path))
+        yield folder
+        waiting.extend(reversed(children))
+
+
+def _outermost(folders: Iterable[str]) -> list[str]:
+    """Return the folders that are not below another one of them, sorted."""
+    found: list[str] = []
+    for folder in sorted(set(folders), key=lambda one: one.split("/")):
+        if not found or not is_at_or_below(folder, found[-1]):
+            found.append(folder)
+    return found
 
 
 def _list_folder(path: str, folder: FolderListing) -> list[str] | None:

@@ -21,6 +21,7 @@ from faceclust.files.names import (
     MODELS_FOLDER,
     cache_file_name,
 )
+from faceclust.files.safe_paths import is_at_or_below
 from faceclust.files.user_folders import data_folder
 from faceclust.scan.listing import FolderListing, list_folders
 from faceclust.scan.result import ScanResult
@@ -34,7 +35,7 @@ from faceclust.store.scan_snapshot import (
     read_scan_snapshot,
     write_scan_snapshot,
 )
-from faceclust.store.settings import pack_in_use, precision_in_use
+from faceclust.store.settings import included_folders, pack_in_use, precision_in_use
 from faceclust.version import __version__
 
 
@@ -85,12 +86,12 @@ def count_unchanged_photos(
 def _count_unchanged_below(home: LibraryHome, start: str, snapshot: ScanSnapshot, pack: str) -> dict[str, int] | None:
     """Return the number of photos of each folder from `start` down, None if any may have changed."""
     counts: dict[str, int] = {}
-    for listing in list_folders(home.root, start):
+    for listing in list_folders(home.root, start, included_folders(home.root)):
         before = snapshot.folders.get(listing.rel_path)
         if before is None or _may_have_changed(home, listing, before, pack):
             return None
         counts[listing.rel_path] = before.photo_count
-    if any(name not in counts and _is_at_or_below(name, start) for name in snapshot.folders):
+    if any(name not in counts and is_at_or_below(name, start) for name in snapshot.folders):
         return None  # a folder is gone
     return counts
 
@@ -101,10 +102,6 @@ def _may_have_changed(home: LibraryHome, listing: FolderListing, before: FolderS
     return listing.is_library and bool(listing.rel_path)  # a nested library has a journal of its own
 
 
-def _is_at_or_below(folder: str, start: str) -> bool:
-    return not start or folder == start or folder.startswith(f"{start}/")
-
-
 def update_snapshot(
     home: LibraryHome, pack: str, starts: Iterable[str], snapshots: Mapping[str, FolderSnapshot], stamp: str
 ) -> None:
@@ -112,13 +109,13 @@ def update_snapshot(
 
     Earlier entries outside `starts` stay. `stamp`: the environment when the scan began.
     """
-    if home.has_nested_libraries():
+    if home.nested_libraries():
         remove_file(home.scan_snapshot_of(pack))
         return
     before = read_scan_snapshot(home.scan_snapshot_of(pack))
     folders = dict(before.folders) if before and before.environment == stamp else {}
     for start in starts:
-        folders = {name: kept for name, kept in folders.items() if not _is_at_or_below(name, start)}
+        folders = {name: kept for name, kept in folders.items() if not is_at_or_below(name, start)}
     write_scan_snapshot(home.scan_snapshot_of(pack), ScanSnapshot(stamp, folders | dict(snapshots)))
 
 

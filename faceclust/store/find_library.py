@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from faceclust.errors import CacheError, FaceclustError, NoLibraryError, UsageError
@@ -20,7 +21,7 @@ from faceclust.store.ownership import require_trusted_library
 LIBRARY_VARIABLE = "FACECLUST_LIBRARY"
 #: Errors of a path that leads nowhere, whatever the disk does.
 _WRONG_PATH = (errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
-_MAX_PATH_SIZE = 1 << 16  # bytes
+_MAX_LIST_SIZE = 1 << 16  # bytes
 
 
 def find_library(library: str | os.PathLike[str] | None) -> Path:
@@ -34,16 +35,29 @@ def find_library(library: str | os.PathLike[str] | None) -> Path:
     if chosen:
         root = resolve_folder(chosen)
         if not LibraryHome(root).exists():
-            raise NoLibraryError(f"{root} has not been scanned", hint=f"faceclust scan {shlex.quote(str(root))}")
+            raise _not_a_library(root)
         return root
     enclosing = enclosing_library(_working_folder())
     if enclosing is not None:
         _require_trusted(enclosing)
         return enclosing
-    last = _last_scanned_library()
+    last = default_library()
     if last is not None and LibraryHome(last).exists():
         return last
     raise NoLibraryError("no photo library is known yet", hint="faceclust scan FOLDER, or name one: --library")
+
+
+def _not_a_library(root: Path) -> NoLibraryError:
+    """An error that names the library above or below this folder, which a scan of it would not change."""
+    above = enclosing_library(root)
+    if above is not None:
+        return NoLibraryError(f"{root} is a part of the library {above}", hint=f"--library {shlex.quote(str(above))}")
+    scan = f"faceclust scan {shlex.quote(str(root))}"
+    below = next((known for known in known_libraries() if known.is_relative_to(root)), None)
+    if below is not None:
+        hint = f"--library {shlex.quote(str(below))}; or, to make one library of the whole: {scan}"
+        return NoLibraryError(f"{root} is not a library, but contains the library {below}", hint=hint)
+    return NoLibraryError(f"{root} has not been scanned", hint=scan)
 
 
 def find_library_for_scan(folders: Sequence[str | os.PathLike[str]], library: str | os.PathLike[str] | None) -> Path:
@@ -68,10 +82,10 @@ def relative_folder(root: Path, folder: str | os.PathLike[str]) -> str:
     """Return a folder as a POSIX path below the library's root. Raises UsageError if it is outside."""
     resolved = resolve_folder(folder)
     if not resolved.is_relative_to(root):
-        raise UsageError(
-            f"{resolved} is not in the library {root}",
-            hint=f"scan it separately: faceclust scan {shlex.quote(str(resolved))}",
-        )
+        other = enclosing_library(resolved)
+        scan = f"scan it separately: faceclust scan {shlex.quote(str(resolved))}"
+        hint = f"it is in another library: --library {shlex.quote(str(other))}" if other else scan
+        raise UsageError(f"{resolved} is not in the library {root}", hint=hint)
     return relative_posix(root, resolved)
 
 
@@ -95,7 +109,7 @@ def enclosing_library(path: Path) -> Path | None:
 def _require_trusted(root: Path) -> None:
     """Raise UsageError if a library that was not named belongs to another user. The one last scanned
     was named then."""
-    if root != _last_scanned_library():
+    if root != last_scanned_library():
         require_trusted_library(root)
 
 
@@ -130,20 +144,46 @@ def resolve_folder(path: str | os.PathLike[str]) -> Path:
 
 def remember_library(root: Path) -> None:
     """Record the library last scanned. Ignores errors: they must not fail the scan."""
-    try:
-        note = _last_scanned_file()
+    _change_known_libraries(lambda known: [root, *(one for one in known if one != root)])
+
+
+def forget_library(root: Path) -> None:
+    """Remove a library that no longer exists from the record. Ignores errors, as `remember_library` does."""
+    _change_known_libraries(lambda known: [one for one in known if one != root])
+
+
+def _change_known_libraries(change: Callable[[list[Path]], list[Path]]) -> None:
+    note, before, content = _last_scanned_file(), list[Path](), b""
+    with contextlib.suppress(OSError):
+        before = known_libraries()
+    for path in map(os.fsencode, change(before)):
+        if len(content) + len(path) < _MAX_LIST_SIZE:  # the others were scanned long ago
+            content += (b"\0" if content else b"") + path
+    with contextlib.suppress(OSError, CacheError):
         make_private_folder(note.parent)
-        write_private_atomically(note, lambda stream: stream.write(os.fsencode(root)))
-    except (OSError, CacheError):
-        return
+        write_private_atomically(note, lambda stream: stream.write(content))
 
 
-def _last_scanned_library() -> Path | None:
+def known_libraries() -> list[Path]:
+    """Return the libraries scanned on this machine, the last one first. Their folders may be gone."""
     try:
-        path = os.fsdecode(read_own(_last_scanned_file(), _MAX_PATH_SIZE))
+        content = read_own(_last_scanned_file(), _MAX_LIST_SIZE)
     except FileNotFoundError:
-        return None
-    return last if "\0" not in path and (last := Path(path)).is_absolute() else None
+        return []
+    paths = [Path(os.fsdecode(path)) for path in content.split(b"\0") if path]
+    return [path for path in dict.fromkeys(paths) if path.is_absolute()]
+
+
+def last_scanned_library() -> Path | None:
+    """Return the library last scanned; None if there is none. Its folder may be gone."""
+    return next(iter(known_libraries()), None)
+
+
+def default_library() -> Path | None:
+    """Return the library that commands work on outside of all libraries: that of FACECLUST_LIBRARY, else the one
+    last scanned. Its folder may be gone."""
+    chosen = os.environ.get(LIBRARY_VARIABLE)
+    return resolve_folder(chosen) if chosen else last_scanned_library()
 
 
 def _last_scanned_file() -> Path:

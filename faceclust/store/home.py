@@ -155,9 +155,9 @@ class LibraryHome:
         those in the other homes, and those of folders that used to be libraries. They may be missing."""
         return [(home / JOURNAL_NAME, "") for home in self._other_homes] + self._find_caches_and_journals()[1]
 
-    def has_nested_libraries(self) -> bool:
-        """Did any folder in this library use to be a library itself?"""
-        return bool(self._find_caches_and_journals()[1])
+    def nested_libraries(self) -> list[str]:
+        """Return the folders (POSIX paths below the root) that are, or used to be, libraries themselves."""
+        return sorted({folder for _, folder in self._find_caches_and_journals()[1]})
 
     def cached_folders(self, pack: str | None = None) -> list[str]:
         """Return the folders (POSIX paths below the root, sorted) with a cache of this or any pack."""

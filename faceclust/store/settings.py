@@ -1,6 +1,7 @@
-"""The settings of a library: its model pack and the precision of its stored embeddings.
+"""The settings of a library: its model pack, the precision of its stored embeddings, and the folders to
+scan although another program keeps copies of photos there.
 
-Both come from configuration files; the library's takes precedence over the user's. They are
+They come from configuration files; the library's takes precedence over the user's. They are
 properties of the library, not options of a command. So `--no-config` ignores the user's file and
 unreadable files, but still reads the library's. This module imports nothing heavy.
 """
@@ -8,7 +9,7 @@ unreadable files, but still reads the library's. This module imports nothing hea
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from faceclust.files.names import (
     snapshot_file_name,
 )
 from faceclust.files.own_files import own_exists, translate_os_errors
+from faceclust.files.safe_paths import is_path_below
 from faceclust.files.user_folders import config_folder
 from faceclust.store.config import CONFIG_FILE_NAME, change_config, find_config_file, read_config
 from faceclust.store.home import LibraryHome
@@ -32,7 +34,7 @@ from faceclust.store.locations import homes_of
 
 #: The key of the user's file that lists trusted libraries of other users.
 SAFE_LIBRARIES_KEY = "safe-libraries"
-_PACK_KEY, _PRECISION_KEY = ("pack",), ("scan", "precision")
+_PACK_KEY, _PRECISION_KEY, _INCLUDE_KEY = ("pack",), ("scan", "precision"), ("scan", "include")
 #: Top-level keys apply to every command with such an option; they are the fallback.
 _TOP_LEVEL_KEYS = {_PRECISION_KEY: ("precision",)}
 #: False with `--no-config`: ignore the user's file and unreadable files.
@@ -81,6 +83,19 @@ def precision_in_use(root: Path) -> ConfiguredValue:
     return ConfiguredValue(DEFAULT_PRECISION, None)
 
 
+def included_folders(root: Path) -> tuple[str, ...]:
+    """Return the folders (POSIX paths below the root) of other programs that scans of the library at `root`
+    include. Raises UsageError as `pack_in_use` does."""
+    for file, folders in _configured_values(root, _INCLUDE_KEY):
+        if not isinstance(folders, list) or not all(isinstance(one, str) and is_path_below(one) for one in folders):
+            raise UsageError(
+                f"{file}: [scan] include must be a list of folders of the library, not {folders!r}",
+                hint='write, for example: include = ["immich/thumbs"]',
+            )
+        return tuple(folders)
+    return ()
+
+
 def validate_pack_name(name: Any, file: Path) -> str:
     """Check a pack name read from `file` and return it. Raises UsageError if it is invalid."""
     if not isinstance(name, str) or not PACK_NAME_PATTERN.fullmatch(name):
@@ -98,6 +113,15 @@ def set_precision(precision: str, home: LibraryHome) -> None:
     """Set the precision of a library's embeddings. Raises UsageError, CacheError."""
     if precision_in_use(home.root).value != precision or not _read_key(home.config_file, _PRECISION_KEY):
         _write_setting(home, _PRECISION_KEY, precision)
+
+
+def include_folders(folders: Iterable[str], home: LibraryHome) -> None:
+    """Have all scans of a library include these folders (POSIX paths below the root) of other programs.
+    Raises UsageError, CacheError."""
+    before = included_folders(home.root)
+    included = list(dict.fromkeys([*before, *folders]))
+    if included != list(before):
+        _write_setting(home, _INCLUDE_KEY, included)
 
 
 def safe_libraries() -> list[str]:
@@ -148,7 +172,7 @@ def _read_key(file: Path, key: tuple[str, ...]) -> Any:
     return value
 
 
-def _write_setting(home: LibraryHome | None, key: tuple[str, ...], value: str) -> Path:
+def _write_setting(home: LibraryHome | None, key: tuple[str, ...], value: str | list[str]) -> Path:
     if home is None:
         file = user_config_file()
     else:

@@ -63,7 +63,7 @@ def test_folders_deeper_than_the_recursion_limit_are_walked(tmp_path: Path) -> N
     try:
         (folders[-1] / ".faceclust.mobilefacenet.parquet").touch()
         assert [path for path, _ in home.cache_files()] == [folders[-1] / ".faceclust.mobilefacenet.parquet"]
-        assert not home.has_nested_libraries() and not home.seems_unmounted()
+        assert not home.nested_libraries() and not home.seems_unmounted()
         assert sum(1 for _ in list_folders(tmp_path)) == len(folders) + 1
     finally:
         (folders[-1] / ".faceclust.mobilefacenet.parquet").unlink(missing_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from faceclust.cli.terminal.printing import print_line
+from faceclust.cli.terminal.printing import print_failure, print_line
 from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def print_album_plan(plan: AlbumPlan, skipped: Sequence[SkippedPath], dry_run: b
         for path, note in plan.make.items():
             print_line(f"{'replace' if path in plan.replace else 'make   '} {path} -> {note.photo}")
     for left in (*plan.skipped, *skipped):
-        print_line(f"skipped: {plan.out / left.path}: {left.reason}", err=True)
+        print_failure(f"skipped: {plan.out / left.path}: {left.reason}")
     would = "would be " if dry_run else ""
     print_line(
         f"{plan.out}: {format_count(len(plan.albums), 'album')}; {would}made {len(plan.make) - len(skipped):,}, "

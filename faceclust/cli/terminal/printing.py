@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 import click
 
+from faceclust.cli.terminal.quiet import hidden_lines, hides_notes, hides_summary
 from faceclust.text.visible import make_visible
 
 if TYPE_CHECKING:
@@ -21,13 +22,24 @@ if TYPE_CHECKING:
 
 
 def print_line(text: str = "", *, err: bool = False, bold: bool = False) -> None:
-    """Print one line on stdout or stderr; bold on a terminal."""
+    """Print one line of a result or a summary on stdout, or a note on stderr; bold on a terminal.
+
+    With `--quiet`, notes and summaries are left out.
+    """
     visible = make_visible(text)
+    if hides_notes() if err else hides_summary():
+        hidden_lines.append(visible)
+        return
     click.echo(click.style(visible, bold=True) if bold else visible, err=err)
 
 
+def print_failure(text: str) -> None:
+    """Print on stderr that one thing of several failed, also with `--quiet`."""
+    print_lines([text], err=True)
+
+
 def print_lines(lines: Iterable[str], *, err: bool = False) -> None:
-    """Print each line on stdout or stderr."""
+    """Print each line of a result on stdout, or of an error on stderr, also with `--quiet`."""
     if visible := [make_visible(line) for line in lines]:
         click.echo("\n".join(visible), err=err)
 
@@ -39,13 +51,20 @@ def print_wrapped(text: str, *, width: int, indent: str = "", err: bool = False)
 
 def ask(question: str) -> str:
     """Return the line that the user types, "" for Enter."""
+    _print_hidden_lines()
     answer: str = click.prompt(make_visible(question), default="", show_default=False)
     return answer
 
 
 def confirm(question: str, *, err: bool = False) -> bool:
     """Ask a question that is answered by y or n; the default is no."""
+    _print_hidden_lines(err=err)
     return click.confirm(make_visible(question), err=err)
+
+
+def _print_hidden_lines(*, err: bool = False) -> None:
+    print_lines(hidden_lines, err=err)
+    hidden_lines.clear()
 
 
 def data_stream() -> BinaryIO:

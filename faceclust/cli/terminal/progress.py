@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from faceclust.cli.terminal.printing import print_line
+from faceclust.cli.terminal.quiet import hides_notes
 from faceclust.text.visible import make_visible
 
 if TYPE_CHECKING:
@@ -75,8 +76,12 @@ class TerminalProgress:
 
 
 def _can_show_bar() -> bool:
-    """Whether stderr is a terminal that can move its cursor."""
-    return bool(sys.stderr and sys.stderr.isatty()) and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
+    """Whether stderr is a terminal that can move its cursor, and progress is wanted."""
+    return (
+        not hides_notes()
+        and bool(sys.stderr and sys.stderr.isatty())
+        and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
+    )
 
 
 def _format_clock(seconds: float) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from faceclust.errors import UsageError
+from faceclust.files.safe_paths import is_at_or_below
 from faceclust.types import FaceOccurrence, Person
 
 
@@ -43,21 +44,23 @@ class AlbumFilter:
     """The conditions that a face has to meet.
 
     Its quality is at least `min_quality` (0 to 1), and it is confirmed if `confirmed` is set. Its photo
-    was taken between `since` and `until`, both inclusive.
+    was taken between `since` and `until`, both inclusive, and is in or below `folder` (POSIX path below the
+    library, "" for all of it).
     """
 
     min_quality: float = 0.0
     confirmed: bool = False
     since: datetime | None = None
     until: datetime | None = None
+    folder: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_quality <= 1:
             raise UsageError(f"the quality must be between 0 and 1, not {self.min_quality}")
 
     def accepts(self, occurrence: FaceOccurrence) -> bool:
-        """Does a face meet the conditions on quality and date?"""
-        if occurrence.quality < self.min_quality:
+        """Does a face meet the conditions on quality, date and place?"""
+        if occurrence.quality < self.min_quality or not is_at_or_below(occurrence.photo, self.folder):
             return False
         if self.since is None and self.until is None:
             return True

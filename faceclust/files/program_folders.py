@@ -1,0 +1,57 @@
+"""Folders in which other programs keep smaller copies of photos: scans skip them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+from faceclust.files.safe_paths import is_at_or_below
+
+#: The program, the pattern of "parent/folder", and folders that lie beside each other if the program made
+#: them. Only names that nobody would give to a folder of photos. Of an Apple library, the originals are
+#: scanned; its other folders hold the same photos in other sizes.
+_PROGRAM_FOLDERS = (
+    (
+        "Apple Photos, iPhoto or Aperture",
+        r"(?i:iphoto library|.+\.(?:photos|photo|migratedphoto|ap|migratedap)library)/(?!(?i:originals|masters)$).+",
+        (),
+    ),
+    ("iPhone", "[^/]*/PhotoData", ("DCIM", "PhotoData")),
+    ("Lightroom", r"[^/]*/.+(?i:\.lrdata)", ()),
+    ("Immich", "[^/]*/(?:thumbs|encoded-video)", ("thumbs", "encoded-video")),
+    ("Nextcloud", "[^/]*/(?:appdata_[a-z0-9]+|files_versions|files_trashbin)", ()),
+    ("PhotoPrism", "storage/(?:cache|sidecar)", ("cache", "sidecar")),
+    ("LibrePhotos", "[^/]*/protected_media", ()),
+    ("Lychee", "uploads/(?:small|medium|thumb)(?:2x)?", ("small", "thumb")),
+    ("Piwigo", "_data/i|[^/]*/pwg_representative", ()),
+)
+_PATTERN = re.compile("|".join(f"({pattern})" for _, pattern, _ in _PROGRAM_FOLDERS))
+_SMALLER_COPIES_ONLY = _PROGRAM_FOLDERS[0][0]
+
+
+def program_of_folder(path: str) -> str | None:
+    """Return the program that keeps copies of photos in the folder at this absolute path, else None."""
+    parent, name = os.path.split(path)
+    found = _PATTERN.fullmatch(f"{os.path.basename(parent)}/{name}")  # noqa: PTH119 - called for every folder
+    if not found or not found.lastindex:
+        return None
+    program, _, neighbours = _PROGRAM_FOLDERS[found.lastindex - 1]
+    return program if all(os.path.isdir(f"{parent}/{one}") for one in neighbours) else None
+
+
+def describe_program_folder(folder: str, program: str) -> str:
+    """Describe a skipped folder (POSIX path) for a message. The folders of an Apple library are one."""
+    if program == _SMALLER_COPIES_ONLY:
+        return f"{os.path.dirname(folder) or 'this folder'} except its originals ({program})"  # noqa: PTH120
+    return f"{folder} ({program})"
+
+
+def is_skipped(root: Path, folder: str, included: Collection[str]) -> bool:
+    """Do scans of the library at `root` skip `folder` (POSIX path below it) because another program keeps
+    copies there? `included`: folders to scan all the same, and everything below them."""
+    if any(is_at_or_below(folder, one) for one in included):
+        return False
+    parts = folder.split("/")
+    return any(program_of_folder(f"{root}/{'/'.join(parts[:depth])}") for depth in range(1, len(parts) + 1) if folder)
