@@ -7,9 +7,10 @@ from prompt_toolkit.completion import WordCompleter
 from rich.console import Console
 from rich.text import Text
 
-from faceclust.cli.terminal.pictures import faces_per_screen, render_faces
+from faceclust.cli.terminal.pictures import describe_colours, faces_per_screen, render_faces
 from faceclust.cli.terminal.viewer import find_viewable_photo, open_photo
 from faceclust.errors import UsageError
+from faceclust.interview.more_faces import with_more_faces
 from faceclust.interview.presenter import PresentedQuestion
 from faceclust.interview.questions import QuestionKind
 from faceclust.interview.session import Interview, parse_answer
@@ -18,10 +19,10 @@ from faceclust.text.plural import format_count
 from faceclust.text.visible import make_visible
 
 _KEYS = {
-    QuestionKind.WHO: "a name · Enter skip · n nobody I know · ? more",
-    QuestionKind.ALSO: "y yes · n no · a name · Enter skip · ? more",
+    QuestionKind.WHO: "a name · Enter skip · n nobody I know · m more faces · ? more",
+    QuestionKind.ALSO: "y yes · n no · a name · Enter skip · m more faces · ? more",
     QuestionKind.OUTLIER: "y all · 2 3 not these · n none · Enter skip · ? more",
-    QuestionKind.SAME: "y yes · n no · Enter skip · ? more",
+    QuestionKind.SAME: "y yes · n no · Enter skip · m more faces · ? more",
 }
 _FACE_SELECTION_KEYS = _KEYS[QuestionKind.OUTLIER]
 _HELP = {
@@ -47,6 +48,8 @@ _COMMON_HELP = """\
 Enter    skip: ask again the next time
 b        back to the previous question, undoing its answer
 u        undo the last answer; repeat to undo more
+m        more faces of this group
+r        draw the question again, such as after a change of the window's size
 o, o 2   open the photo of the first face, of face 2
 q        quit; the next run continues from here"""
 
@@ -71,12 +74,13 @@ class LabelScreen:
         self._library.progress.start("comparing faces", None)
         first = self._interview.next_question()
         self._library.progress.finish()
+        self._print_message(describe_colours(self._console))
         while prompt := first or self._interview.next_question():
-            first = None
-            self._draw_question(prompt)
+            first, shown = None, prompt
+            self._draw_question(shown)
             try:
-                while not self._handle_input(prompt, self._read_input(prompt)):
-                    pass
+                while shown is not None:
+                    shown = self._handle_input(shown, self._read_input(shown))
             except KeyboardInterrupt:
                 self.interrupted = True
                 return
@@ -88,15 +92,14 @@ class LabelScreen:
         if not self._thorough:
             self._console.print("(faceclust label --thorough also asks about single faces and unlikely matches)")
 
-    def _draw_question(self, prompt: PresentedQuestion) -> None:
-        console = self._console
-        pictures = self._library.thumbnails([picture.occurrence for picture in prompt.pictures])
+    def _draw_question(self, prompt: PresentedQuestion, first: int = 0) -> None:
+        """Draw a question with its pictures from number `first` on, counted from 0."""
+        console, shown = self._console, prompt.pictures[first:]
+        pictures = self._library.thumbnails([picture.occurrence for picture in shown])
         left = f"{format_count(self.answer_count, 'answer')}, {format_count(prompt.remaining, 'question')} left"
         console.rule(Text(left), align="left")
         console.print(
-            render_faces(
-                [(pictures.get(p.occurrence.face_id), make_visible(p.caption)) for p in prompt.pictures], console
-            ),
+            render_faces([(pictures.get(p.occurrence.face_id), make_visible(p.caption)) for p in shown], console),
             markup=False,
         )
         console.print(Text.assemble((make_visible(prompt.text), "bold"), f"  {make_visible(prompt.summary)}"))
@@ -115,25 +118,37 @@ class LabelScreen:
             reserve_space_for_menu=4,
         ).strip()
 
-    def _handle_input(self, prompt: PresentedQuestion, text: str) -> bool:
-        """Handle what the user typed. Return true if it leads to another question."""
+    def _handle_input(self, prompt: PresentedQuestion, text: str) -> PresentedQuestion | None:
+        """Handle what the user typed. Return the question that stays open, perhaps with more faces; None if
+        another one follows."""
         word, _, number = text.partition(" ")
         if text.casefold() in ("q", "quit", "exit"):
             raise EOFError
         if text in ("?", "help"):
             self._print_message(f"{_HELP[prompt.question.kind]}\n{_COMMON_HELP}")
-            return False
+            return prompt
+        if text in ("m", "r"):
+            return self._redraw(prompt, more=text == "m")
         try:
             if word == "o" and parse_answer(number, len(prompt.numbered_faces))[1] == "":
                 self._open_photo(prompt, number)
-                return False
+                return prompt
             back, undo = self._interview.go_back, self._interview.undo
             special = {"b": back, "back": back, "u": undo, "undo": undo}.get(text)
             self._print_message(special() if special else self._interview.answer(prompt, text))
         except UsageError as error:
             self._print_message(f"{error}" + (f" ({error.hint})" if error.hint else ""))
-            return False
-        return True
+            return prompt
+        return None
+
+    def _redraw(self, prompt: PresentedQuestion, *, more: bool) -> PresentedQuestion:
+        """Draw a question again, or the faces that are added to it."""
+        larger = with_more_faces(self._library, prompt, faces_per_screen(self._console)) if more else prompt
+        if larger is None:
+            self._print_message("all faces are shown")
+            return prompt
+        self._draw_question(larger, first=len(prompt.pictures) if more else 0)
+        return larger
 
     def _open_photo(self, prompt: PresentedQuestion, selection: str) -> None:
         numbers, _ = parse_answer(selection, len(prompt.numbered_faces))

@@ -1,4 +1,4 @@
-"""Pictures of faces on a terminal: its own graphics protocol if it has one, otherwise half-blocks."""
+"""Pictures of faces on a terminal: its own graphics protocol if it has one, otherwise block characters."""
 
 from __future__ import annotations
 
@@ -11,28 +11,40 @@ from PIL import Image
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
-#: The least and the largest width of a face, in terminal columns.
-_COLUMN_RANGES = {"graphics": (12, 18), "blocks": (16, 26)}
+from faceclust.cli.terminal.block_pictures import BlockPictures
+
+#: The least, the usual and the largest width of a face, in terminal columns. Blocks show less than a graphics protocol,
+#: so that a face needs more of them.
+_COLUMN_RANGES = {"graphics": (12, 12, 18), "blocks": (12, 26, 40)}
 _MARGIN = 0.15  # of a picture's width, on each side of the face
-_DEFAULT_FACES_PER_ROW = {"graphics": 6, "blocks": 4}  # on 80 columns
 _TEXT_LINES = 10  # lines of text on the same screen
 
 
 def faces_per_screen(console: Console) -> int:
-    """The number of faces that fit on a screen: 2 to 8 side by side, in up to three rows."""
-    columns = _columns_per_face(console, _DEFAULT_FACES_PER_ROW[_graphics_family(console)])
+    """The number of faces that fit on a screen: at least 2, in up to three rows of up to 8."""
+    columns, per_row = _columns_per_face(console, 8), _faces_per_row(console)
     rows = (console.height - _TEXT_LINES) // (columns // 2 + 2)
-    return _faces_per_row(console) * max(1, min(3, rows))
+    return max(2, per_row * max(1, min(3, rows)))
 
 
 def _faces_per_row(console: Console) -> int:
-    return max(
-        2,
-        min(
-            8,
-            (console.width + 1) // (_columns_per_face(console, _DEFAULT_FACES_PER_ROW[_graphics_family(console)]) + 1),
-        ),
-    )
+    usual = _COLUMN_RANGES[_graphics_family(console)][1]
+    return max(1, min(8, (console.width + 1) // (usual + 1)))
+
+
+def _columns_per_face(console: Console, faces: int) -> int:
+    """The width of a face in columns, with `faces` of them to show; at most as many side by side as fit."""
+    least, _, most = _COLUMN_RANGES[_graphics_family(console)]
+    per_row = max(1, min(faces, _faces_per_row(console)))
+    room = min((console.width + 1) // per_row - 1, 2 * (console.height - _TEXT_LINES))
+    return max(1, min(max(least, min(most, room)), console.width))
+
+
+def describe_colours(console: Console) -> str:
+    """Say how to see faces in colour, if the terminal has not said that it shows all colours; else ""."""
+    if _graphics_family(console) == "graphics" or console.no_color or console.color_system in (None, "truecolor"):
+        return ""
+    return "Faces are grey here. If your terminal shows all colours: export COLORTERM=truecolor"
 
 
 def render_faces(pictures: Sequence[tuple[bytes | None, str]], console: Console) -> RenderableType:
@@ -46,31 +58,31 @@ def render_faces(pictures: Sequence[tuple[bytes | None, str]], console: Console)
 
 
 def _render_row(pictures: Sequence[tuple[bytes | None, str]], columns: int, console: Console) -> RenderableType:
-    from textual_image.renderable import HalfcellImage, SixelImage, TGPImage, UnicodeImage  # see _detect_graphics
-
     images = [Image.open(io.BytesIO(jpeg), formats=("JPEG",)).convert("RGB") if jpeg else None for jpeg, _ in pictures]
-    if _graphics_family(console) == "blocks":
-        images = [image and _crop_to_face(image) for image in images]
-    side = next((image.width for image in images if image), columns)
-    gap = max(1, side // columns)  # the width of one column
-    strip = Image.new("RGB", (len(images) * (side + gap) - gap, side), (0, 0, 0))
-    for i, image in enumerate(images):
-        if image:
-            strip.paste(image.resize((side, side)), (i * (side + gap), 0))
-    renderers: dict[str, Callable[..., RenderableType]] = {
-        "graphics-sixel": SixelImage,
-        "graphics-tgp": TGPImage,
-        "blocks": HalfcellImage,
-        "plain": UnicodeImage,
-    }
-    width = min(console.width, len(images) * (columns + 1) - 1)
     captions = Table.grid(padding=(0, 1, 0, 0))
     for _ in pictures:
         captions.add_column(width=columns, overflow="fold")
     captions.add_row(*(f"{text} (no picture)".strip() if jpeg is None else text for jpeg, text in pictures))
     if not _knows_its_size(console):
         return captions
-    return Group(renderers[_detect_graphics(console)](strip, width=width, height="auto"), captions)
+    if _graphics_family(console) == "blocks":
+        return Group(BlockPictures([image and _crop_to_face(image) for image in images], columns), captions)
+    return Group(_render_strip(images, columns, console), captions)
+
+
+def _render_strip(images: Sequence[Image.Image | None], columns: int, console: Console) -> RenderableType:
+    """Faces as one picture, drawn by the terminal's graphics protocol."""
+    from textual_image.renderable import SixelImage, TGPImage  # see _detect_graphics
+
+    side = next((image.width for image in images if image), columns)
+    gap = max(1, side // columns)  # the width of one column
+    strip = Image.new("RGB", (len(images) * (side + gap) - gap, side), (0, 0, 0))
+    for i, image in enumerate(images):
+        if image:
+            strip.paste(image.resize((side, side)), (i * (side + gap), 0))
+    renderers: dict[str, Callable[..., RenderableType]] = {"graphics-sixel": SixelImage, "graphics-tgp": TGPImage}
+    width = min(console.width, len(images) * (columns + 1) - 1)
+    return renderers[_detect_graphics(console)](strip, width=width, height="auto")
 
 
 def _knows_its_size(console: Console) -> bool:
@@ -82,16 +94,9 @@ def _knows_its_size(console: Console) -> bool:
 
 
 def _crop_to_face(image: Image.Image) -> Image.Image:
-    """The middle of a picture: half-blocks are too coarse to show the surroundings as well."""
+    """The middle of a picture: blocks are too coarse to show the surroundings as well."""
     edge = round(image.width * _MARGIN)
     return image.crop((edge, edge, image.width - edge, image.height - edge))
-
-
-def _columns_per_face(console: Console, faces: int) -> int:
-    """The width of a face in columns, with `faces` of them side by side."""
-    least, most = _COLUMN_RANGES[_graphics_family(console)]
-    room = min((console.width + 1) // max(faces, 1) - 1, 2 * (console.height - _TEXT_LINES))
-    return max(least, min(most, room))
 
 
 def _graphics_family(console: Console) -> str:
@@ -105,7 +110,7 @@ def _detect_graphics(console: Console) -> str:
     from textual_image import renderable  # queries the terminal when imported, which --help must not
 
     if not console.is_terminal or console.no_color or console.is_dumb_terminal:
-        return "plain"
+        return "blocks"
     if renderable.Image is renderable.SixelImage:
         return "graphics-sixel"
     if renderable.Image is renderable.TGPImage:
