@@ -45,6 +45,7 @@ _COMMANDS_BY_HEADING: dict[str, dict[str, str]] = {
     },
     "Care": {
         "forget": "Remove a person from all caches and journals.",
+        "library": "List, move or end libraries.",
         "cache": "Check and tidy the library's files.",
         "config": "Show the options set in configuration files.",
         "doctor": "Check the installation.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -116,7 +117,20 @@ def complete_names(context: click.Context, parameter: click.Parameter, incomplet
         return []
     names = [person.label for person in people if person.label.casefold().startswith(incomplete.casefold())]
     # zsh and fish quote the names themselves; bash does not.
-    return [shlex.quote(name) for name in names] if os.environ.get(COMPLETION_VARIABLE) == "bash_complete" else names
+    return list(map(_quote_for_bash, names)) if os.environ.get(COMPLETION_VARIABLE) == "bash_complete" else names
+
+
+def _quote_for_bash(name: str) -> str:
+    """Quote a completion, or escape it if the word to complete begins with a quotation mark already."""
+    words, number = os.environ.get("COMP_WORDS", "").split("\n"), os.environ.get("COMP_CWORD", "")
+    word = words[int(number)] if number.isdecimal() and int(number) < len(words) else ""
+    if word.startswith('"'):
+        name = re.sub(r'[\\"$`]', r"\\\g<0>", name)
+    elif word.startswith("'"):
+        name = name.replace("'", "'\\''")
+    else:
+        name = shlex.quote(name)
+    return name.replace("\\", "\\\\")  # the shell's function reads the lines with `read`, which removes one level
 
 
 def complete_packs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:

@@ -162,7 +162,7 @@ def _print_changes_of_libraries(root: Path, nested: list[str], default_before: P
     if default_before not in (None, root) and default_library() == root:
         print_line(f"{root} is now the default library, in place of {default_before}", err=True)
     for folder in nested[:_MAX_NESTED]:
-        move = f"faceclust library move {shlex.quote(str(root))} --library {shlex.quote(str(root / folder))}"
+        move = f"faceclust library move {shlex.quote(str(root / folder))} {shlex.quote(str(root))}"
         print_line(f"{folder} is still a library for commands typed in it; to end that: {move}", err=True)
 
 

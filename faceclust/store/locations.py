@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceclust.errors import CacheError, UsageError
-from faceclust.files.atomic import make_private_folder, write_private_atomically
+from faceclust.files.atomic import make_private_folder, remove_file, write_private_atomically
 from faceclust.files.names import HOME_FOLDER
 from faceclust.files.own_files import is_own_folder, list_own, read_own, stat_own, translate_os_errors
 from faceclust.files.user_folders import data_folder, expand_user
@@ -103,6 +103,11 @@ def save_cache_dir(root: Path, folder: Path) -> None:
         content = b"\0".join(map(os.fsencode, [folder, *(other for other in saved if other != folder)]))
         make_private_folder(file.parent)
         write_private_atomically(file, lambda stream: stream.write(content))
+
+
+def forget_cache_dirs(root: Path) -> None:
+    """Delete the record of the cache directories of a library that no longer exists. Raises CacheError."""
+    remove_file(_saved_cache_dirs_file(root))
 
 
 def resolve_cache_dir(root: Path, folder: Path) -> Path:

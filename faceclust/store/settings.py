@@ -121,7 +121,12 @@ def include_folders(folders: Iterable[str], home: LibraryHome) -> None:
     before = included_folders(home.root)
     included = list(dict.fromkeys([*before, *folders]))
     if included != list(before):
-        _write_setting(home, _INCLUDE_KEY, included)
+        set_included_folders(included, home)
+
+
+def set_included_folders(folders: list[str], home: LibraryHome) -> None:
+    """Set the folders of other programs that scans of a library include. Raises UsageError, CacheError."""
+    _write_setting(home, _INCLUDE_KEY, folders)
 
 
 def safe_libraries() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from faceclust.library.model_switch import plan_switch, with_time_estimate
 from faceclust.packs.registry import load_pack
 from faceclust.packs.verify import require_files
 from faceclust.scan.model_change import format_duration
-from faceclust.store.find_library import find_library
+from faceclust.store.find_library import enclosing_library, find_library, resolve_folder
 from faceclust.store.home import LibraryHome
 from faceclust.store.settings import pack_in_use, set_pack
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 def command(name: str | None, default: bool, library: Path | None, as_json: bool) -> None:
     """Choose the pack NAME for a library. Without NAME, show the pack in use and the file that sets it.
 
+    Without a library, choose it for all of them, as with --default. A folder that is named with --library
+    may be scanned later.
+
     The next scan examines all photos again with the new pack; the command estimates how long that
     takes. Names stay with their faces. Faces found with other packs are kept, so switching back
     takes no time.
@@ -43,7 +47,7 @@ def command(name: str | None, default: bool, library: Path | None, as_json: bool
     """
     if default and library:
         raise UsageError("--default and --library cannot be combined", hint="leave one of them out")
-    home = None if default else _find_home(library, required=name is not None)
+    home = None if default else _find_home(library)
     if name is None:
         _print_pack_in_use(home, as_json)
     else:
@@ -53,15 +57,17 @@ def command(name: str | None, default: bool, library: Path | None, as_json: bool
 command.reads_no_config = True  # type: ignore[attr-defined] # it repairs an invalid choice in the file
 
 
-def _find_home(library: Path | None, *, required: bool) -> LibraryHome | None:
+def _find_home(library: Path | None) -> LibraryHome | None:
+    """Find the library whose pack is meant: a folder that is named may be scanned later. None if no library is
+    named and none is known: the default is meant then. Raises UsageError for a part of a library."""
     try:
         root = find_library(library)
-    except NoLibraryError as error:
-        if library:
+    except NoLibraryError:
+        if library is None:
+            return None
+        root = resolve_folder(library)
+        if enclosing_library(root) is not None:
             raise
-        if required:
-            raise NoLibraryError(str(error), hint=f"{error.hint}; --default chooses for all libraries") from error
-        return None
     print_line(f"library: {root}", err=True)
     return LibraryHome(root)
 
@@ -104,19 +110,19 @@ def _switch_pack(name: str, home: LibraryHome | None, as_json: bool) -> None:
         return
     print_line(f"{'this library now uses' if home else 'the default pack is now'} {pack.name}: {pack.title}")
     if plan:
-        _print_switch_cost(plan, pack.name, before)
+        _print_switch_cost(plan, pack.name, before, f"faceclust scan {shlex.quote(str(home.root))}" if home else "")
     print_line(f"wrote {file}", err=True)
 
 
-def _print_switch_cost(plan: SwitchPlan, name: str, previous: str | None) -> None:
+def _print_switch_cost(plan: SwitchPlan, name: str, previous: str | None, scan: str) -> None:
     rescanned = len(plan.unscanned)
     if rescanned:
         time = ""
         if plan.estimated_seconds:
             time = f", in {format_duration(plan.estimated_seconds)} (estimated from {plan.sample_size})"
-        print_line(f"{rescanned:,} of {plan.photos:,} photos will be rescanned with {name}{time}; next: faceclust scan")
+        print_line(f"{rescanned:,} of {plan.photos:,} photos will be rescanned with {name}{time}; next: {scan}")
     else:
-        print_line(f"all photos are scanned with {name} already" if plan.photos else "next: faceclust scan")
+        print_line(f"all photos are scanned with {name} already" if plan.photos else f"next: {scan}")
     if previous != name and previous in plan.other_packs:
         if rescanned:
             print_line("until then the library has no people to show; after the scan: faceclust cluster")

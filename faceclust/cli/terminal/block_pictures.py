@@ -79,12 +79,8 @@ class BlockPictures:
         ]
 
     def _draw_dots(self, picture: Image.Image) -> list[list[Segment]]:
-        dots = (
-            _dither(self._resize(picture.convert("L"), 2, 4, _DOTS_SHARPENING).astype(np.float32), np.array([0, 255]))[
-                ..., 0
-            ]
-            > 0
-        )
+        pixels = self._resize(picture.convert("L"), 2, 4, _DOTS_SHARPENING).astype(np.float32)
+        dots = _dither(pixels, np.array([0, 255]))[..., 0] > 0
         cells = dots.reshape(self._lines, 4, self._columns, 2).transpose(0, 2, 1, 3)
         codes = _FIRST_BRAILLE + (cells * _BRAILLE_BITS).sum(axis=(2, 3))
         return [[Segment("".join(map(chr, line)))] for line in codes.tolist()]

@@ -1,0 +1,242 @@
+"""Make an outer or inner folder the root of a library, or end a library. Names are never lost."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from faceclust.errors import CacheError, UsageError
+from faceclust.files.atomic import make_private_folder, remove_file, write_private_atomically
+from faceclust.files.own_files import (
+    is_own_folder,
+    own_exists,
+    read_own,
+    remove_own_folder,
+    translate_os_errors,
+    walk_own,
+)
+from faceclust.files.safe_paths import is_at_or_below
+from faceclust.files.user_folders import data_folder
+from faceclust.people.events import effective_events
+from faceclust.people.journal import Journal
+from faceclust.people.journal_lines import (
+    MAX_JOURNAL_SIZE,
+    encode_record,
+    is_damaged,
+    merge_journals,
+    parse_record,
+    split_lines,
+)
+from faceclust.people.journal_reader import read_journal
+from faceclust.store.config import CONFIG_FILE_NAME
+from faceclust.store.erase import find_traces
+from faceclust.store.find_library import enclosing_library, forget_library, remember_library, resolve_folder
+from faceclust.store.home import FOLDERS_NAME, JOURNAL_NAME, LibraryHome
+from faceclust.store.locations import cache_dirs_of, forget_cache_dirs
+from faceclust.store.settings import included_folders, set_included_folders
+
+#: The folder in the user's data folder for the journals of libraries that were ended.
+_ENDED_FOLDER = "ended-libraries"
+_MAX_FILE_SIZE = 1 << 32  # bytes
+
+
+@dataclass(frozen=True)
+class EndPlan:
+    """The files that make a folder a library.
+
+    `files`: to delete; all can be made again from the photos, except `config`, the library's options (None if it
+    has none). `answers`: the number of answers in effect; they are kept in a file elsewhere.
+    """
+
+    root: Path
+    homes: tuple[Path, ...]
+    files: tuple[Path, ...]
+    config: Path | None
+    answers: int
+
+
+def move_library(root: Path, target: Path) -> int:
+    """Make `target`, a folder around the library at `root` or in it, the root of the library.
+
+    It keeps its names, options, groups and caches. If `target` is a library, the journals are merged. Photos
+    outside of `target` are no longer part of the library; their names stay in the journal. Return the number of
+    answers now in effect. Raises UsageError if neither folder contains the other, LibraryBusyError, CacheError.
+    """
+    target = resolve_folder(target)
+    if target == root or not (target.is_relative_to(root) or root.is_relative_to(target)):
+        raise UsageError(
+            f"{target} is not a folder around the library {root}, or in it",
+            hint="names move with a library's folder, and to a copy by faceclust journal --merge",
+        )
+    source = LibraryHome(root)
+    home = LibraryHome(target, cache_dir=next(iter(cache_dirs_of(root)), None))
+    with source.lock("moving the library"), source.lock_journal(), home.lock("moving the library"), home.lock_journal():
+        journal = merge_journals([read_journal(home.journal), *_relocated_journals(source, target)])
+        _require_size(journal)
+        write_private_atomically(home.journal, lambda stream: stream.write(journal))
+        _copy_files(source, home)
+        plan = _plan_end(source, lambda folder: not _is_outside(relocate(folder or ".", root, target)))
+        _delete(plan.files)
+    _delete_homes(plan)
+    forget_library(root)
+    remember_library(target)
+    return len(effective_events(Journal(home.journal).events()))
+
+
+def _relocated_journals(source: LibraryHome, target: Path) -> Iterator[bytes]:
+    """Yield the journals of a library with the photo paths relative to `target`."""
+    for place in source.homes:
+        yield b"".join(_relocate_line(line, source.root, target) for line in _lines(read_journal(place / JOURNAL_NAME)))
+
+
+def _lines(content: bytes) -> Iterator[bytes]:
+    return split_lines(io.BytesIO(content))
+
+
+def _relocate_line(line: bytes, root: Path, target: Path) -> bytes:
+    """Return a line of the journal with its photo paths relative to `target`; an unreadable one as it is."""
+    record = parse_record(line)
+    if record is None or is_damaged(line):
+        return line.rstrip(b"\r\n") + b"\n"
+    for field in ("faces", "rest"):
+        faces = record.get(field)
+        if isinstance(faces, list):
+            record[field] = [_relocate_face(face, root, target) for face in faces]
+    return encode_record(record)
+
+
+def _relocate_face(face: Any, root: Path, target: Path) -> Any:
+    if isinstance(face, dict) and isinstance(photo := face.get("photo"), str):
+        return face | {"photo": relocate(photo, root, target)}
+    return face
+
+
+def relocate(path: str, root: Path, target: Path) -> str:
+    """Return a POSIX path below `root` relative to `target`. It begins with ".." if it is outside of `target`, so
+    that it is not taken for another photo."""
+    return posixpath.relpath(posixpath.join(root.as_posix(), path), target.as_posix())
+
+
+def _is_outside(path: str) -> bool:
+    return path == ".." or path.startswith("../")
+
+
+def _copy_files(source: LibraryHome, home: LibraryHome) -> None:
+    """Copy what the new home lacks: options, groups, and caches that are not kept beside the photos."""
+    if not any(own_exists(place / CONFIG_FILE_NAME) for place in home.homes) and own_exists(source.config_file):
+        included = included_folders(source.root)
+        _copy(source.config_file, home.home / CONFIG_FILE_NAME)
+        moved = [relocate(folder, source.root, home.root) for folder in included]
+        if included:
+            set_included_folders([folder for folder in moved if not _is_outside(folder)], home)
+    if not own_exists(home.existing_clusters()) and own_exists(clusters := source.existing_clusters()):
+        _copy(clusters, home.clusters)
+    for path, folder in source.cache_files():
+        moved_folder = relocate(folder or ".", source.root, home.root)
+        if any(path.is_relative_to(place) for place in source.homes) and not _is_outside(moved_folder):
+            new = home.home / FOLDERS_NAME / moved_folder / path.name
+            if not own_exists(new):
+                _copy(path, new)
+
+
+def _copy(path: Path, target: Path) -> None:
+    with translate_os_errors():
+        content = read_own(path, _MAX_FILE_SIZE)
+    make_private_folder(target.parent)
+    write_private_atomically(target, lambda stream: stream.write(content))
+
+
+def plan_end(root: Path) -> EndPlan:
+    """Plan to end the library at `root`: to delete what faceclust made there. Libraries in and around it keep
+    their files. Raises CacheError if a folder cannot be listed."""
+    is_nested = enclosing_library(root.parent) is not None
+    return _plan_end(LibraryHome(root), lambda folder: is_nested)
+
+
+def _plan_end(home: LibraryHome, is_shared: Callable[[str], bool]) -> EndPlan:
+    """Plan to delete a library's homes, and its caches beside photos unless another library shares the folder."""
+    with translate_os_errors():
+        homes = tuple(place for place in home.homes if is_own_folder(place))
+        files = [path / name for place in homes for path, _, names in walk_own(place) for name in names]
+    nested = home.nested_libraries()
+    files += [
+        path
+        for path, folder in find_traces(home).caches
+        if not is_shared(folder)
+        and not any(is_at_or_below(folder, other) for other in nested)
+        and not any(path.is_relative_to(place) for place in homes)
+    ]
+    answers = effective_events(Journal(home.journal, [(place / JOURNAL_NAME, "") for place in home.homes[1:]]).events())
+    config = home.config_file if own_exists(home.config_file) else None
+    return EndPlan(home.root, homes, tuple(files), config, len(answers))
+
+
+def end_library(plan: EndPlan) -> Path | None:
+    """Carry out a plan of `plan_end`. Return the file that the answers were moved to, None if there were none.
+
+    Raises LibraryBusyError, and CacheError if a file cannot be deleted; the answers are safe then.
+    """
+    home = LibraryHome(plan.root)
+    with home.lock("ending the library"), home.lock_journal():
+        kept = _set_answers_aside(home)
+        _delete(plan.files)
+    _delete_homes(plan)
+    forget_library(plan.root)
+    return kept
+
+
+def _set_answers_aside(home: LibraryHome) -> Path | None:
+    names = (JOURNAL_NAME, Path(JOURNAL_NAME).with_suffix(".torn").name)
+    journal = merge_journals([read_journal(place / name) for place in home.homes for name in names])
+    if not journal:
+        return None
+    _require_size(journal)
+    folder, number = data_folder() / _ENDED_FOLDER, 1
+    while own_exists(file := folder / f"{home.root.name or 'root'}-{number}.jsonl"):
+        number += 1
+    make_private_folder(folder)
+    write_private_atomically(file, lambda stream: stream.write(journal))
+    return file
+
+
+def _require_size(journal: bytes) -> None:
+    if len(journal) > MAX_JOURNAL_SIZE:
+        raise UsageError(f"the journal would be larger than {MAX_JOURNAL_SIZE:,} bytes")
+
+
+def _delete(files: Iterable[Path]) -> None:
+    for path in files:
+        if not _is_lock(path):
+            remove_file(path)
+
+
+def _is_lock(path: Path) -> bool:
+    return path.name in ("lock", "lock.owner", "people.lock", "people.lock.owner")
+
+
+def _delete_homes(plan: EndPlan) -> None:
+    """Delete the folders of a library's home and the locks in them, which were held until now."""
+    with _folders_may_stay():
+        for folder, name in [
+            (folder, name) for home in plan.homes for folder, _, names in walk_own(home) for name in names
+        ]:
+            if _is_lock(folder / name):
+                remove_file(folder / name)
+        for home in plan.homes:
+            for folder, _, _ in reversed(list(walk_own(home))):
+                remove_own_folder(folder)
+    forget_cache_dirs(plan.root)
+
+
+@contextmanager
+def _folders_may_stay() -> Iterator[None]:
+    """Raise a CacheError in place of an OSError, such as of a folder with files of the user in it."""
+    try:
+        yield
+    except OSError as error:
+        raise CacheError(f"{error.filename} cannot be deleted: {error.strerror or error}") from error
