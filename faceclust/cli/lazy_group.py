@@ -10,6 +10,7 @@ import what they need at their top. To define a sub-group:
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -17,7 +18,7 @@ from itertools import groupby
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
+from click.shell_completion import CompletionItem, FishComplete, add_completion_class
 
 from faceclust.cli.terminal.quiet import add_quiet_option
 from faceclust.errors import UsageError
@@ -39,6 +40,16 @@ class _VisibleHelpFormatter(click.HelpFormatter):
 
     def getvalue(self) -> str:
         return "\n".join(map(make_visible, super().getvalue().split("\n")))
+
+
+@add_completion_class
+class _FishCompletion(FishComplete):
+    """Takes a word that is only a quotation mark as the word to complete; click takes it as one before that."""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        args, incomplete = super().get_completion_args()
+        is_quote = not incomplete and os.environ["COMP_CWORD"] != ""
+        return args[:-1] if is_quote and args[-1:] == [""] else args, incomplete
 
 
 class ProgramContext(click.Context):

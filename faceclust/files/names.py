@@ -26,8 +26,10 @@ REPORT_MARKER = ".faceclust-report.json"
 EXCLUDED_FOLDER_MARKERS = frozenset([HOME_MARKER, ALBUMS_MARKER, REPORT_MARKER])
 #: Folders that operating systems and other programs fill; scans skip them, like hidden ones.
 SYSTEM_FOLDERS = frozenset(
-    ["@eaDir", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__MACOSX"]
+    "@eaDir/#recycle/@Recycle/#snapshot/@Recently-Snapshot/$RECYCLE.BIN/System Volume Information"
+    "/lost+found/__MACOSX".split("/")
 )
+_SYSTEM_FOLDER_KEYS = frozenset(name.casefold() for name in SYSTEM_FOLDERS)
 #: Extensions of camera RAW formats.
 RAW_EXTENSIONS = frozenset(".cr2 .cr3 .nef .arw .dng .raf .rw2 .orf .pef".split())
 #: Extensions of the files that scans open. The content decides the actual format later.
@@ -73,6 +75,11 @@ def is_cache_file_name(name: str) -> bool:
 def has_cache_prefix(name: str) -> bool:
     """Does this name start like that of a folder cache? True for unfinished ones as well."""
     return name.startswith(_CACHE_PREFIX)
+
+
+def is_hidden_or_system_folder(name: str) -> bool:
+    """Is this the name of a folder that scans skip without a message?"""
+    return name.startswith(".") or name.casefold() in _SYSTEM_FOLDER_KEYS
 
 
 def is_utf8(name: str) -> bool:

@@ -16,8 +16,8 @@ from faceclust.files.names import (
     EXCLUDED_FOLDER_MARKERS,
     HOME_FOLDER,
     PHOTO_EXTENSIONS,
-    SYSTEM_FOLDERS,
     is_cache_file_name,
+    is_hidden_or_system_folder,
     is_utf8,
 )
 from faceclust.files.program_folders import program_of_folder
@@ -106,7 +106,7 @@ def _list_folder(path: str, folder: FolderListing) -> list[str] | None:
         for entry in entries:
             name = entry.name
             if entry.is_dir(follow_symlinks=False):
-                if name[0] != "." and name not in SYSTEM_FOLDERS:
+                if not is_hidden_or_system_folder(name):
                     subfolders.append(name)
                 elif name == HOME_FOLDER:
                     folder.is_library = True

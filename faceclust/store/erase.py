@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from faceclust.errors import CacheError
 from faceclust.files.atomic import TEMPORARY_SUFFIX, remove_file
-from faceclust.files.names import HOME_FOLDER, HOME_MARKER, SYSTEM_FOLDERS, is_cache_file_name
+from faceclust.files.names import HOME_FOLDER, HOME_MARKER, is_cache_file_name, is_hidden_or_system_folder
 from faceclust.files.output_files import is_abandoned_output
 from faceclust.files.own_files import is_own_folder, translate_os_errors, walk_own
 from faceclust.files.safe_paths import relative_posix
@@ -78,7 +78,7 @@ def _require_skipped_by_scans(root: Path, error: OSError) -> None:
     """Raise an error about a folder, unless no permission is given for a folder that scans skip, such as
     the wastebasket of another user: faceclust cannot have written there."""
     parts = Path(error.filename).relative_to(root).parts
-    is_skipped = any(name.startswith(".") or name in SYSTEM_FOLDERS for name in parts)
+    is_skipped = any(map(is_hidden_or_system_folder, parts))
     if not (isinstance(error, PermissionError) and is_skipped):
         raise error
 

@@ -15,9 +15,9 @@ from faceclust.files.names import (
     DEFAULT_PACK,
     EXCLUDED_FOLDER_MARKERS,
     HOME_MARKER,
-    SYSTEM_FOLDERS,
     cache_file_name,
     is_cache_file_name,
+    is_hidden_or_system_folder,
     pack_of_cache_file,
     snapshot_file_name,
 )
@@ -201,7 +201,7 @@ class LibraryHome:
                 cached += [(path / name, folder) for name in files if is_cache_file_name(name)]
                 if folder:
                     journals += [(home / JOURNAL_NAME, folder) for home in nested.find(path, folders)]
-                folders[:] = [name for name in folders if not name.startswith(".") and name not in SYSTEM_FOLDERS]
+                folders[:] = [name for name in folders if not is_hidden_or_system_folder(name)]
         return cached, journals
 
     @contextmanager

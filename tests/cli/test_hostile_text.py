@@ -39,7 +39,7 @@ OTHER_THAN_LABEL = [path for path in COMMANDS if path != ("label",)]  # it needs
 #: of their own. The others print through the same function, which `tests/test_architecture.py` checks.
 ON_A_TERMINAL = [
     *(("scan",), ("cluster",), ("people",), ("status",), ("journal",), ("config",), ("import",)),
-    *(("models", "list"), ("cache", "check"), ("evaluate", "library")),
+    *(("models", "list"), ("library", "list"), ("cache", "check"), ("evaluate", "library")),
 ]
 #: Arguments with which a command gets to its output; `{root}`, `{photo}` and `{out}` are paths. Commands that are not
 #: here run without any, and all of them once with hostile arguments.
@@ -87,6 +87,9 @@ ARGUMENTS: dict[str, list[list[str]]] = {
     "cache clear": [["--yes"]],
     "cache prune": [["--dry-run"]],
     "completion": [["bash"]],
+    "library list": [[]],
+    "library move": [["{root}", "{part}"]],
+    "library dissolve": [["{root}", "--yes"], ["{root}"]],
     "config": [["--all"]],
     "help": [["naming"]],
 }  # fmt: skip
@@ -121,6 +124,7 @@ def fill_in(words: list[str], root: Path, out: Path) -> list[str]:
     values: dict[str, object] = {
         "root": root,
         "photo": photo,
+        "part": photo.parent,
         "broken": broken,
         "out": out,
         "table": root / f"{HOSTILE}.csv",

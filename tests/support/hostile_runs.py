@@ -72,6 +72,9 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "cache check": ("", "--hash"),
     "cache prune": ("", "--dry-run"),
     "cache clear": ("--yes",),
+    "library list": ("", "--json"),
+    "library move": ("@LIBRARY@/2020 @LIBRARY@", "@LIBRARY@ @LIBRARY@/2019"),
+    "library dissolve": ("@LIBRARY@ --yes", "@LIBRARY@/2020 --yes"),
     "config": ("", "--all"),
     "doctor": ("",),
     "help": ("files",),
@@ -82,7 +85,17 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
 RARE = frozenset(
     (
         *("map", "help", "completion", "man", "doctor", "config", "models list", "models show", "models pull"),
-        *("models add", "models calibrate", "models verify", "models remove", "evaluate pairs", "evaluate quality"),
+        *(
+            "library list",
+            "library move",
+            "library dissolve",
+            "models add",
+            "models calibrate",
+            "models verify",
+            "models remove",
+            "evaluate pairs",
+            "evaluate quality",
+        ),
     )
 )
 #: Exit codes: success, failure, mistake, stopped, the reader has gone.
@@ -169,7 +182,7 @@ class HostileRuns:
             lines = self._read_journals()
             done = self._run(command)
             found = [*self._judge(done), *sorted(self._sandbox.find_changes())]
-            if command.words[0] != "forget" and (lost := lines - self._read_journals()):
+            if command.words[0] not in ("forget", "library") and (lost := lines - self._read_journals()):
                 found.append(f"loss: {min(lost):.300}")
             problems += [f"{' '.join(command.words)}: {problem}" for problem in found]
         problems += [f"canary in {path}" for path in sorted(self._sandbox.find_canaries())]
