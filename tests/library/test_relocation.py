@@ -1,0 +1,217 @@
+"""A library moves to an outer or inner folder, or ends; no name is ever lost."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faceclust import Library
+from faceclust.errors import CacheError, UsageError
+from faceclust.library import relocation
+from faceclust.library.relocation import end_library, move_library, plan_end, relocate
+from faceclust.store.config import change_config
+from faceclust.store.find_library import known_libraries
+from faceclust.store.settings import included_folders
+from tests.support.command import run, run_checked
+from tests.support.sample_photos import COLLINS, HOPPER
+from tests.support.scan_builders import make_face_photo, make_faceless_photo, write_photo
+
+_NAMES = st.sampled_from(["a", "b", "..c", "d e"])
+_PATHS = st.lists(_NAMES, min_size=1, max_size=4).map("/".join)
+
+
+@given(st.lists(_NAMES, max_size=3), st.lists(_NAMES, min_size=1, max_size=3), _PATHS)
+def test_a_path_comes_back_from_an_outer_and_an_inner_folder(base: list[str], steps: list[str], photo: str) -> None:
+    root = Path("/", *base)
+    inner = root.joinpath(*steps)
+    for first, second in ((root, inner), (inner, root)):
+        moved = relocate(photo, first, second)
+        assert (second / moved).resolve() == first / photo  # the same file
+        assert relocate(moved, second, first) == photo
+
+
+def make_library(root: Path) -> Library:
+    """Two people with a name each, in two folders."""
+    for folder, person in (("a", COLLINS), ("b/c", HOPPER)):
+        write_photo(root / folder / "1.bmp", make_face_photo(person, 0))
+        write_photo(root / folder / "2.bmp", make_faceless_photo(len(folder)))
+    library = Library(root)
+    library.scan(workers=0)
+    library.cluster(min_size=1)
+    for occurrence in library.occurrences:
+        library.name([occurrence.face_id], COLLINS if occurrence.photo.startswith("a") else HOPPER)
+    return library
+
+
+def list_names(root: Path) -> dict[str, str | None]:
+    library = Library(root)
+    return {
+        one.photo: library.person_of[one.face_id].name
+        for one in library.occurrences
+        if one.face_id in library.person_of
+    }
+
+
+def list_own_files(root: Path) -> list[str]:
+    return sorted(path.relative_to(root).as_posix() for path in root.rglob(".faceclust*"))
+
+
+def test_a_library_moves_out_and_in_again_with_everything(tmp_path: Path) -> None:
+    root = make_library(tmp_path / "photos").root
+    numbers = dict(Library(root).group_of)
+    change_config(Library(root).home.config_file, {("cluster", "threshold"): 0.9, ("scan", "include"): ["a/thumbs"]})
+    journal = Library(root).home.journal.read_text()
+    assert move_library(root, tmp_path) == 2
+    assert list_names(tmp_path) == {"photos/a/1.bmp": COLLINS, "photos/b/c/1.bmp": HOPPER}
+    assert Library(tmp_path).group_of == numbers and included_folders(tmp_path) == ("photos/a/thumbs",)
+    assert "threshold = 0.9" in Library(tmp_path).home.config_file.read_text()
+    assert not (root / ".faceclust").exists() and known_libraries() == [tmp_path]
+    assert Library(tmp_path).scan(workers=0).unchanged == 4  # no photo is examined again
+    assert move_library(tmp_path, root) == 2
+    assert list_names(root) == {"a/1.bmp": COLLINS, "b/c/1.bmp": HOPPER}
+    assert list(map(json.loads, Library(root).home.journal.read_text().splitlines())) == list(
+        map(json.loads, journal.splitlines())
+    )
+    assert included_folders(root) == ("a/thumbs",) and not (tmp_path / ".faceclust").exists()
+
+
+def test_a_library_moves_into_one_of_its_folders(tmp_path: Path) -> None:
+    root = make_library(tmp_path).root
+    write_photo(root / "b/a/1.bmp", make_face_photo(COLLINS, 3))  # must not be taken for the named a/1.bmp
+    assert move_library(root, root / "b") == 2
+    library = Library(root / "b")
+    library.scan(workers=0)
+    assert list_names(library.root) == {"c/1.bmp": HOPPER}
+    assert set(library.answers.missing_names) == {COLLINS}
+    assert {
+        face["photo"] for line in library.home.journal.read_text().splitlines() for face in json.loads(line)["faces"]
+    } == {
+        "../a/1.bmp",
+        "c/1.bmp",
+    }
+    # Nothing of faceclust is left outside of the new library.
+    assert {path.split("/")[0] for path in list_own_files(root)} == {"b"}
+    move_library(root / "b", root)
+    assert Library(root).scan(workers=0).scanned == 2
+    assert list_names(root) == {"a/1.bmp": COLLINS, "b/c/1.bmp": HOPPER}
+
+
+def test_two_libraries_become_one(tmp_path: Path) -> None:
+    for part, person in (("x", COLLINS), ("y", HOPPER)):
+        write_photo(tmp_path / part / "1.bmp", make_face_photo(person, 0))
+        library = Library(tmp_path / part)
+        library.scan(workers=0)
+        library.name([library.occurrences[0].face_id], person)
+    with (tmp_path / "x/.faceclust/people.jsonl").open("a") as stream:
+        stream.write('{"event": "later", "id": "n", "x": 1}\nbroken\n')
+    move_library(tmp_path / "x", tmp_path)
+    move_library(tmp_path / "y", tmp_path)
+    assert list_names(tmp_path) == {"x/1.bmp": COLLINS, "y/1.bmp": HOPPER}
+    lines = (tmp_path / ".faceclust/people.jsonl").read_text().splitlines()
+    assert len(lines) == 4 and '{"event": "later", "id": "n", "x": 1}' in lines and "broken" in lines
+    assert list_own_files(tmp_path / "x") == list_own_files(tmp_path / "y") == [".faceclust.mobilefacenet.parquet"]
+
+
+def test_caches_kept_elsewhere_move_too(tmp_path: Path) -> None:
+    photos, caches = tmp_path / "all/photos", tmp_path / "caches"
+    write_photo(photos / "a/1.bmp", make_face_photo(COLLINS, 0))
+    library = Library(photos, cache_dir=caches)
+    library.scan(workers=0)
+    library.name([library.occurrences[0].face_id], COLLINS)
+    move_library(photos, tmp_path / "all")
+    assert list_own_files(tmp_path / "all") == []
+    assert Library(tmp_path / "all").scan(workers=0).unchanged == 1
+    assert list_names(tmp_path / "all") == {"photos/a/1.bmp": COLLINS}
+    with pytest.raises(UsageError, match="lies in the library"):
+        move_library(tmp_path / "all", tmp_path)
+
+
+@pytest.mark.parametrize("target", ["photos", "other", "photos/../other"])
+def test_other_folders_are_refused(tmp_path: Path, target: str) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "other").mkdir()
+    Library(tmp_path / "photos").home.create()
+    with pytest.raises(UsageError, match="is not a folder around the library"):
+        move_library(tmp_path / "photos", tmp_path / target)
+
+
+def test_a_library_ends_and_its_answers_come_back(tmp_path: Path) -> None:
+    root = make_library(tmp_path / "photos").root
+    photos = {path: path.read_bytes() for path in root.rglob("*.bmp")}
+    done = run("library", "dissolve", root)
+    assert done.returncode == 2 and "add --yes" in done.stderr and "2 answers about people" in done.stdout
+    assert list_names(root)
+    answer = json.loads(run_checked("library", "dissolve", root, "--yes", "--json"))
+    assert answer["answers"] == 2 and list_own_files(root) == []
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == photos
+    assert known_libraries() == []
+    run_checked("scan", root, "-j", "1")
+    assert run_checked("journal", "--merge", answer["kept_in"], "-l", root).startswith("2 answers added")
+    assert list_names(root) == {"a/1.bmp": COLLINS, "b/c/1.bmp": HOPPER}
+
+
+def test_other_libraries_in_and_around_it_stay(tmp_path: Path) -> None:
+    outer = make_library(tmp_path)
+    (outer.root / "b/c/.faceclust").mkdir()
+    middle = Library(tmp_path / "b")
+    middle.scan(workers=0)
+    before = list_own_files(tmp_path)
+    assert end_library(plan_end(middle.root)) is None  # it has no answers of its own
+    assert list_own_files(tmp_path) == [
+        path for path in before if not path.startswith("b/.faceclust/") and path != "b/.faceclust"
+    ]
+    end_library(plan_end(outer.root))
+    assert list_own_files(tmp_path) == ["b/c/.faceclust", "b/c/.faceclust.mobilefacenet.parquet"]
+
+
+Action = Callable[[Path], object]
+#: What may be interrupted, and the folders that the names may be in after that.
+ACTIONS: dict[str, Action] = {
+    "out": lambda root: move_library(root, root.parent),
+    "in": lambda root: move_library(root, root / "b"),
+    "end": lambda root: end_library(plan_end(root)),
+}
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("step", ["write_private_atomically", "remove_file", "remove_own_folder"])
+def test_no_name_is_lost_if_a_step_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str, step: str
+) -> None:
+    made = make_library(tmp_path / "made").root
+    original: Any = getattr(relocation, step)
+    for nth in range(1, 30):
+        world = tmp_path / str(nth)
+        shutil.copytree(made, world / "all/photos")
+        root, calls = world / "all/photos", 0
+
+        def fail(*arguments: Any, **options: Any) -> object:
+            nonlocal calls
+            calls += 1
+            if calls == nth:
+                raise CacheError("no space")
+            return original(*arguments, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setenv("XDG_DATA_HOME", str(world / "data"))
+            patch.setattr(relocation, step, fail)
+            with contextlib.suppress(CacheError):
+                ACTIONS[action](root)
+            journals = [path.read_text() for path in world.rglob("*.jsonl")]
+            assert all(any(name in text for text in journals) for name in (COLLINS, HOPPER)), nth
+            if calls < nth:
+                break
+            patch.setattr(relocation, step, original)
+            if (root / ".faceclust/.faceclust-home").exists():
+                ACTIONS[action](root)  # the same command completes the work
+            journals = [path.read_text() for path in world.rglob("*.jsonl")]
+            assert all(any(name in text for text in journals) for name in (COLLINS, HOPPER)), nth
+    assert nth > 1
