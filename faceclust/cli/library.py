@@ -123,7 +123,8 @@ def dissolve_command(library: Path, yes: bool, as_json: bool) -> None:
     print_line(f"{root} is no library any more; {format_count(len(plan.files), 'file')} deleted")
     if kept:
         print_line(f"{format_count(plan.answers, 'answer')} kept in {kept}")
-        print_line(f"to bring them back after a scan: faceclust journal --merge {shlex.quote(str(kept))}")
+        merge = f"faceclust journal --merge {shlex.quote(str(kept))} --library {shlex.quote(str(root))}"
+        print_line(f"to bring them back after a scan: {merge}")
 
 
 def _require_confirmation(plan: EndPlan, *, may_ask: bool) -> None:
@@ -135,3 +136,7 @@ def _require_confirmation(plan: EndPlan, *, may_ask: bool) -> None:
         raise UsageError("dissolve asks for confirmation and needs a terminal", hint="add --yes")
     if not confirm("End this library?"):
         raise click.Abort
+
+
+for _each in command.commands.values():
+    _each.reads_no_config = True  # type: ignore[attr-defined] # in the user's file, `library` is the default library

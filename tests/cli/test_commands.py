@@ -80,7 +80,7 @@ def test_confirmed_faces_are_exported_with_their_embeddings(collins: tuple[Libra
 
 def test_the_first_line_names_the_library(library: Library) -> None:
     done = run("status", cwd=library.root / "2019")
-    assert done.stderr.splitlines()[0] == f"library: {library.root}"
+    assert done.stderr.splitlines()[0] == f"library: {library.root} (this folder is a part of it)"
     done = run("status", env={"FACECLUST_LIBRARY": str(library.root)})
     assert done.stderr.splitlines()[0] == f"library: {library.root}"
 

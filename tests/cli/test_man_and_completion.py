@@ -13,6 +13,7 @@ import click
 import pytest
 
 import faceclust.cli
+from faceclust import Library
 from faceclust.cli import cli
 from faceclust.cli.man import manual_page
 from tests.support.command import run_checked
@@ -117,3 +118,42 @@ def test_zsh_completes(shell_env: dict[str, str]) -> None:
         "words=(faceclust {}); CURRENT={}; _faceclust_completion"
     )  # fmt: skip
     assert any(word.startswith("cluster") for word in complete(zsh, script.format("cl", 2), shell_env))
+
+
+#: How to start each shell without the user's files, and how to load the completions.
+_SHELLS = {
+    "bash": (["--norc", "--noprofile", "-i"], "source <(faceclust completion bash)"),
+    "zsh": (["-f", "-i"], 'autoload -U compinit && compinit -u -D; eval "$(faceclust completion zsh)"'),
+    "fish": (["--no-config", "-i"], "faceclust completion fish | source"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+@pytest.mark.parametrize("shell", _SHELLS)
+@pytest.mark.parametrize("typed", ['find "Q', "find Anna --with 'q", 'rename "'])
+def test_names_are_completed_in_quotes(library: Library, shell_env: dict[str, str], shell: str, typed: str) -> None:
+    """The shell reads the completed line as the whole name, however it escapes what is special to it."""
+    import pexpect
+
+    name = "Q$u\"o'te Müller"
+    library.name(library.faces_in_group(1), name)
+    script = Path(shell_env["PATH"].split(":")[0]) / "faceclust"
+    script.write_text(
+        f'''#!/bin/sh
+if [ "$_FACECLUST_COMPLETE" ] || [ "$1" = completion ]; then exec "{sys.executable}" -m faceclust "$@"; fi
+for word; do printf '<%s>' "$word"; done; echo .
+'''
+    )
+    start, setup = _SHELLS[shell]
+    env = shell_env | {"FACECLUST_LIBRARY": str(library.root), "LC_ALL": "C.UTF-8", "TERM": "xterm"}
+    child = pexpect.spawn(find_program(shell), start, env=env, dimensions=(24, 200), timeout=30, encoding="utf-8")
+    try:
+        child.sendline(f"{setup}; printf 're%s\\n' ady")
+        child.expect_exact("ready")
+        child.send(f"faceclust {typed}\t")
+        child.expect_exact("ller")
+        child.send("\r")
+        child.expect_exact(f"<{name}>.")
+    finally:
+        child.close(force=True)

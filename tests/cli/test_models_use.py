@@ -10,7 +10,7 @@ import pytest
 
 from faceclust import Library
 from faceclust.packs.registry import user_models_folder
-from faceclust.store.settings import user_config_file
+from faceclust.store.settings import pack_in_use, user_config_file
 from tests.support.command import run, run_checked
 from tests.support.pack_scenarios import install_other_detector
 from tests.support.sample_photos import COLLINS
@@ -69,7 +69,18 @@ def test_switch_reports_its_cost_and_the_way_back(library: Library) -> None:
     assert "11 unchanged" in run_checked("scan", library.root)
 
 
-def test_unusable_pack_gets_one_line(library: Library, tmp_path: Path) -> None:
+def test_a_pack_is_chosen_before_the_first_scan(library: Library, tmp_path: Path) -> None:
+    install_other_detector()
+    (tmp_path / "new").mkdir()
+    done = run("models", "use", "second", "-l", tmp_path / "new")
+    assert done.returncode == 0 and f"next: faceclust scan {tmp_path / 'new'}" in done.stdout
+    assert run_checked("models", "use", "-l", tmp_path / "new").startswith("second: ")
+    assert pack_in_use(tmp_path / "new").value == "second" and pack_in_use(library.root).value == "mobilefacenet"
+    assert "the default pack is now second" in run_checked("models", "use", "second")  # no library is known
+    assert pack_in_use().value == "second"
+
+
+def test_unusable_pack_gets_one_line(library: Library) -> None:
     folder = install_other_detector()
 
     def expect_error(*arguments: str | Path) -> str:
@@ -79,8 +90,10 @@ def test_unusable_pack_gets_one_line(library: Library, tmp_path: Path) -> None:
 
     assert "no model pack called 'nope'" in expect_error("models", "use", "nope", "-l", library.root)
     assert "leave one of them out" in expect_error("models", "use", "mobilefacenet", "--default", "-l", library.root)
-    (tmp_path / "empty").mkdir()
-    assert "--default" in expect_error("models", "use", "second")
+    (library.root / "2019/part").mkdir()
+    assert f"a part of the library {library.root}" in expect_error(
+        "models", "use", "second", "-l", library.root / "2019/part"
+    )
     (folder / "dlib_resnet.onnx").write_bytes(b"damaged")
     error = expect_error("models", "use", "second", "-l", library.root)
     assert "is damaged" in error and "faceclust models add" in error

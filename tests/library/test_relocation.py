@@ -193,10 +193,10 @@ def test_no_name_is_lost_if_a_step_fails(
         shutil.copytree(made, world / "all/photos")
         root, calls = world / "all/photos", 0
 
-        def fail(*arguments: Any, **options: Any) -> object:
+        def fail(*arguments: Any, failing: int = nth, **options: Any) -> object:
             nonlocal calls
             calls += 1
-            if calls == nth:
+            if calls == failing:
                 raise CacheError("no space")
             return original(*arguments, **options)
 

@@ -39,8 +39,11 @@ def print_failure(text: str) -> None:
 
 
 def print_lines(lines: Iterable[str], *, err: bool = False) -> None:
-    """Print each line of a result on stdout, or of an error on stderr, also with `--quiet`."""
-    if visible := [make_visible(line) for line in lines]:
+    """Print each line of a result or a summary on stdout, or of an error on stderr. `--quiet` hides summaries."""
+    visible = [make_visible(line) for line in lines]
+    if not err and hides_summary():
+        hidden_lines.extend(visible)
+    elif visible:
         click.echo("\n".join(visible), err=err)
 
 
@@ -63,7 +66,9 @@ def confirm(question: str, *, err: bool = False) -> bool:
 
 
 def _print_hidden_lines(*, err: bool = False) -> None:
-    print_lines(hidden_lines, err=err)
+    """Print what `--quiet` has left out, before a question about it."""
+    for line in hidden_lines:
+        click.echo(line, err=err)
     hidden_lines.clear()
 
 

@@ -54,9 +54,9 @@ def hides_notes() -> bool:
 
 
 def hides_summary() -> bool:
-    """Are the lines on standard output a summary that is left out? Those of a dry run were asked for."""
+    """Are the lines on standard output a summary that is left out? JSON, and the plan of a dry run, were asked for."""
     context = click.get_current_context(silent=True)
-    if not _is_quiet.get() or context is None or context.params.get("dry_run"):
+    if not _is_quiet.get() or context is None or context.params.get("dry_run") or context.params.get("as_json"):
         return False
     command = context.command_path.partition(" ")[2]
     needed = _SUMMARISING_COMMANDS.get(command)
