@@ -20,6 +20,13 @@ from faceclust.text.plural import format_count
     is_flag=True,
     help="Suggest a name without a position for the only unnamed face of its photo.",
 )
+@click.option(
+    "--people-tag",
+    "people_tags",
+    multiple=True,
+    metavar="TAG",
+    help="Keywords below this tag are names, too; repeatable (People and its translations always are).",
+)
 @click.option("--dry-run", "-n", is_flag=True, help="Show what would be imported, and write nothing.")
 @click.option("--verbose", "-v", is_flag=True, help="List everything that was not imported, too.")
 @library_option
@@ -28,6 +35,7 @@ def command(
     sources: tuple[Path, ...],
     contacts: Path | None,
     keywords: bool,
+    people_tags: tuple[str, ...],
     dry_run: bool,
     verbose: bool,
     library: Path | None,
@@ -48,9 +56,10 @@ def command(
       faceclust import
       faceclust import 2019 --contacts ~/contacts.xml
       faceclust import faces.csv
+      faceclust import --keywords --people-tag Family
     """
     opened = open_library(library)
-    plan = opened.plan_import(sources, contacts=contacts, keywords=keywords)
+    plan = opened.plan_import(sources, contacts=contacts, keywords=keywords, people_tags=people_tags)
     events = [] if dry_run else opened.import_names(plan)
     if as_json:
         print_import_json(opened, plan, events, dry_run)

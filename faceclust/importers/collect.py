@@ -14,7 +14,7 @@ from faceclust.files.own_files import path_below, stat_own, walk_own
 from faceclust.files.safe_paths import relative_posix
 from faceclust.importers import picasa
 from faceclust.importers.csv_table import TableRow, read_table, to_fractional_box
-from faceclust.importers.keywords import unplaced_people_of
+from faceclust.importers.keywords import USUAL_TAGS, PeopleTags
 from faceclust.importers.plan import Conflict
 from faceclust.importers.sidecar_owner import PhotoLookup
 from faceclust.importers.small_files import UnreadableFileError, read_small_file
@@ -26,7 +26,7 @@ from faceclust.progress import Progress
 from faceclust.types import PhotoInfo
 from faceclust.xmp.packet import MAX_PACKET_BYTES, BadPacketError
 from faceclust.xmp.read import read_packet
-from faceclust.xmp.values import XmpFaces
+from faceclust.xmp.values import XmpFaces, stored_size
 
 SIDECARS, EMBEDDED, PICASA, TABLE = "XMP sidecars", "XMP inside photos", "Picasa", "a table"
 
@@ -38,6 +38,8 @@ class CollectedNames:
     `ambiguous` has names in files that could belong to several photos. `unknown_photos` are not in the
     library. `unnamed_contacts` are ids of Picasa contacts without a known name. `read_counts` has the
     number of files with people for each kind of source, and of "photos" that were read.
+    `skipped_regions` counts the regions that were not read, by the reason. `other_keywords` counts the
+    hierarchical keywords that were not read, by (path of the parent, keyword).
     """
 
     photo_names: list[PhotoNames] = field(default_factory=list)
@@ -46,19 +48,30 @@ class CollectedNames:
     unknown_photos: list[str] = field(default_factory=list)
     unnamed_contacts: set[str] = field(default_factory=set)
     read_counts: Counter[str] = field(default_factory=Counter)
+    skipped_regions: Counter[str] = field(default_factory=Counter)
+    other_keywords: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
-def collect_names(root: Path, photos: Mapping[str, PhotoInfo], sources: Sources, progress: Progress) -> CollectedNames:
+def collect_names(
+    root: Path,
+    photos: Mapping[str, PhotoInfo],
+    sources: Sources,
+    progress: Progress,
+    people_tags: PeopleTags = USUAL_TAGS,
+) -> CollectedNames:
     """Collect all names that `sources` have for the library's `photos`, without writing anything.
 
     Photos are read only up to the end of their XMP packet. Raises UsageError for an invalid table.
     """
-    return _NameCollector(root, photos, progress).collect(sources)
+    return _NameCollector(root, photos, progress, people_tags).collect(sources)
 
 
 class _NameCollector:
-    def __init__(self, root: Path, photos: Mapping[str, PhotoInfo], progress: Progress) -> None:
+    def __init__(
+        self, root: Path, photos: Mapping[str, PhotoInfo], progress: Progress, people_tags: PeopleTags
+    ) -> None:
         self.root, self.photos, self.progress = root, photos, progress
+        self._people_tags = people_tags
         self.collected = CollectedNames()
         self._ini_files: dict[str, picasa.PicasaIni] = {}  # by folder
         self._lookup = PhotoLookup(photos)
@@ -133,15 +146,20 @@ class _NameCollector:
             self.collected.unreadable.append(UnreadableSource(str(path), str(error)))
 
     def _add_packet(self, packet: bytes, photos: Sequence[str], source: str, where: str) -> None:
+        photo = self.photos[photos[0]]
         try:
-            faces = read_packet(packet)
+            faces = read_packet(packet, stored_size(photo.size, photo.orientation))
         except BadPacketError as error:
             self.collected.unreadable.append(UnreadableSource(where, str(error)))
             return
-        found = list(_split_by_scheme(faces, photos[0], source, where))
+        people = self._people_tags.find_people(faces)
+        found = list(_split_by_scheme(faces, people, photos[0], source, where))
+        self.collected.skipped_regions["of other kinds than faces"] += faces.other_regions
+        self.collected.skipped_regions["with an invalid area"] += faces.invalid_regions
+        self.collected.other_keywords.update(self._people_tags.find_others(faces))
         if len(photos) == 1:
             self.collected.photo_names += found
-        elif names := [*(region.name for one in found for region in one.regions), *unplaced_people_of(faces)]:
+        elif names := [*(region.name for one in found for region in one.regions), *people]:
             self._add_ambiguous(photos, names, "it may be the sidecar of this photo", where)
         self.collected.read_counts[source] += bool(found)
 
@@ -229,22 +247,22 @@ class _NameCollector:
         return None
 
 
-def _split_by_scheme(faces: XmpFaces, photo: str, source: str, where: str) -> Iterable[PhotoNames]:
+def _split_by_scheme(
+    faces: XmpFaces, people: tuple[str, ...], photo: str, source: str, where: str
+) -> Iterable[PhotoNames]:
     """Split a packet's names by scheme, for each may refer to a different picture."""
-    people = unplaced_people_of(faces)
-    for scheme in ("mwg", "mp"):
+    for scheme in dict.fromkeys(region.scheme for region in faces.regions):
         regions = [region for region in faces.regions if region.scheme == scheme]
-        if regions:
-            yield PhotoNames(
-                photo,
-                source,
-                where,
-                scheme,
-                tuple(Region(region.name or "", region.box, region.confirmed) for region in regions),
-                people,
-                applied_to=regions[0].applied_to,
-                orientation=faces.orientation,
-            )
-            people = ()
+        yield PhotoNames(
+            photo,
+            source,
+            where,
+            scheme,
+            tuple(Region(region.name or "", region.box, region.confirmed) for region in regions),
+            people,
+            applied_to=regions[0].applied_to,
+            orientation=faces.orientation,
+        )
+        people = ()
     if people:
         yield PhotoNames(photo, source, where, people=people)

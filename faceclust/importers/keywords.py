@@ -2,29 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
+from faceclust.people.names import MAX_NAME_LENGTH
+from faceclust.xmp.keywords import split_path
 from faceclust.xmp.values import XmpFaces
 
-#: digiKam and Lightroom plug-ins put people below "People", or its translation.
-PEOPLE_BRANCHES = frozenset(
-    "people persons person personen menschen leute personnes personas persone pessoas who".split()
+#: The longest path that is searched for people.
+_MAX_DEPTH = 50
+#: Roots below which digiKam, Lightroom, Picasa and their plug-ins put people, in the languages of these
+#: programs. Both "people" and "persons" are in use, in the singular as well.
+_PEOPLE_BRANCHES = (
+    "people persons person faces who "  # English
+    "personen menschen leute gesichter mensen gezichten personer folk mennesker människor ansikten fólk "  # Germanic
+    "personnes gens visages personas gente persone pessoas persoas persones oameni persoane "  # Romance
+    "люди лица персоны хора особи люде људи луѓе ludzie osoby lidé ľudia ljudje ljudi osobe "  # Slavic
+    "žmonės asmenys cilvēki personas henkilöt ihmiset inimesed isikud emberek személyek "  # Baltic and Uralic
+    "άνθρωποι πρόσωπα njerëz persona jendeak pertsonak pobl daoine duine insanlar i̇nsanlar kişiler "  # other European
+    "אנשים الأشخاص أشخاص الناس اشخاص افراد مردم लोग व्यक्ति মানুষ மக்கள் ผู้คน บุคคล "  # Asian
+    "orang người 人物 人 人々 人们 人們 사람 사람들 인물"
 )
+
+
+def _normalise(text: str) -> str:
+    # Normalising a long text of combining characters takes quadratic time.
+    return unicodedata.normalize("NFC", text[:MAX_NAME_LENGTH]).casefold()
+
+
+PEOPLE_BRANCHES = frozenset((_normalise(word),) for word in _PEOPLE_BRANCHES.split())
 #: Names that programs write for unknown people.
 PLACEHOLDER_NAMES = frozenset("unknown unconfirmed ignored ignore unnamed untagged".split())
 
 
-def unplaced_people_of(faces: XmpFaces) -> tuple[str, ...]:
-    """Return the people that a packet names without a region, without duplicates."""
-    paths = [path for path in faces.keywords if len(path) > 1 and path[0].casefold() in PEOPLE_BRANCHES]
-    leaves = (path[-1] for path in paths if not _has_descendant(path, paths))
-    return tuple(dict.fromkeys([*leaves, *faces.people]))
+@dataclass(frozen=True)
+class PeopleTags:
+    """The tags below which a keyword is a person: the usual ones, and those that the user names.
+
+    `named` are paths in the notation of digiKam or Lightroom, such as "Family" or "Tags/Family".
+    """
+
+    named: tuple[str, ...] = ()
+
+    @cached_property
+    def _branches(self) -> frozenset[tuple[str, ...]]:
+        named = (tuple(map(_normalise, split_path(tag, "/"))) for tag in self.named)
+        return PEOPLE_BRANCHES.union(branch for branch in named if branch)
+
+    def contains(self, path: tuple[str, ...]) -> bool:
+        """Is this the path of a keyword below one of the tags?"""
+        normalised = tuple(map(_normalise, path[:_MAX_DEPTH]))
+        return any(normalised[:depth] in self._branches for depth in range(1, len(normalised)))
+
+    def find_people(self, faces: XmpFaces) -> tuple[str, ...]:
+        """Return the people that a packet names without a region, without duplicates."""
+        leaves = (path[-1] for path in _find_leaves(faces.keywords) if self.contains(path))
+        return tuple(dict.fromkeys([*leaves, *faces.people]))
+
+    def find_others(self, faces: XmpFaces) -> Iterator[tuple[str, str]]:
+        """Yield (path of the parent, keyword) of the hierarchical keywords that are not read."""
+        for path in _find_leaves(faces.keywords):
+            if len(path) > 1 and max(map(len, path)) <= MAX_NAME_LENGTH and not self.contains(path):
+                yield "/".join(path[:-1]), path[-1]
+
+
+USUAL_TAGS = PeopleTags()
+
+
+def _find_leaves(paths: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Return the paths that are no part of another one."""
+    short = [path for path in paths if len(path) <= _MAX_DEPTH]
+    parents = {path[:depth] for path in short for depth in range(1, len(path))}
+    return [path for path in short if path not in parents]
 
 
 def is_placeholder_name(name: str) -> bool:
     """Is this a name that programs write for unknown people?"""
     return name.casefold() in PLACEHOLDER_NAMES
-
-
-def _has_descendant(path: tuple[str, ...], paths: Iterable[tuple[str, ...]]) -> bool:
-    return any(len(other) > len(path) and other[: len(path)] == path for other in paths)

@@ -62,7 +62,8 @@ class ImportPlan:
     are photos whose boxes fit the upright or a rotated picture, against the rule. `passed_by` counts
     regions without a name. `elsewhere` are photos that are not in the library, `nameless` ids of Picasa
     contacts without a known name. `unread` are unreadable files. `read` counts the files with names by
-    kind of source.
+    kind of source. `skipped_regions` counts regions by the reason that they were not read, and
+    `skipped_tags` the keywords with names of people, by a parent tag that was not read.
     """
 
     namings: tuple[FaceNaming, ...] = ()
@@ -77,6 +78,8 @@ class ImportPlan:
     nameless: tuple[str, ...] = ()
     unread: tuple[UnreadableSource, ...] = ()
     read: dict[str, int] = field(default_factory=dict)
+    skipped_regions: dict[str, int] = field(default_factory=dict)
+    skipped_tags: dict[str, int] = field(default_factory=dict)
 
     @property
     def faces_per_person(self) -> dict[str, int]:

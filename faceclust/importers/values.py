@@ -33,7 +33,7 @@ class PhotoNames:
     """The names for one photo (POSIX path below the root) in one file of another program.
 
     `source` is the kind of source in messages, such as "XMP sidecars". `where` is the file. `scheme`
-    is the notation of regions, "mwg" or "mp". `frame` is what the boxes refer to by the program's rule,
+    is the notation of regions in XMP, such as "mwg". `frame` is what the boxes refer to by the program's rule,
     without doubt if `frame_certain`. `applied_to` (width and height in px) and `orientation` (EXIF)
     describe the stored picture according to the program. `people` are names without a region.
     """

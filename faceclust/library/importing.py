@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.files.names import RAW_EXTENSIONS
 from faceclust.files.user_folders import expand_user
+from faceclust.importers.keywords import PeopleTags
 from faceclust.importers.plan import FaceNaming, ImportPlan
 from faceclust.importers.reconcile import LibraryNames, reconcile
 from faceclust.importers.sources import classify_sources
 from faceclust.library.naming import journal_transaction
 from faceclust.people.events import Event, JournalFace, effective_events
-from faceclust.people.names import person_key
+from faceclust.people.names import clean_name, person_key
 from faceclust.types import FaceOccurrence, PhotoInfo
 from faceclust.types.arguments import as_list
 
@@ -29,6 +30,7 @@ def plan_import(
     *,
     contacts: str | os.PathLike[str] | None = None,
     keywords: bool = False,
+    people_tags: str | Sequence[str] = (),
 ) -> ImportPlan:
     """Collect the names that other programs gave to the library's faces, and plan to import them.
 
@@ -36,16 +38,34 @@ def plan_import(
     `contacts.xml`, or tables (CSV). A folder outside the library holds sidecars in the same tree as
     their photos. Default: all photos and the files beside them. `contacts`: a `contacts.xml`.
     `keywords`: a name without a position on the photo is suggested for the photo's only unnamed
-    face. Raises UsageError for a missing source or an unreadable table.
+    face. `people_tags`: keywords below these tags are names, too. Raises UsageError for a missing
+    source or an unreadable table.
     """
     from faceclust.importers.collect import collect_names  # loads the file readers
 
     paths = [expand_user(source) for source in as_list(sources)]
     contacts_file = expand_user(contacts) if contacts is not None else None
     chosen = classify_sources(library.root, paths, contacts_file, library.photos)
-    collected = collect_names(library.root, library.photos, chosen, library.progress)
+    tags = PeopleTags(tuple(as_list(people_tags)))
+    collected = collect_names(library.root, library.photos, chosen, library.progress, tags)
     photos_with_regions = {names.photo for names in collected.photo_names if names.regions}
-    return reconcile(collected, _collect_library_names(library, photos_with_regions), keywords=keywords)
+    known = _collect_library_names(library, photos_with_regions)
+    plan = reconcile(collected, known, keywords=keywords)
+    people = {*known.spelling, *(person_key(naming.name) for naming in plan.namings)}
+    return replace(
+        plan,
+        skipped_regions=dict(+collected.skipped_regions),
+        skipped_tags=_count_skipped_tags(collected.other_keywords, people),
+    )
+
+
+def _count_skipped_tags(keywords: Mapping[tuple[str, str], int], people: Collection[str]) -> dict[str, int]:
+    """Count the keywords with the names of these people (keys of names) by parent tag, most first."""
+    counts = Counter[str]()
+    for (parent, keyword), count in keywords.items():
+        if person_key(clean_name(keyword)) in people:
+            counts[parent] += count
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def import_names(library: Catalogue, plan: ImportPlan) -> list[Event]:

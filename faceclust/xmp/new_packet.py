@@ -11,29 +11,40 @@ from copy import deepcopy
 
 from lxml import etree
 
-from faceclust.xmp.keywords import KEYWORD_PROPERTY_NAMES
-from faceclust.xmp.packet import NAMESPACES, BadPacketError, parse_packet, tag
+from faceclust.xmp.keywords import ACDSEE_CATEGORIES, KEYWORD_PROPERTY_NAMES, PATH_SEPARATORS
+from faceclust.xmp.packet import NAMESPACES, parse_packet, tag
 from faceclust.xmp.rdf import child_elements, property_attributes, property_elements
 from faceclust.xmp.schemes import SCHEMES
 from faceclust.xmp.serialise import EMPTY_PACKET, clean_xml_text
 
+#: Other properties with keywords, names or regions that read.py reads.
+_KEYWORD_PROPERTIES = (
+    *dict.fromkeys((*KEYWORD_PROPERTY_NAMES, *PATH_SEPARATORS)),
+    *(ACDSEE_CATEGORIES, "mediapro:People", "Iptc4xmpExt:PersonInImageWDetails"),
+)
+_REGION_PROPERTIES = (
+    *(scheme.property_name for scheme in SCHEMES),
+    *("Iptc4xmpExt:ImageRegion", "acdsee-rs:Regions"),
+)
+
 
 def build_new_packet(packet: bytes | None, keywords: Sequence[str], *, regions: bool = True) -> bytes:
-    """Build a packet with those properties of another packet that faceclust writes as well.
+    """Build a packet with the keywords, names and regions of another packet.
 
-    Without `dc:subject` in the packet, the IPTC `keywords` are used. An invalid packet counts as empty.
+    Without `dc:subject` in the packet, the IPTC `keywords` are used. A packet that is not quite XML is
+    repaired first. Raises BadPacketError if it cannot be read: a new packet would hide its data.
     """
     block = etree.Element(tag("rdf:Description"), {tag("rdf:about"): ""}, nsmap={"rdf": NAMESPACES["rdf"]})
-    root = _parse_or_empty(packet)
-    for name in (*KEYWORD_PROPERTY_NAMES, *(scheme.property_name for scheme in SCHEMES if regions)):
+    root = parse_packet(packet or EMPTY_PACKET, lenient=True).getroot()
+    for name in (*_KEYWORD_PROPERTIES, *(_REGION_PROPERTIES if regions else ())):
         for element in property_elements(root, name)[:1]:
             copied = deepcopy(element)
             copied.tail = None
             block.append(copied)
         for _, text in property_attributes(root, name)[:1]:
-            _add_list(block, name, [text])
+            _add_property(block, name, [text])
     if block.find(tag("dc:subject")) is None:
-        _add_list(block, "dc:subject", [text for text in map(clean_xml_text, keywords) if text])
+        _add_property(block, "dc:subject", [text for text in map(clean_xml_text, keywords) if text])
     if not child_elements(block):
         return EMPTY_PACKET
     etree.cleanup_namespaces(block)
@@ -43,17 +54,13 @@ def build_new_packet(packet: bytes | None, keywords: Sequence[str], *, regions: 
     )
 
 
-def _parse_or_empty(packet: bytes | None) -> etree._Element:
-    try:
-        return parse_packet(packet or EMPTY_PACKET).getroot()
-    except BadPacketError:
-        return parse_packet(EMPTY_PACKET).getroot()
-
-
-def _add_list(block: etree._Element, name: str, texts: Sequence[str]) -> None:
+def _add_property(block: etree._Element, name: str, texts: Sequence[str]) -> None:
     if texts:
         prefix = name.partition(":")[0]
         element = etree.SubElement(block, tag(name), nsmap={prefix: NAMESPACES[prefix]})
+        if name == ACDSEE_CATEGORIES:
+            element.text = texts[0]
+            return
         bag = etree.SubElement(element, tag("rdf:Bag"))
         for text in texts:
             etree.SubElement(bag, tag("rdf:li")).text = text

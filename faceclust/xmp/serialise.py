@@ -15,12 +15,12 @@ EMPTY_PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <?xpacket end="w"?>
 """.encode()
 #: Characters that XML 1.0 does not allow, even escaped.
-_INVALID_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+INVALID_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def clean_xml_text(text: str) -> str:
     """Return a text on one line, without characters that XML does not allow."""
-    return _INVALID_XML.sub("", re.sub(r"[\t\r\n]+", " ", text)).strip()
+    return INVALID_XML.sub("", re.sub(r"[\t\r\n]+", " ", text)).strip()
 
 
 def format_attribute(name: str, value: str) -> str:

@@ -12,8 +12,9 @@ class XmpRegion:
     """A face region in a packet.
 
     `box` is (left, top, right, bottom) in fractions of the stored picture. `applied_to` is that
-    picture's width and height in px according to the packet, or None. `scheme` is "mwg" or "mp".
-    `confirmed` is false if faceclust wrote the region as an unconfirmed suggestion.
+    picture's width and height in px according to the packet, or None. `scheme` is "mwg" (Metadata
+    Working Group), "mp" (Microsoft), "iptc" or "acdsee". `confirmed` is false if the name is only a
+    suggestion, of faceclust or of the other program.
     """
 
     name: str | None
@@ -28,13 +29,16 @@ class XmpFaces:
     """The people in a packet.
 
     `keywords` has the path of each hierarchical keyword, such as ("People", "Anna"). `people` has names
-    without a region. `orientation` is the EXIF orientation in the packet, or None.
+    without a region. `orientation` is the EXIF orientation in the packet, or None. `other_regions`
+    counts regions of other kinds than faces, and `invalid_regions` those of faces with an invalid area.
     """
 
     regions: tuple[XmpRegion, ...] = ()
     keywords: tuple[tuple[str, ...], ...] = ()
     people: tuple[str, ...] = ()
     orientation: int | None = None
+    other_regions: int = 0
+    invalid_regions: int = 0
 
 
 def upright_box(box: Box, orientation: int) -> Box:

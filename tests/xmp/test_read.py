@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from faceclust.importers.keywords import unplaced_people_of
+from faceclust.importers.keywords import USUAL_TAGS
 from faceclust.photos.embedded_xmp import read_embedded_packets
 from faceclust.xmp.packet import BadPacketError
 from faceclust.xmp.read import read_packet
@@ -44,13 +44,13 @@ def test_names_without_a_region() -> None:
     digikam = read_packet(DIGIKAM)
     assert digikam.keywords[:2] == (("Places", "Rome"), ("People", "Anna"))
     assert digikam.orientation == 6
-    assert unplaced_people_of(digikam) == ("Anna", "Ben", "Unknown")  # neither places nor parent keywords
-    assert unplaced_people_of(read_packet(LIGHTROOM)) == ("Anna",)
+    assert USUAL_TAGS.find_people(digikam) == ("Anna", "Ben", "Unknown")  # neither places nor parent keywords
+    assert USUAL_TAGS.find_people(read_packet(LIGHTROOM)) == ("Anna",)
     iptc = build_packet(
         '<rdf:Description rdf:about="" xmlns:e="http://iptc.org/std/Iptc4xmpExt/2008-02-29/">'
         "<e:PersonInImage><rdf:Bag><rdf:li>Zoë</rdf:li><rdf:li> </rdf:li></rdf:Bag></e:PersonInImage></rdf:Description>"
     )
-    assert unplaced_people_of(read_packet(iptc)) == ("Zoë",)
+    assert USUAL_TAGS.find_people(read_packet(iptc)) == ("Zoë",)
 
 
 def area(**fields: str) -> bytes:

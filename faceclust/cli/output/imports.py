@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from faceclust.library.library import Library
     from faceclust.people.events import Event
 
+_MAX_TAGS = 5
 _MAX_LINES = 30  # of one kind, without --verbose
 
 
@@ -40,6 +42,7 @@ def print_import_summary(plan: ImportPlan, events: Sequence[Event], dry_run: boo
     _print_unplaced("without a position in the photo", plan.placeless, verbose)
     if plan.passed_by:
         print_line(f"{format_count(plan.passed_by, 'region')} without a name")
+    print_lines(_skipped_lines(plan))
     if plan.nameless:
         print_line(
             f"{format_count(len(plan.nameless), 'Picasa contact')} without a name; next: --contacts contacts.xml"
@@ -83,6 +86,15 @@ def _orientation_lines(plan: ImportPlan) -> Iterator[str]:
         yield f"on {format_count(len(plan.upright), 'photo')} the boxes fit the upright picture and were read that way"
     if plan.turned:
         yield f"{format_count(len(plan.turned), 'photo')} had been rotated since; their boxes were rotated too"
+
+
+def _skipped_lines(plan: ImportPlan) -> Iterator[str]:
+    if plan.skipped_regions:
+        counts = ", ".join(f"{count:,} {reason}" for reason, count in plan.skipped_regions.items())
+        yield f"{format_count(sum(plan.skipped_regions.values()), 'region')} not read: {counts}"
+    for tag, count in list(plan.skipped_tags.items())[:_MAX_TAGS]:
+        keywords = format_count(count, "keyword")
+        yield f"{keywords} below {tag}/ not read as names; to read them: --people-tag {shlex.quote(tag)}"
 
 
 def _print_unplaced(what: str, names: Sequence[UnplacedName], verbose: bool) -> None:
