@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from pathlib import Path
 
 import platformdirs
@@ -42,6 +43,15 @@ def expand_user(path: str | os.PathLike[str]) -> Path:
             f"{Path(path)}: there is no user {Path(path).parts[0].removeprefix('~') or 'with a home folder'}",
             hint="type the whole path of a file or folder whose name starts with ~",
         ) from None
+
+
+def existing_form(path: Path) -> Path:
+    """Return a typed path in the Unicode form in which it exists: as typed, composed (NFC) or decomposed (NFD).
+
+    A path that exists in none of them is returned as typed.
+    """
+    forms = (path, *(Path(unicodedata.normalize(form, str(path))) for form in ("NFC", "NFD")))
+    return next((form for form in forms if os.path.lexists(form)), path)
 
 
 def _resolve(folder: Path) -> Path:

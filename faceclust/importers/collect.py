@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faceclust.files.names import RAW_EXTENSIONS
-from faceclust.files.own_files import path_below, stat_own, walk_own
+from faceclust.files.own_files import path_below, walk_own
 from faceclust.files.safe_paths import relative_posix
 from faceclust.importers import picasa
 from faceclust.importers.csv_table import TableRow, read_table, to_fractional_box
@@ -90,12 +90,7 @@ class _NameCollector:
                 self._read_files(path, folder, names)
             except OSError as error:
                 self.collected.unreadable.append(UnreadableSource(folder or ".", error.strerror or str(error)))
-        for photo in sources.photos:
-            for name in (
-                f"{stem}.{ending}" for stem in (photo, posixpath.splitext(photo)[0]) for ending in ("xmp", "XMP")
-            ):
-                if stat_own(self.root / name) is not None and photo in self._lookup.find_by_sidecar(name):
-                    self._read_sidecar(self.root / name, name)
+        self._read_sidecars_of(sources.photos)
         for file in sources.files:
             self._read_file(self.root / file, file)
         for mirror in sources.mirrors:
@@ -125,6 +120,20 @@ class _NameCollector:
         for name in names:
             if name.lower().endswith(".xmp") or name.lower() in picasa.INI_NAMES:
                 self._read_file(path / name, posixpath.join(below, name))
+
+    def _read_sidecars_of(self, photos: Collection[str]) -> None:
+        """Read the sidecars beside single photos, whose names may have another case or Unicode form."""
+        wanted = frozenset(photos)
+        for folder in sorted({posixpath.dirname(photo) for photo in wanted}):
+            try:
+                path = path_below(self.root, folder) if folder else self.root
+                _, _, names = next(walk_own(path), (path, [], []))
+            except OSError:
+                continue  # the photos in it are reported as unreadable
+            for name in names:
+                below = posixpath.join(folder, name)
+                if name.lower().endswith(".xmp") and not wanted.isdisjoint(self._lookup.find_by_sidecar(below)):
+                    self._read_sidecar(path / name, below)
 
     def _read_file(self, path: Path, below: str) -> None:
         if not path.name.lower().endswith(".xmp"):

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from faceclust.errors import UsageError
 from faceclust.files.own_files import stat_own
-from faceclust.files.user_folders import expand_user
+from faceclust.files.user_folders import existing_form, expand_user
 from faceclust.importers import picasa
+from faceclust.importers.sidecar_owner import PhotoLookup
 
 _TABLE_ENDINGS = (".csv", ".tsv", ".txt")
 
@@ -37,9 +38,9 @@ def classify_sources(root: Path, paths: Iterable[Path], contacts: Path | None, p
 
     Raises UsageError if a path is missing or is not a source of names.
     """
-    sources = Sources()
+    sources, lookup = Sources(), PhotoLookup(photos)
     for given in paths:
-        _add_source(sources, root, given, photos)
+        _add_source(sources, root, given, lookup)
     if contacts is not None:
         sources.contacts.append(_resolve_existing(contacts))
     if not (sources.folders or sources.photos or sources.files or sources.mirrors or sources.tables):
@@ -47,7 +48,7 @@ def classify_sources(root: Path, paths: Iterable[Path], contacts: Path | None, p
     return sources
 
 
-def _add_source(sources: Sources, root: Path, given: Path, photos: Collection[str]) -> None:
+def _add_source(sources: Sources, root: Path, given: Path, lookup: PhotoLookup) -> None:
     path = _resolve_existing(given)
     below = path.relative_to(root).as_posix() if path.is_relative_to(root) else None
     name, suffix = path.name.lower(), path.suffix.lower()
@@ -60,8 +61,8 @@ def _add_source(sources: Sources, root: Path, given: Path, photos: Collection[st
         sources.contacts.append(path)
     elif suffix in _TABLE_ENDINGS:
         sources.tables.append(path)
-    elif below is not None and below in photos:
-        sources.photos.append(below)
+    elif below is not None and (photo := _find_photo(root, below, lookup)):
+        sources.photos.append(photo)
     elif suffix != ".xmp" and name not in picasa.INI_NAMES:
         raise UsageError(
             f"cannot read names from {given}: it is not a photo of the library or a supported file",
@@ -73,6 +74,19 @@ def _add_source(sources: Sources, root: Path, given: Path, photos: Collection[st
         )
     else:
         sources.files.append(below)
+
+
+def _find_photo(root: Path, below: str, lookup: PhotoLookup) -> str | None:
+    """Find the library's photo that is this file, which some disks open by names of other case or Unicode form."""
+    photos = lookup.find_by_name(below)
+    return photos[0] if len(photos) == 1 and (photos[0] == below or _is_same_file(root / photos[0], root / below)) else None
+
+
+def _is_same_file(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except OSError:
+        return False
 
 
 def find_contacts_files(root: Path) -> list[Path]:
@@ -90,7 +104,7 @@ def find_contacts_files(root: Path) -> list[Path]:
 
 def _resolve_existing(path: Path) -> Path:
     try:
-        return expand_user(path).resolve(strict=True)
+        return existing_form(expand_user(path)).resolve(strict=True)
     except FileNotFoundError:
         raise UsageError(f"{path} does not exist", hint="check the spelling") from None
     except (OSError, RuntimeError) as error:

@@ -17,7 +17,7 @@ from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import UsageError
 from faceclust.files.own_files import read_own
 from faceclust.files.safe_paths import relative_posix
-from faceclust.files.user_folders import expand_user
+from faceclust.files.user_folders import existing_form, expand_user
 from faceclust.packs.pack import Pack
 from faceclust.packs.verify import require_files
 from faceclust.photos.face_ids import content_hash
@@ -130,11 +130,13 @@ class FaceReader:
 
 
 def expand_photo_path(path: StrPath) -> Path:
-    """Return a typed path with "~" expanded, unless a file has that very name. Raises UsageError for what
-    is no path."""
+    """Return a typed path with "~" expanded, unless a file has that very name, in its Unicode form on the disk.
+
+    Raises UsageError for what is no path.
+    """
     if not isinstance(path, str | os.PathLike):
         raise UsageError(f"a photo is given by its path, not by {type(path).__name__}")
-    return Path(path) if os.path.lexists(path) else expand_user(path)
+    return existing_form(Path(path) if os.path.lexists(path) else expand_user(path))
 
 
 def resolve_typed_photo(path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -65,14 +66,15 @@ class FaceFinder:
         if face.photo_hash in self._by_hash:
             found = _best_overlap(face.box, self._by_hash[face.photo_hash], SAME_FACE_OVERLAP)
             return (found.face_id, True) if found else None
-        on_path = self._by_path.get(face.photo, [])
+        similar = self._by_path.get(_compose(face.photo), [])
+        on_path = [occurrence for occurrence in similar if occurrence.photo == face.photo] or similar
         return self._find_by_path(face, on_path) or (None if on_path else self._find_by_time(face))
 
     def _build_index(self) -> None:
         self._by_hash, self._by_path, self._by_time = defaultdict(list), defaultdict(list), defaultdict(list)
         for occurrence in self._occurrences:
             self._by_hash[occurrence.photo_hash].append(occurrence)
-            self._by_path[occurrence.photo].append(occurrence)
+            self._by_path[_compose(occurrence.photo)].append(occurrence)
             if occurrence.taken_at:
                 self._by_time[occurrence.taken_at.isoformat()].append(occurrence)
 
@@ -128,6 +130,11 @@ def find_changed_faces(
             if current.photo_hash != latest.photo_hash:
                 changed.append((latest, current))
     return changed
+
+
+def _compose(path: str) -> str:
+    """Return a path in one Unicode form: macOS writes accents as characters of their own, other systems do not."""
+    return unicodedata.normalize("NFC", path)
 
 
 def _best_overlap(box: Box, candidates: Iterable[FaceOccurrence], at_least: float) -> FaceOccurrence | None:

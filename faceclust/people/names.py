@@ -5,21 +5,35 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 
-from faceclust.text.visible import JOINERS
+from faceclust.text.caseless import DIRECTION_MARKS, caseless_key
+from faceclust.text.visible import JOINERS, escape_invisible
 
 #: Characters that a name can have. Longer texts are descriptions, or hostile.
 MAX_NAME_LENGTH = 200
 
 
 def person_key(name: str) -> str:
-    """Return the key of a name, which ignores case, spacing and Unicode form; same key, same person."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    """Return the key of a name, which ignores case, spacing and Unicode form; same key, same person.
+
+    Marks of direction are ignored too. Compatibility characters count: Anna² and Anna2 are two people.
+    """
+    return " ".join(caseless_key(name).split())
 
 
 def clean_name(name: str) -> str:
-    """Return the name without control characters and with single spaces; "" if nothing is left."""
-    printable = "".join(c if c.isprintable() or c in JOINERS else " " for c in unicodedata.normalize("NFC", name))
-    return " ".join(printable.split())
+    """Return the name without control characters and with single spaces; "" if nothing visible is left.
+
+    Flags, joiners and the marks of direction that are part of names are kept. Other invisible
+    characters are removed, among them soft hyphens and the controls that reorder the text around them.
+    """
+    cleaned = " ".join(unicodedata.normalize("NFC", escape_invisible(name, _replace_invisible)).split())
+    return cleaned if cleaned.strip(f"{JOINERS}{DIRECTION_MARKS} ") else ""
+
+
+def _replace_invisible(character: str) -> str:
+    if character in DIRECTION_MARKS:
+        return character
+    return "" if unicodedata.category(character) == "Cf" else " "
 
 
 def shorten_name(name: str) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from faceclust.text.caseless import caseless_key
 from faceclust.types import Box, intersection_over_union
 from faceclust.xmp.ownership import OwnRegion, format_region_record
 from faceclust.xmp.schemes import PacketRegion, Scheme
@@ -108,5 +108,5 @@ def _is_same_box(box: Box | None, other: Box, size: tuple[int, int]) -> bool:
 
 
 def _is_same_name(name: str, other: str) -> bool:
-    one, two = (" ".join(unicodedata.normalize("NFKC", text).casefold().split()) for text in (name, other))
+    one, two = (" ".join(caseless_key(text).split()) for text in (name, other))
     return one == two
