@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import posixpath
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from faceclust.importers.plan import Conflict
 from faceclust.importers.sidecar_owner import PhotoLookup
 from faceclust.importers.small_files import UnreadableFileError, read_small_file
 from faceclust.importers.sources import Sources, find_contacts_files
+from faceclust.importers.table_photos import TablePhotos
 from faceclust.importers.values import Frame, PhotoNames, Region, UnreadableSource
 from faceclust.people.names import MAX_NAME_LENGTH, clean_name
 from faceclust.photos.embedded_xmp import read_embedded_packets
@@ -37,8 +37,8 @@ class CollectedNames:
 
     `ambiguous` has names in files that could belong to several photos. `unknown_photos` are not in the
     library. `unnamed_contacts` are ids of Picasa contacts without a known name. `read_counts` has the
-    number of files with people for each kind of source, and of "photos" that were read.
-    `skipped_regions` counts the regions that were not read, by the reason. `other_keywords` counts the
+    number of files with people for each kind of source, and of "photos" that were read. `other_roots` are
+    folders of other computers that tables have for the library's root. `skipped_regions` counts the regions that were not read, by the reason. `other_keywords` counts the
     hierarchical keywords that were not read, by (path of the parent, keyword).
     """
 
@@ -47,6 +47,7 @@ class CollectedNames:
     ambiguous: list[Conflict] = field(default_factory=list)
     unknown_photos: list[str] = field(default_factory=list)
     unnamed_contacts: set[str] = field(default_factory=set)
+    other_roots: list[str] = field(default_factory=list)
     read_counts: Counter[str] = field(default_factory=Counter)
     skipped_regions: Counter[str] = field(default_factory=Counter)
     other_keywords: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -229,14 +230,14 @@ class _NameCollector:
             self.collected.unreadable.append(UnreadableSource(str(path), str(error)))
             return
         rows: dict[str, list[Region]] = defaultdict(list)
-        for row in read_table(data, path.name):
-            photo = self._find_photo(row, path.parent)
-            if photo is None:
+        for row, photos in self._find_photos_of_rows(list(read_table(data, path.name)), path.parent):
+            if not photos:
                 self.collected.unknown_photos.append(row.photo)
+            elif len(photos) > 1:
+                self._add_ambiguous(photos, [row.name], f"{row.photo} may be this photo", str(path))
             else:
-                rows[photo].append(
-                    Region(row.name, to_fractional_box(row, self.photos[photo].size, path.name), row.confirmed)
-                )
+                box = to_fractional_box(row, self.photos[photos[0]].size, path.name)
+                rows[photos[0]].append(Region(row.name, box, row.confirmed))
         for photo, regions in rows.items():
             where = str(path)
             self.collected.photo_names.append(
@@ -244,16 +245,15 @@ class _NameCollector:
             )
         self.collected.read_counts[TABLE] += 1
 
-    def _find_photo(self, row: TableRow, beside: Path) -> str | None:
-        """Find the photo of a row: relative to the root, else to the table's folder, or absolute."""
-        for name in dict.fromkeys((row.photo, row.photo.replace("\\", "/"))):
-            if (below := posixpath.normpath(name)) in self.photos:
-                return below
-            full = Path(os.path.normpath(beside / name))
-            for root in dict.fromkeys((self.root, Path(os.path.realpath(self.root)))):
-                if full.is_relative_to(root) and (below := full.relative_to(root).as_posix()) in self.photos:
-                    return below
-        return None
+    def _find_photos_of_rows(self, rows: Sequence[TableRow], beside: Path) -> Iterator[tuple[TableRow, Sequence[str]]]:
+        """Yield each row with its photo: none, one, or several if ambiguous."""
+        finder = TablePhotos(self.root, self.photos, self._lookup)
+        found = [finder.find(row.photo, beside) for row in rows]
+        other_root = finder.find_other_root((row.photo for row in rows), beside)
+        if other_root is not None:
+            self.collected.other_roots.append(other_root or "/")
+        for row, photos in zip(rows, found, strict=True):
+            yield row, photos or (finder.find_below(other_root, row.photo) if other_root is not None else ())
 
 
 def _split_by_scheme(

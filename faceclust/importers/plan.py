@@ -61,8 +61,9 @@ class ImportPlan:
     names have a region without a found face, `placeless` names have no region. `upright` and `turned`
     are photos whose boxes fit the upright or a rotated picture, against the rule. `passed_by` counts
     regions without a name. `elsewhere` are photos that are not in the library, `nameless` ids of Picasa
-    contacts without a known name. `unread` are unreadable files. `read` counts the files with names by
-    kind of source. `skipped_regions` counts regions by the reason that they were not read, and
+    contacts without a known name. `unread` are unreadable files. `other_roots` are folders of another
+    computer that were taken for the library's root. `read` counts the files with names by kind of source.
+    `skipped_regions` counts regions by the reason that they were not read, and
     `skipped_tags` the keywords with names of people, by a parent tag that was not read.
     """
 
@@ -77,6 +78,7 @@ class ImportPlan:
     elsewhere: tuple[str, ...] = ()
     nameless: tuple[str, ...] = ()
     unread: tuple[UnreadableSource, ...] = ()
+    other_roots: tuple[str, ...] = ()
     read: dict[str, int] = field(default_factory=dict)
     skipped_regions: dict[str, int] = field(default_factory=dict)
     skipped_tags: dict[str, int] = field(default_factory=dict)

@@ -105,6 +105,7 @@ class _Reconciliation:
             elsewhere=tuple(sorted(set(collected.unknown_photos))),
             nameless=tuple(sorted(collected.unnamed_contacts)),
             unread=tuple(sorted(collected.unreadable, key=lambda unread: unread.where)),
+            other_roots=tuple(collected.other_roots),
             read=dict(collected.read_counts),
         )
 

@@ -79,7 +79,11 @@ def _add_source(sources: Sources, root: Path, given: Path, lookup: PhotoLookup) 
 def _find_photo(root: Path, below: str, lookup: PhotoLookup) -> str | None:
     """Find the library's photo that is this file, which some disks open by names of other case or Unicode form."""
     photos = lookup.find_by_name(below)
-    return photos[0] if len(photos) == 1 and (photos[0] == below or _is_same_file(root / photos[0], root / below)) else None
+    return (
+        photos[0]
+        if len(photos) == 1 and (photos[0] == below or _is_same_file(root / photos[0], root / below))
+        else None
+    )
 
 
 def _is_same_file(path: Path, other: Path) -> bool:

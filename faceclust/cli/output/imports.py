@@ -50,6 +50,8 @@ def print_import_summary(plan: ImportPlan, events: Sequence[Event], dry_run: boo
     if plan.elsewhere:
         print_line(f"{format_count(len(plan.elsewhere), 'photo')} not in the library{_list_hint(verbose)}")
         _print_lines([f"  {photo}" for photo in plan.elsewhere] if verbose else [], verbose)
+    for root in plan.other_roots:
+        print_line(f"paths below {root} in the table were read as paths in this library")
     if plan.unread:
         print_line(f"{format_count(len(plan.unread), 'file')} could not be read:")
         _print_lines([f"  {unread.where}: {unread.why}" for unread in plan.unread], verbose)
