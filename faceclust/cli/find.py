@@ -11,6 +11,7 @@ from faceclust.cli.common import complete_names, folder_option, json_option, lib
 from faceclust.cli.output.photos import photo_records, print_paths
 from faceclust.cli.terminal.printing import print_line
 from faceclust.errors import UsageError
+from faceclust.text.plural import format_count
 
 
 @click.command("find")
@@ -46,7 +47,7 @@ def command(
 
     NAME is a name or a group number. Without a NAME, search all photos with faces. Paths are
     relative if you are in or above the library. Photos are sorted by date, photos without a date
-    come last.
+    come last; --since and --until leave them out and print their number.
 
     The exit code is 0 if photos were found, 1 if none was, and 2 for a mistake.
 
@@ -67,10 +68,17 @@ def command(
     filters["min_quality"] = filters["min_quality"] or 0.0
     opened = open_library(library)
     found = opened.search(*who, *with_names, **filters)
+    undated = 0
+    if filters["since"] or filters["until"]:
+        anytime = opened.search(*who, *with_names, **(filters | {"since": None, "until": None}))
+        undated = sum(photo.taken_at is None for photo in anytime)
     if as_json:
-        print_json({"library": str(opened.root), "photos": photo_records(found, opened.root, opened.group_of)})
+        records = photo_records(found, opened.root, opened.group_of)
+        print_json({"library": str(opened.root), "photos": records, "undated": undated})
     else:
         print_paths([photo.photo for photo in found], opened.root, null)
+    if undated:
+        print_line(f"{format_count(undated, 'more photo')} would match, but without a known date", err=True)
     if not found:
         print_line("no photos match", err=True)
         click.get_current_context().exit(1)

@@ -21,7 +21,7 @@ from faceclust.importers.sources import Sources, find_contacts_files
 from faceclust.importers.table_photos import TablePhotos
 from faceclust.importers.values import Frame, PhotoNames, Region, UnreadableSource
 from faceclust.people.names import MAX_NAME_LENGTH, clean_name
-from faceclust.photos.embedded_xmp import read_embedded_packets
+from faceclust.photos.embedded_metadata import read_embedded_metadata
 from faceclust.progress import Progress
 from faceclust.types import PhotoInfo
 from faceclust.xmp.packet import MAX_PACKET_BYTES, BadPacketError
@@ -38,8 +38,9 @@ class CollectedNames:
     `ambiguous` has names in files that could belong to several photos. `unknown_photos` are not in the
     library. `unnamed_contacts` are ids of Picasa contacts without a known name. `read_counts` has the
     number of files with people for each kind of source, and of "photos" that were read. `other_roots` are
-    folders of other computers that tables have for the library's root. `skipped_regions` counts the regions that were not read, by the reason. `other_keywords` counts the
-    hierarchical keywords that were not read, by (path of the parent, keyword).
+    folders of other computers that tables have for the library's root. `skipped_regions` counts the
+    regions that were not read, by the reason. `other_keywords` counts the hierarchical keywords that were
+    not read, by (path of the parent, keyword).
     """
 
     photo_names: list[PhotoNames] = field(default_factory=list)
@@ -106,10 +107,10 @@ class _NameCollector:
         self.progress.start("looking into photos for names", len(photos), "photos")
         for photo in photos:
             try:
-                packets = read_embedded_packets(path_below(self.root, photo))
+                packets = read_embedded_metadata(path_below(self.root, photo)).xmp
             except OSError as error:
                 self.collected.unreadable.append(UnreadableSource(photo, error.strerror or str(error)))
-                packets = []
+                packets = ()
             for packet in packets:
                 self._add_packet(packet, [photo], EMBEDDED, photo)
             self.collected.read_counts["photos"] += 1

@@ -37,6 +37,7 @@ SCHEMA = pa.schema(
         pa.field("width", pa.int32(), nullable=False),
         pa.field("height", pa.int32(), nullable=False),
         pa.field("photo_hash", pa.string(), nullable=False),
+        pa.field("taken_at_source", pa.string()),
     ]
 )
 _PARQUET_ROW_GROUP = 20_000  # rows; they are held in memory together
@@ -83,6 +84,7 @@ def build_rows(
             "width": photo.size[0],
             "height": photo.size[1],
             "photo_hash": face.photo_hash,
+            "taken_at_source": photo.taken_at_source,
         }
         yield row if embeddings is None else row | {"embedding": embeddings[face.face_id]}
 

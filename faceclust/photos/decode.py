@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from faceclust.photos.decoders import decode_picture
+from faceclust.photos.embedded_metadata import find_metadata
 from faceclust.photos.errors import UndecodableError
 from faceclust.photos.exif_orientation import apply_orientation, upright_size
 from faceclust.photos.face_ids import content_hash
-from faceclust.photos.formats import HEAD_BYTES, Format, detect_format, is_raw_tiff
+from faceclust.photos.formats import FORMATS_TURNED_BY_METADATA, HEAD_BYTES, Format, detect_format, is_raw_tiff
 from faceclust.photos.jxl import decode_jxl
 from faceclust.photos.metadata import read_metadata
 from faceclust.photos.raw import decode_raw
@@ -48,11 +51,14 @@ def decode_photo(
         raise UndecodableError(SkipReason.OUT_OF_MEMORY, "decoding needs more memory than there is") from None
     except Exception as error:  # decoders raise exceptions of any type; one photo must not stop the scan
         raise UndecodableError(SkipReason.TRUNCATED, f"{type(error).__name__}: {error}") from error
+    embedded = find_metadata(data)
+    orientation = embedded.orientation if format in FORMATS_TURNED_BY_METADATA else stored.orientation
+    metadata = read_metadata(*(embedded.exif or stored.metadata_sources))
     return Photo(
         ref=ref,
         content_hash=content_hash(data),
-        pixels=apply_orientation(stored.pixels, stored.orientation),
-        full_size=upright_size(stored.size, stored.orientation),
-        metadata=read_metadata(*stored.metadata_sources),
+        pixels=apply_orientation(stored.pixels, orientation),
+        full_size=upright_size(stored.size, orientation),
+        metadata=replace(metadata, orientation=stored.applied if stored.applied != 1 else orientation),
         icc_profile=stored.icc_profile,
     )

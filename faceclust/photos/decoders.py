@@ -16,6 +16,7 @@ from faceclust.photos.colour import convert_to_rgb, needs_colour_transform, take
 from faceclust.photos.errors import UndecodableError
 from faceclust.photos.exif_orientation import upright_size
 from faceclust.photos.formats import Format
+from faceclust.photos.heif import read_heif_orientation
 from faceclust.photos.limits import MAX_PIXELS, check_picture_size, reject_decompression_bombs
 from faceclust.photos.turbojpeg import PixelBuffer, decode_with_turbojpeg
 from faceclust.types import SkipReason, UInt8
@@ -34,9 +35,9 @@ class DecodedImage:
     """A decoded picture before it is turned upright.
 
     `pixels`: RGB (h, w, 3), possibly reduced. `size`: width and height of the full picture.
-    `orientation`: the EXIF orientation still to be applied. `metadata_sources`: EXIF blocks or
-    whole files, the best source first. `icc_profile`: the profile of the pixels' colours, None if they
-    are sRGB.
+    `orientation`: the EXIF orientation still to be applied, and `applied` the one that the decoder has
+    applied. `metadata_sources`: EXIF blocks or whole files, the best source first. `icc_profile`: the
+    profile of the pixels' colours, None if they are sRGB.
     """
 
     pixels: UInt8
@@ -44,6 +45,7 @@ class DecodedImage:
     orientation: int
     metadata_sources: tuple[bytes | None, ...]
     icc_profile: bytes | None = None
+    applied: int = 1
 
 
 def decode_picture(
@@ -68,6 +70,7 @@ def decode_picture(
         check_picture_size(*size, format)
         _reject_large_tiles(image)
         exif = image.info.get("exif")
+        stored = _stored_orientation(image, data, format)
         profile = None if convert_colours else take_near_profile(image)
         pixels = _decode_jpeg_fast(data, image, min_long_side, buffer) if format is Format.JPEG else None
         if pixels is None:
@@ -75,12 +78,13 @@ def decode_picture(
                 _request_reduced_size(image, min_long_side)
             image.load()
             pixels = np.asarray(convert_to_rgb(image, min_long_side))
-        orientation = _exif_orientation(image)
+    is_turned = format in (Format.TIFF, Format.HEIF)  # by their decoders
     # Pillow turns a TIFF upright while loading it, which shows in the size.
     if size[0] != size[1] and image.size == size[::-1]:
         size = size[::-1]
     # Pillow has no EXIF block for a TIFF, but the whole file can be read as one.
-    return DecodedImage(pixels, size, orientation, (exif if isinstance(exif, bytes) else None, data), profile)
+    sources = exif if isinstance(exif, bytes) else None, data
+    return DecodedImage(pixels, size, 1 if is_turned else stored, sources, profile, stored if is_turned else 1)
 
 
 def read_orientation_and_size(file: BinaryIO, format: Format) -> tuple[int, tuple[int, int]]:
@@ -137,6 +141,16 @@ def _request_reduced_size(image: Image.Image, min_long_side: int) -> None:
     scale = min_long_side / max(image.size)
     if scale < 1:
         image.draft(None, (math.ceil(image.size[0] * scale), math.ceil(image.size[1] * scale)))
+
+
+def _stored_orientation(image: Image.Image, data: bytes, format: Format) -> int:
+    """Return the orientation of a picture that is opened but not loaded."""
+    if format not in (Format.HEIF, Format.AVIF):
+        return _exif_orientation(image)
+    try:
+        return read_heif_orientation(io.BytesIO(data))
+    except ValueError:
+        return 1
 
 
 def _exif_orientation(image: Image.Image) -> int:

@@ -28,6 +28,9 @@ class Format(StrEnum):
     RAW = "RAW"
 
 
+#: Formats whose decoders leave the picture as stored; the EXIF orientation, or that in XMP, turns it.
+FORMATS_TURNED_BY_METADATA = (Format.JPEG, Format.PNG, Format.WEBP)
+
 _SIGNATURES = (
     (b"\xff\xd8\xff", Format.JPEG),
     (b"\x89PNG\r\n\x1a\n", Format.PNG),

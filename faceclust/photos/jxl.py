@@ -34,7 +34,9 @@ def decode_jxl(data: bytes, min_long_side: int | None) -> DecodedImage:
     elif pixels.dtype != np.uint8:
         pixels = to_eight_bits(pixels)
     image = Image.fromarray(np.squeeze(pixels))
-    return DecodedImage(np.asarray(convert_to_rgb(image, min_long_side)), image.size, 1, (data,))
+    return DecodedImage(
+        np.asarray(convert_to_rgb(image, min_long_side)), image.size, 1, (), applied=read_jxl_orientation(data)
+    )
 
 
 def read_jxl_orientation(data: bytes) -> int:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceclust.photos.decoders import read_orientation_and_size
-from faceclust.photos.formats import HEAD_BYTES, Format, detect_format, is_raw_tiff
+from faceclust.photos.embedded_metadata import read_embedded_metadata
+from faceclust.photos.exif_orientation import upright_size
+from faceclust.photos.formats import FORMATS_TURNED_BY_METADATA, HEAD_BYTES, Format, detect_format, is_raw_tiff
 from faceclust.photos.heif import read_heif_orientation
 from faceclust.photos.jxl import read_jxl_orientation
 from faceclust.photos.raw import read_raw_orientation
@@ -51,6 +53,10 @@ def read_orientation(path: Path) -> Orientation | None:
                 return Orientation(read_raw_orientation(path))  # LibRaw reads less of a path than of a stream
             file.seek(0)
             orientation, size = read_orientation_and_size(file, format)
+            if format in FORMATS_TURNED_BY_METADATA:
+                stored_size = upright_size(size, orientation)  # swapping twice restores it
+                orientation = read_embedded_metadata(path).orientation
+                size = upright_size(stored_size, orientation)
         except Exception:  # damaged since its scan, whose result is still known
             return None
     return Orientation(orientation, size)

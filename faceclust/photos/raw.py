@@ -48,7 +48,7 @@ def decode_raw(data: bytes, min_long_side: int | None) -> DecodedImage:
             pixels = preview if preview is not None and enough else _postprocess_or_preview(preview, raw, size)
     except rawpy.LibRawFileUnsupportedError:
         raise UndecodableError(SkipReason.NOT_A_PHOTO, "it is not a RAW file that LibRaw supports") from None
-    return DecodedImage(pixels, size, 1, (data, _find_cr3_tags(data), exif))
+    return DecodedImage(pixels, size, 1, (data, _find_cr3_tags(data), exif), applied=orientation)
 
 
 def read_raw_orientation(path: Path) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,12 @@ from faceclust.errors import PackError, UsageError, is_out_of_memory
 from faceclust.packs.pack import Pack
 from faceclust.photos.colour import convert_to_srgb
 from faceclust.photos.decode import decode_photo
+from faceclust.photos.embedded_metadata import find_metadata
 from faceclust.photos.errors import UndecodableError
 from faceclust.photos.face_ids import content_hash, face_id
 from faceclust.photos.reading import read_photo
 from faceclust.photos.turbojpeg import PixelBuffer
+from faceclust.scan.photo_dates import add_date
 from faceclust.types import (
     Detections,
     Float32,
@@ -173,7 +176,7 @@ class PhotoExaminer:
             if task.known_hashes and (content := content_hash(data)) in task.known_hashes:
                 clock.lap("read")
                 return KnownPhoto(ref, content)
-            return self._detect_faces(ref, data, clock)
+            return self._add_date(self._detect_faces(ref, data, clock), data)
         except PackError:  # every other photo would fail, too
             raise
         except Exception as error:  # one bad photo never stops a scan
@@ -194,6 +197,11 @@ class PhotoExaminer:
         photo, found = self._redecode_larger(photo, found, data)
         clock.lap("decode")
         return self._cut_out_faces(photo, found, clock)
+
+    def _add_date(self, detected: _DetectedPhoto, data: bytes) -> _DetectedPhoto:
+        photo = detected.photo
+        metadata = add_date(photo.metadata, self._root / photo.ref.rel_path, partial(find_metadata, data))
+        return replace(detected, photo=replace(photo, metadata=metadata))
 
     def _detect_on_pixels(self, pixels: UInt8, clock: _StageTimer) -> _DetectedPhoto:
         height, width = pixels.shape[:2]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 from faceclust.files.names import PRECISIONS
+from faceclust.photos.embedded_metadata import EmbeddedMetadata
 from faceclust.progress import Progress, ShouldStop
 from faceclust.scan.compare import FaceFilter, build_content_index, compare_folders
 from faceclust.scan.copies import ContentIndex
@@ -14,6 +16,7 @@ from faceclust.scan.examine import ExaminedPhoto, KnownPhoto, ScanSettings
 from faceclust.scan.examine_pool import examine_photos
 from faceclust.scan.folder import ScanFolder
 from faceclust.scan.model_change import ModelChangeReporter
+from faceclust.scan.photo_dates import add_date
 from faceclust.scan.result import ScanResult
 from faceclust.scan.unchanged import environment_stamp, update_snapshot
 from faceclust.store.home import LibraryHome
@@ -157,7 +160,7 @@ class _ScanRun:
             if self._removed_contents[photo.content_hash]:  # the photo was moved
                 self._removed_contents[photo.content_hash] -= 1
                 result.removed -= 1
-            photo = copies.copy_for(photo.ref, photo.content_hash)
+            photo = self._add_date(copies.copy_for(photo.ref, photo.content_hash))
         else:
             result.scanned += 1
             self._unusable_faces[photo.ref.rel_path] += examined.unusable_count
@@ -168,6 +171,10 @@ class _ScanRun:
             self._deferred_counts["copied" if isinstance(examined.photo, KnownPhoto) else "scanned"] += 1
         else:
             self._record_scanned(folder, listed, marked, found=not isinstance(examined.photo, KnownPhoto))
+
+    def _add_date(self, photo: ScannedPhoto) -> ScannedPhoto:
+        """Date a copy by its own sidecar or name, if the other one had no date."""
+        return replace(photo, metadata=add_date(photo.metadata, self._home.root / photo.ref.rel_path, EmbeddedMetadata))
 
     def _record_scanned(self, folder: ScanFolder, listed: PhotoRef, photo: ScannedPhoto, *, found: bool) -> None:
         if found:

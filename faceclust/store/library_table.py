@@ -87,8 +87,9 @@ class LibraryTable:
                         orientation=row["orientation"] or 1,
                         taken_at=row["taken_at"],
                         camera=row["camera"],
-                        latitude=row["latitude"],
-                        longitude=row["longitude"],
+                        latitude=row["latitude"] if _has_place(row) else None,
+                        longitude=row["longitude"] if _has_place(row) else None,
+                        taken_at_source=row["taken_at_source"],
                     )
                 before = path
 
@@ -116,7 +117,9 @@ class LibraryTable:
         ]
 
 
-_PHOTO_COLUMNS = "folder photo photo_hash width height orientation taken_at camera latitude longitude".split()
+_PHOTO_COLUMNS = (
+    "folder photo photo_hash width height orientation taken_at taken_at_source camera latitude longitude".split()
+)
 #: The columns that `iter_occurrences` needs.
 OCCURRENCE_COLUMNS = (
     "folder photo photo_hash width height taken_at face face_id left top right bottom score quality".split()
@@ -171,6 +174,11 @@ def _factorize(values: pa.ChunkedArray) -> NDArray[np.int64]:
     """Encode each string as an integer, equal ones as the same; −1 for null."""
     codes = values.combine_chunks().dictionary_encode().indices
     return np.asarray(pc.fill_null(codes, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _has_place(row: dict[str, Any]) -> bool:
+    """False for 0, 0, which devices without a fix write, and older versions stored."""
+    return bool(row["latitude"] or row["longitude"])
 
 
 def _photo_path(row: dict[str, Any]) -> str:

@@ -27,7 +27,7 @@ from faceclust.store.schema import (
     STATUS_OK,
     concatenate,
 )
-from faceclust.types import SkipReason
+from faceclust.types import DATE_SOURCES, SkipReason
 
 _UTF8_SIZE = 4  # bytes of a character, at most
 # 255 characters (APFS, exFAT and NTFS count characters), or 255 bytes that are not UTF-8, as \xNN.
@@ -47,9 +47,10 @@ _FACE_COLUMNS = ("face", "face_id", *_SIDES, "score")
 _REQUIRED_COLUMNS = ("photo", "photo_size", "photo_mtime_ns", "status")
 #: Columns that only photos that were read have; the first three are required of them.
 _SCANNED_COLUMNS = tuple(
-    "photo_hash width height orientation taken_at camera latitude longitude min_face face face_id".split()
+    "photo_hash width height orientation taken_at taken_at_source camera latitude longitude min_face"
+    " face face_id".split()
 )
-_PHOTO_COLUMNS = ("photo_size", "photo_mtime_ns", "status", *_SCANNED_COLUMNS[:9])
+_PHOTO_COLUMNS = ("photo_size", "photo_mtime_ns", "status", *_SCANNED_COLUMNS[:-2])
 _CHUNK_SIZE = 1 << 12  # embeddings at a time, so that they stay in the CPU cache
 
 Mask = NDArray[np.bool_]
@@ -248,6 +249,8 @@ def _find_bad_orientations(rows: _Rows) -> Iterator[Mask]:
 
 def _find_bad_dates(rows: _Rows) -> Iterator[Mask]:
     yield rows.outside("taken_at", _FIRST_SECOND, _LAST_SECOND)
+    yield rows.texts("taken_at_source", lambda words: pc.invert(pc.is_in(words, pa.array(DATE_SOURCES))))
+    yield rows.valid("taken_at_source") & ~rows.valid("taken_at")
 
 
 def _find_bad_places(rows: _Rows) -> Iterator[Mask]:
@@ -349,7 +352,7 @@ RULES: dict[str, tuple[str, Callable[[_Rows], Iterator[Mask]]]] = {
     "hash": ("the content hash of a photo is not 32 hexadecimal digits", _find_bad_hashes),
     "size": ("the size of a photo is out of range", _find_bad_sizes),
     "orientation": ("the orientation of a photo is not 1 to 8", _find_bad_orientations),
-    "date": ("the date of a photo is not in the years 1826 to 9999", _find_bad_dates),
+    "date": ("the date of a photo is not in the years 1826 to 9999, or its source is unknown", _find_bad_dates),
     "place": ("the latitude or longitude of a photo is out of range", _find_bad_places),
     "min_face": ("the smallest face searched for is negative", _find_bad_min_faces),
     "text": ("the camera of a photo, or the reason it was skipped, is too long", _find_long_texts),

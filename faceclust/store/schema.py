@@ -22,11 +22,10 @@ from faceclust.files.names import DEFAULT_PRECISION, PACK_NAME_PATTERN, PRECISIO
 from faceclust.store import precision as precisions
 from faceclust.types import Float32, Metadata, PhotoRef, ScannedPhoto, SkippedPhoto
 
-#: 2 added `min_face`; 3 added precisions other than float16. Files with float16 keep schema 2, so
-#: that older versions can read them.
-SCHEMA_VERSION = 3
-_FLOAT16_SCHEMA = 2
-_SECOND_SCHEMA_COLUMN = "min_face"
+#: 2 added `min_face`; 3 added precisions other than float16; 4 added `taken_at_source`.
+SCHEMA_VERSION = 4
+#: Columns that files of an older schema lack.
+_ADDED_COLUMNS = ("min_face", "taken_at_source")
 #: The `status` of a photo that was read; other values are those of `SkipReason`.
 STATUS_OK = "ok"
 #: Columns that could identify a person; null for a forgotten face.
@@ -58,7 +57,6 @@ class CacheInfo:
         notes: dict[str, Any] = asdict(self) | {"schema": SCHEMA_VERSION}
         if self.precision == DEFAULT_PRECISION:
             del notes["precision"]
-            notes["schema"] = _FLOAT16_SCHEMA
         return json.dumps(notes).encode()
 
 
@@ -75,6 +73,7 @@ def folder_schema(info: CacheInfo) -> pa.Schema:
         pa.field("height", pa.int32()),
         pa.field("orientation", pa.int8()),
         pa.field("taken_at", pa.timestamp("s")),  # the camera's local time
+        pa.field("taken_at_source", words),  # one of DATE_SOURCES; null: no date, or an older row
         pa.field("camera", words),
         pa.field("latitude", pa.float64()),
         pa.field("longitude", pa.float64()),
@@ -128,17 +127,17 @@ def _is_valid(info: CacheInfo) -> bool:
 
 def file_schema(found: pa.Schema, info: CacheInfo) -> pa.Schema:
     """Return the schema that a cache file must have, given the one it has: an older one lacks columns."""
-    schema = folder_schema(info)
-    return schema if _SECOND_SCHEMA_COLUMN in found.names else schema.remove(schema.names.index(_SECOND_SCHEMA_COLUMN))
+    missing = set(_ADDED_COLUMNS).difference(found.names)
+    return pa.schema([field for field in folder_schema(info) if field.name not in missing])
 
 
 def migrate_table(table: pa.Table, info: CacheInfo) -> pa.Table:
     """Add the columns that rows of an older schema lack."""
-    if _SECOND_SCHEMA_COLUMN in table.column_names:
-        return table
     current = folder_schema(info)
-    field = current.field(_SECOND_SCHEMA_COLUMN)
-    return table.add_column(current.names.index(field.name), field, pa.nulls(len(table), field.type))
+    for name in [name for name in current.names if name not in table.column_names]:
+        field = current.field(name)
+        table = table.add_column(current.names.index(name), field, pa.nulls(len(table), field.type))
+    return table
 
 
 def convert_table(table: pa.Table, info: CacheInfo, *, rescale: bool = False) -> pa.Table:

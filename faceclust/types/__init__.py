@@ -14,6 +14,7 @@ from faceclust.types.clustering import (
 from faceclust.types.faces import Face, FaceTable
 from faceclust.types.people import FaceOccurrence, Person, PhotoInfo
 from faceclust.types.photos import (
+    DATE_SOURCES,
     EXTRA_MODULE_BY_REASON,
     TRANSIENT_REASONS,
     Detections,
@@ -26,6 +27,7 @@ from faceclust.types.photos import (
 )
 
 __all__ = [
+    "DATE_SOURCES",
     "EXTRA_MODULE_BY_REASON",
     "LOCAL_SCALING",
     "MAX_LOCAL_SCALING",

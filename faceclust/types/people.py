@@ -35,7 +35,8 @@ class PhotoInfo:
     """A photo of the library without its faces. `photo` is a POSIX path below the root, and
     `photo_hash` the hash of its content. `size` is the width and height of the upright photo in px.
     `orientation` is the EXIF orientation (1 to 8) that makes the stored picture upright. `latitude`
-    and `longitude` are degrees north and east."""
+    and `longitude` are degrees north and east. `taken_at_source` is one of DATE_SOURCES, None without a
+    date or for a photo that was scanned by an older version."""
 
     photo: str
     photo_hash: str
@@ -45,6 +46,7 @@ class PhotoInfo:
     camera: str | None
     latitude: float | None
     longitude: float | None
+    taken_at_source: str | None = None
 
 
 @dataclass(frozen=True)

@@ -32,16 +32,23 @@ class PhotoRef:
         return self.rel_path.rpartition("/")[2]
 
 
+#: The sources of a photo's date, the preferred one first: its EXIF, the sidecar beside it, its XMP, IPTC and PNG
+#: text, and the file's name.
+DATE_SOURCES = ("exif", "sidecar", "xmp", "iptc", "png", "name")
+
+
 @dataclass(frozen=True)
 class Metadata:
-    """Metadata from the camera. `taken_at` is local camera time without a time zone; `latitude` and
-    `longitude` are degrees north and east."""
+    """Metadata of a photo. `taken_at` is local camera time without a time zone, and `taken_at_source` where it
+    was found, one of DATE_SOURCES. `orientation` is the EXIF orientation that turned the stored picture
+    upright. `latitude` and `longitude` are degrees north and east."""
 
     taken_at: datetime | None = None
     camera: str | None = None
     orientation: int | None = None
     latitude: float | None = None
     longitude: float | None = None
+    taken_at_source: str | None = None
 
 
 @dataclass(frozen=True)

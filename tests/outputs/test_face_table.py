@@ -29,6 +29,7 @@ def make_row(**values: Any) -> dict[str, Any]:
         "photo": "ä, b.jpg", "left": 400, "top": 600, "right": 1200, "bottom": 1200, "face_id": "1", "cluster": 1,
         "person": "Anna", "confirmed": True, "score": 0.5, "quality": 0.25, "taken_at": TAKEN, "camera": "Canon",
         "latitude": 48.5, "longitude": -11.25, "width": 4000, "height": 3000, "photo_hash": "h",
+        "taken_at_source": "exif",
     }  # fmt: skip
     return known | values
 
@@ -74,7 +75,7 @@ def convert_to_format(rows: list[dict[str, Any]], format: str) -> list[dict[str,
 
 def test_rows_have_person_box_and_photo() -> None:
     place = FaceOccurrence("1", "ä, b.jpg", "h", (0.1, 0.2, 0.3, 0.4), (4000, 3000), 0.25, 0.5, TAKEN)
-    facts = PhotoInfo("ä, b.jpg", "h", (4000, 3000), 6, TAKEN, "Canon", 48.5, -11.25)
+    facts = PhotoInfo("ä, b.jpg", "h", (4000, 3000), 6, TAKEN, "Canon", 48.5, -11.25, "exif")
     anna = Person("p", "Anna", ("1", "2"), frozenset("1"), (1,))
     (with_embedding,) = build_rows([place], [anna], {"1": 1}, [facts], {"1": VECTOR})
     assert with_embedding["embedding"] is VECTOR and list(with_embedding) == [*SCHEMA.names, "embedding"]

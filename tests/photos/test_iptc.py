@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from faceclust.photos.iptc import read_iptc_keywords
+from faceclust.photos.embedded_metadata import read_embedded_metadata
 from faceclust.photos.orientation import read_orientation
 from tests.support.photo_files import draw_scene, encode_image
 
@@ -27,7 +27,7 @@ def test_keywords_are_read_from_jpeg_and_tiff(tmp_path: Path) -> None:
     tiff = encode_image(draw_scene(), "TIFF", tiffinfo={33723: KEYWORDS})
     for data in (build_jpeg(KEYWORDS), tiff):
         path.write_bytes(data)
-        assert read_iptc_keywords(path) == ("sea", "Zoë")
+        assert read_embedded_metadata(path).iptc_keywords == ("sea", "Zoë")
 
 
 def test_a_damaged_heic_starts_no_decoder(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_a_damaged_heic_starts_no_decoder(tmp_path: Path) -> None:
     heic = encode_image(draw_scene(), "HEIF", Image.Exif())
     path = tmp_path / "a.heic"
     path.write_bytes(heic.replace(b"hvc1", b"hv\xff1", 1))
-    assert read_iptc_keywords(path) == ()
+    assert read_embedded_metadata(path).iptc_keywords == ()
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
@@ -44,6 +44,6 @@ def test_pipes_and_links_are_not_opened(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(build_jpeg(KEYWORDS))
     (tmp_path / "link.jpg").symlink_to("a.jpg")
     for name in ("pipe", "link.jpg"):
-        assert read_iptc_keywords(tmp_path / name) == ()
-        with pytest.raises(OSError, match=r"regular file|symbolic links"):
-            read_orientation(tmp_path / name)
+        for read in (read_embedded_metadata, read_orientation):
+            with pytest.raises(OSError, match=r"regular file|symbolic links"):
+                read(tmp_path / name)

@@ -22,22 +22,17 @@ from tests.support.sample_photos import COLLINS
 PACK = "arcface_x"
 
 
-def write_first_schema(cache: Path) -> None:
-    """Rewrite a cache in schema version 1."""
+#: The columns that each schema version lacks.
+MISSING_COLUMNS = {1: ["min_face", "taken_at_source"], 2: ["taken_at_source"], 3: ["taken_at_source"]}
+
+
+def write_older_schema(cache: Path, version: int) -> None:
+    """Rewrite a cache in an older schema version."""
     rows = pq.read_table(cache)
-    info = json.loads(rows.schema.metadata[b"faceclust"]) | {"schema": 1}
-    text, words = pa.string(), pa.dictionary(pa.int32(), pa.string())
-    fields = [
-        ("photo", text, False), ("photo_size", pa.int64(), False), ("photo_mtime_ns", pa.int64(), False),
-        ("photo_hash", text), ("width", pa.int32()), ("height", pa.int32()), ("orientation", pa.int8()),
-        ("taken_at", pa.timestamp("s")), ("camera", words), ("latitude", pa.float64()),
-        ("longitude", pa.float64()), ("status", words, False), ("detail", text), ("face", pa.int16()),
-        ("face_id", text), ("left", pa.float32()), ("top", pa.float32()), ("right", pa.float32()),
-        ("bottom", pa.float32()), ("landmarks", pa.list_(pa.float32(), 10)), ("score", pa.float32()),
-        ("quality", pa.float32()), ("embedding", pa.list_(pa.float16(), info["dimension"])),
-    ]  # fmt: skip
-    schema = pa.schema([pa.field(*field) for field in fields], metadata={b"faceclust": json.dumps(info).encode()})
-    pq.write_table(rows.select(schema.names).cast(schema), cache, compression="zstd", write_page_checksum=True)
+    info = json.loads(rows.schema.metadata[b"faceclust"]) | {"schema": version}
+    rows = rows.drop_columns(MISSING_COLUMNS[version])
+    metadata = {b"faceclust": json.dumps(info).encode()}
+    pq.write_table(rows.replace_schema_metadata(metadata), cache, compression="zstd", write_page_checksum=True)
 
 
 def caches(library: Library) -> list[Path]:
@@ -52,18 +47,20 @@ def with_pack(library: Library, **changes: object) -> Library:
     return Library(library.root, pack=replace(library.pack, **changes))
 
 
-def test_schema_1_is_read_without_a_rescan(library: Library) -> None:
-    before = [row | {"min_face": None} for row in library.table.rows.to_pylist()]
+@pytest.mark.parametrize("version", MISSING_COLUMNS)
+def test_older_schemas_are_read_without_a_rescan(library: Library, version: int) -> None:
+    missing = dict.fromkeys(MISSING_COLUMNS[version])
+    before = [row | missing for row in library.table.rows.to_pylist()]
     for cache in caches(library):
-        write_first_schema(cache)
+        write_older_schema(cache, version)
     again = Library(library.root)
     assert again.table.rows.to_pylist() == before
     result = again.scan(workers=0)
     assert (result.scanned, result.unchanged, result.notes) == (0, len({row_photo(row) for row in before}), [])
     again.name(again.faces_in_group(1), COLLINS)
     again.forget(again.plan_forget(COLLINS))  # rewrites the caches with her faces
-    rewritten = [cache for cache in caches(library) if written_schema(cache) > 1]
-    assert rewritten and all("min_face" in pq.read_schema(cache).names for cache in rewritten)
+    rewritten = [cache for cache in caches(library) if written_schema(cache) == SCHEMA_VERSION]
+    assert rewritten and all(missing.keys() <= set(pq.read_schema(cache).names) for cache in rewritten)
     assert Library(library.root).scan(workers=0).scanned == 0
 
 

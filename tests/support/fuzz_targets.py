@@ -33,13 +33,12 @@ from faceclust.packs.onnx_file import check_onnx
 from faceclust.people.journal import Journal
 from faceclust.people.journal_lines import merge_journals
 from faceclust.people.replay import replay_events
-from faceclust.photos.embedded_xmp import MAX_PACKET_BYTES, read_embedded_packets
+from faceclust.photos.embedded_metadata import MAX_BLOCK_BYTES, read_embedded_metadata
 from faceclust.photos.errors import UndecodableError
 from faceclust.photos.formats import HEAD_BYTES, Format, detect_format, is_raw_tiff
 from faceclust.photos.heif import read_heif_orientation
-from faceclust.photos.iptc import read_iptc_keywords
 from faceclust.photos.iso_boxes import bytes_reader, iter_boxes
-from faceclust.photos.iso_xmp import find_iso_packets
+from faceclust.photos.iso_metadata import iter_iso_blocks
 from faceclust.photos.jxl import read_jxl_orientation
 from faceclust.photos.limits import reject_decompression_bombs
 from faceclust.photos.metadata import read_metadata
@@ -123,11 +122,10 @@ def _check_edit(packet: bytes) -> None:
 
 
 def check_embedded_xmp(data: bytes, folder: Path) -> None:
-    """Find the packets in a photo, in memory bounded by the limit."""
-    path = _write(folder, "photo", data)
-    packets = read_embedded_packets(path)
-    assert sum(map(len, packets)) <= MAX_PACKET_BYTES + 1
-    for packet in packets:
+    """Find the metadata in a photo, in memory bounded by the limit."""
+    found = read_embedded_metadata(_write(folder, "photo", data))
+    assert sum(map(len, found.xmp + found.exif + found.iptc)) <= MAX_BLOCK_BYTES + 1
+    for packet in found.xmp:
         with suppress(BadPacketError):
             read_packet(packet)
 
@@ -137,7 +135,7 @@ def check_boxes(data: bytes, folder: Path) -> None:
     found = list(iter_boxes(bytes_reader(data), 0, len(data), 1000))
     assert all(0 < box.start <= box.end <= len(data) for box in found)
     with suppress(StructError):
-        assert sum(map(len, find_iso_packets(bytes_reader(data), len(data), 1_000_000))) <= 1_000_000
+        assert sum(len(block) for _, block in iter_iso_blocks(bytes_reader(data), len(data), 1_000_000)) <= 1_000_000
     with _write(folder, "photo", data).open("rb") as file, suppress(ValueError):
         assert read_heif_orientation(file) in range(1, 9)
     with suppress(UndecodableError):
@@ -179,13 +177,15 @@ def check_exif(data: bytes, folder: Path) -> None:
     """Read the metadata, keywords and orientation of a photo or an EXIF block, which never raise."""
     for source in (data, b"Exif\0\0" + data):
         metadata = read_metadata(source)
-        assert metadata.orientation in (None, *range(1, 9))
         assert metadata.latitude is None or abs(metadata.latitude) <= 90
         assert metadata.longitude is None or abs(metadata.longitude) <= 180
         assert metadata.taken_at is None or metadata.taken_at.year >= 1826
         assert metadata.camera is None or metadata.camera.isprintable()
     path = _write(folder, "photo", data)
-    assert all(map(str.strip, read_iptc_keywords(path)))
+    embedded = read_embedded_metadata(path)
+    assert all(map(str.strip, embedded.iptc_keywords + embedded.windows_keywords))
+    assert embedded.orientation in range(1, 9)
+    assert all(date is None or date.year >= 1826 for date in (embedded.iptc_date, embedded.png_date))
     found = read_orientation(path)
     assert found is None or found.orientation in range(1, 9)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from faceclust.importers.keywords import USUAL_TAGS
-from faceclust.photos.embedded_xmp import read_embedded_packets
+from faceclust.photos.embedded_metadata import read_embedded_metadata
 from faceclust.xmp.packet import BadPacketError
 from faceclust.xmp.read import read_packet
 from tests.support.programs import find_program
@@ -126,6 +126,6 @@ def test_more_regions_than_one_segment_holds(tmp_path: Path) -> None:
     Image.new("RGB", (64, 64)).save(photo)
     options.write_text(f"-RegionInfo={{RegionList=[{regions}]}}\n")
     subprocess.run([find_program("exiftool"), "-q", "-@", options, photo], check=True)
-    packets = read_embedded_packets(photo)
+    packets = read_embedded_metadata(photo).xmp
     assert len(packets) == 2 and len(photo.read_bytes()) > 65536
     assert [region.name for data in packets for region in read_packet(data).regions] == people

@@ -13,7 +13,7 @@ import pytest
 import tifffile
 
 from faceclust.files.own_files import UnsafeFileError
-from faceclust.photos.embedded_xmp import MAX_PACKET_BYTES, read_embedded_packets
+from faceclust.photos.embedded_metadata import MAX_BLOCK_BYTES, read_embedded_metadata
 from faceclust.xmp.packet import BadPacketError
 from faceclust.xmp.read import read_packet
 from tests.support.photo_files import build_dng, draw_scene
@@ -44,7 +44,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("extension", EXTENSIONS)
 def test_the_packet_is_found_in_every_format(photos: dict[str, Path], extension: str) -> None:
-    (packet,) = read_embedded_packets(photos[extension])
+    (packet,) = read_embedded_metadata(photos[extension]).xmp
     assert [region.name for region in read_packet(packet).regions] == ["Zoë"]
 
 
@@ -53,7 +53,7 @@ def test_the_picture_itself_is_not_read(photos: dict[str, Path], monkeypatch: py
     monkeypatch.setattr(os, "read", lambda file, count: counted.append(len(data := read(file, count))) or data)
     with photos["jpg"].open("ab") as file:
         file.write(bytes(10_000_000))
-    assert read_embedded_packets(photos["jpg"])
+    assert read_embedded_metadata(photos["jpg"]).xmp
     assert sum(counted) < 100_000
 
 
@@ -61,7 +61,7 @@ def test_a_packet_in_a_bigtiff_is_found(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     packet = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
     tifffile.imwrite(path, np.zeros((8, 8), np.uint8), bigtiff=True, extratags=[(700, 1, len(packet), packet, True)])
-    assert read_embedded_packets(path) == [packet]
+    assert read_embedded_metadata(path).xmp == (packet,)
 
 
 @pytest.mark.slow
@@ -75,8 +75,8 @@ def test_damaged_files_raise_nothing(photos: dict[str, Path], extension: str, tm
         for position in random.integers(min(len(data), 4000), size=4) if len(data) else ():
             data[position] = random.integers(256)
         path.write_bytes(data)
-        for packet in read_embedded_packets(path):
-            assert len(packet) <= MAX_PACKET_BYTES
+        for packet in read_embedded_metadata(path).xmp:
+            assert len(packet) <= MAX_BLOCK_BYTES
             try:
                 read_packet(packet)
             except BadPacketError:
@@ -88,10 +88,10 @@ def test_a_compressed_packet_beyond_the_limit_is_ignored(tmp_path: Path) -> None
         return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
 
     path = tmp_path / "a.png"
-    for text, found in ((b"<x/>", [b"<x/>"]), (bytes(MAX_PACKET_BYTES + 1), [])):
+    for text, found in ((b"<x/>", (b"<x/>",)), (bytes(MAX_BLOCK_BYTES + 1), ())):
         content = b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(text, 9)
         path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"iTXt", content) + chunk(b"IEND", b""))
-        assert read_embedded_packets(path) == found
+        assert read_embedded_metadata(path).xmp == found
 
 
 def box(kind: bytes, *content: bytes) -> bytes:
@@ -129,7 +129,7 @@ def test_empty_item_boxes_have_no_packet(tmp_path: Path, empty: bytes, version: 
     path = tmp_path / "a.heic"
     for order in (list(boxes), list(boxes)[::-1]):
         path.write_bytes(heif(*(boxes[kind] for kind in order)))
-        assert read_embedded_packets(path) == []
+        assert read_embedded_metadata(path).xmp == ()
 
 
 @pytest.mark.parametrize("inside", [False, True])
@@ -138,8 +138,8 @@ def test_overlapping_extents_cannot_expand_a_small_file_without_bound(tmp_path: 
     for count, extents, found in ((1, 1, 1), (2, 3, 2), (40, 64, 2), (200, 1, 160)):
         parts = [item_infos(count), item_locations(count, extents, len(data), inside=inside)]
         path.write_bytes(heif(*parts, box(b"idat", data)) if inside else heif(*parts, end=data))
-        packets = read_embedded_packets(path)
-        assert len(packets) == found and sum(map(len, packets)) <= MAX_PACKET_BYTES
+        packets = read_embedded_metadata(path).xmp
+        assert len(packets) == found and sum(map(len, packets)) <= MAX_BLOCK_BYTES
         assert all(len(packet) == extents * len(data) for packet in packets)
 
 
@@ -148,7 +148,7 @@ def test_a_second_meta_box_is_ignored(tmp_path: Path) -> None:
     path, data = tmp_path / "a.heic", b"x" * 100
     meta = heif(item_infos(1), item_locations(1, 1, len(data), inside=True), box(b"idat", data))
     path.write_bytes(meta + meta[meta.index(b"meta") - 4 :])
-    assert read_embedded_packets(path) == [data]
+    assert read_embedded_metadata(path).xmp == (data,)
 
 
 def test_extended_parts_of_an_earlier_packet_are_ignored(tmp_path: Path) -> None:
@@ -161,15 +161,15 @@ def test_extended_parts_of_an_earlier_packet_are_ignored(tmp_path: Path) -> None
     main = segment(b"http://ns.adobe.com/xap/1.0/\0" + b"<x/>" + b"A" * 32)
     parts = [extended(b"A" * 32, 3, b"def"), extended(b"B" * 32, 0, b"old"), main, extended(b"A" * 32, 0, b"abc")]
     (tmp_path / "a.jpg").write_bytes(b"\xff\xd8" + b"".join(parts) + b"\xff\xda\0\2")
-    assert read_embedded_packets(tmp_path / "a.jpg") == [b"<x/>" + b"A" * 32, b"abcdef"]
+    assert read_embedded_metadata(tmp_path / "a.jpg").xmp == (b"<x/>" + b"A" * 32, b"abcdef")
 
 
 def test_pipes_and_files_that_are_not_photos_have_no_packet(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     with pytest.raises(UnsafeFileError):
-        read_embedded_packets(tmp_path / "pipe.jpg")
+        read_embedded_metadata(tmp_path / "pipe.jpg").xmp
     (tmp_path / "a.jpg").write_bytes(b"no photo")
-    assert read_embedded_packets(tmp_path / "a.jpg") == []
+    assert read_embedded_metadata(tmp_path / "a.jpg").xmp == ()
     (tmp_path / "link.jpg").symlink_to(tmp_path / "a.jpg")
     with pytest.raises(UnsafeFileError):
-        read_embedded_packets(tmp_path / "link.jpg")
+        read_embedded_metadata(tmp_path / "link.jpg").xmp
