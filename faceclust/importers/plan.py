@@ -13,8 +13,8 @@ from faceclust.types import Box
 class FaceNaming:
     """A name to enter for a found face. `fit` of the box is 0 to 1.
 
-    `confirmed` is false for our own earlier suggestions, and for names without a region that go to the
-    photo's only unnamed face.
+    `confirmed` is false for our own earlier suggestions, and for names without a region that go to a face of
+    the group that is on the photos with the name, or to the photo's only unnamed face.
     """
 
     face_id: str
@@ -58,13 +58,14 @@ class ImportPlan:
     """The outcome of reconciling imported names with the library.
 
     `namings` are to be entered, and `known` counts faces that have their name already. `unmatched`
-    names have a region without a found face, `placeless` names have no region. `upright` and `turned`
-    are photos whose boxes fit the upright or a rotated picture, against the rule. `passed_by` counts
-    regions without a name. `elsewhere` are photos that are not in the library, `nameless` ids of Picasa
-    contacts without a known name. `unread` are unreadable files. `other_roots` are folders of another
-    computer that were taken for the library's root. `read` counts the files with names by kind of source.
-    `skipped_regions` counts regions by the reason that they were not read, and
-    `skipped_tags` the keywords with names of people, by a parent tag that was not read.
+    names have a region without a found face, `placeless` names have no region. `ungrouped`: a clustering
+    could place some of the latter. `upright` and `turned` are photos whose boxes fit the upright or a
+    rotated picture, against the rule. `passed_by` counts regions without a name. `elsewhere` are photos
+    that are not in the library, `nameless` ids of Picasa contacts without a known name. `unread` are
+    unreadable files. `other_roots` are folders of another computer that were taken for the library's
+    root. `read` counts the files with names by kind of source. `skipped_regions` counts regions by the
+    reason that they were not read, and `skipped_tags` the keywords with names of people, by a parent tag
+    that was not read.
     """
 
     namings: tuple[FaceNaming, ...] = ()
@@ -72,6 +73,7 @@ class ImportPlan:
     conflicts: tuple[Conflict, ...] = ()
     unmatched: tuple[UnplacedName, ...] = ()
     placeless: tuple[UnplacedName, ...] = ()
+    ungrouped: bool = False
     upright: tuple[str, ...] = ()
     turned: tuple[str, ...] = ()
     passed_by: int = 0

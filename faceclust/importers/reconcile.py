@@ -15,12 +15,13 @@ from faceclust.importers.coordinate_frame import (
     infer_usual_frames,
     interpret_boxes,
 )
+from faceclust.importers.group_names import place_names
 from faceclust.importers.keywords import is_placeholder_name
 from faceclust.importers.plan import Conflict, FaceNaming, ImportPlan, UnplacedName
 from faceclust.importers.values import Frame, PhotoNames
 from faceclust.people.names import MAX_NAME_LENGTH, clean_name, person_key
 from faceclust.people.replay import ReplayedAnswers
-from faceclust.types import Box, FaceOccurrence, PhotoInfo
+from faceclust.types import Box, FaceOccurrence, Person, PhotoInfo
 
 if TYPE_CHECKING:
     from faceclust.importers.collect import CollectedNames
@@ -36,7 +37,8 @@ class LibraryNames:
 
     `faces` are by photo. `resolved` has the user's answers. `spelling` maps a name's key to its
     spelling, `renamed` the key of a person's former name to the present name. `current_names` has the
-    names of faces, including suggested ones.
+    names of faces, including suggested ones. `persons` are the persons and the groups without a name, None
+    before the first clustering.
     """
 
     photos: Mapping[str, PhotoInfo]
@@ -45,6 +47,7 @@ class LibraryNames:
     spelling: Mapping[str, str] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
     current_names: Mapping[str, str] = field(default_factory=dict)
+    persons: Sequence[Person] | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ def reconcile(collected: CollectedNames, known: LibraryNames, *, keywords: bool 
     """Plan which of the collected names to enter.
 
     The user's answers always take precedence. Names that contradict each other, or the user, are
-    listed as conflicts and not entered. With `keywords`, the only remaining name of a photo without a
+    listed as conflicts and not entered. A name without a region is suggested for the face on the photo whose
+    group is mostly on photos with that name. With `keywords`, the only remaining name of a photo without a
     region goes to its only unnamed face, as a suggestion.
     """
     return _Reconciliation(collected, known).build_plan(keywords=keywords)
@@ -86,7 +90,8 @@ class _Reconciliation:
     def build_plan(self, *, keywords: bool) -> ImportPlan:
         claims = self._drop_contradictions(self._make_claims())
         namings, known = self._check_against_user(claims)
-        placeless, guesses = self._match_unplaced_names(claims)
+        placeless, guesses, by_group = self._match_unplaced_names(claims)
+        namings += by_group
         if keywords:
             namings += guesses
         else:
@@ -99,6 +104,7 @@ class _Reconciliation:
             conflicts=tuple(sorted(conflicts, key=lambda c: (c.photo, c.faces, c.names))),
             unmatched=tuple(sorted(self._unmatched, key=lambda u: (u.photo, u.name, u.where))),
             placeless=tuple(placeless),
+            ungrouped=bool(placeless) and self._known.persons is None,
             upright=tuple(sorted(self._photos_by_frame[Frame.UPRIGHT])),
             turned=tuple(sorted(self._photos_by_frame[Frame.ROTATED])),
             passed_by=self._unnamed_regions,
@@ -169,7 +175,7 @@ class _Reconciliation:
             if len({claim.key for claim in same_face}) > 1:
                 self._add_conflict(same_face, "one face, several names")
                 del by_face[face]
-            elif re.fullmatch("[0-9]+|[0-9a-f]{16}", same_face[0].name):
+            elif _is_number_or_id(same_face[0].name):
                 self._add_conflict(same_face, "the name would be read as a number or a face id")
                 del by_face[face]
         faces_of: dict[tuple[str, str], dict[str, list[_Claim]]] = defaultdict(dict)
@@ -251,8 +257,11 @@ class _Reconciliation:
 
     # -- Names without a region --------------------------------------------------
 
-    def _match_unplaced_names(self, claims: Mapping[str, list[_Claim]]) -> tuple[list[UnplacedName], list[FaceNaming]]:
-        """Return the names without a region, except those that can only mean one face: their namings."""
+    def _match_unplaced_names(
+        self, claims: Mapping[str, list[_Claim]]
+    ) -> tuple[list[UnplacedName], list[FaceNaming], list[FaceNaming]]:
+        """Return the names without a region that fit no face, those that may mean the only unnamed face of their
+        photo, and those that the groups of the faces place."""
         spelling: dict[str, str] = {}
         source_of: dict[str, dict[str, PhotoNames]] = defaultdict(dict)  # by photo and key of the name
         for names in self._collected.photo_names:
@@ -261,18 +270,27 @@ class _Reconciliation:
                     spelling.setdefault(person_key(name), name)
                     source_of[names.photo].setdefault(person_key(name), names)
         spelling |= self._known.spelling
+        placed = self._place_by_groups(source_of, claims)
         keys_on_photo: dict[str, set[str]] = defaultdict(set)
         for same_face in claims.values():
             for claim in same_face:
                 keys_on_photo[claim.photo].add(claim.key)
         doubtful = {unplaced.photo for unplaced in self._unmatched} | {one.photo for one in self._conflicts}
-        placeless, guesses = [], []
+        placeless, guesses, by_group = [], [], list[FaceNaming]()
+        taken: set[str] = set()
         for photo, source_of_name in sorted(source_of.items()):
             faces = self._known.faces.get(photo, ())
             current = (self._known.current_names.get(face.face_id) for face in faces)
             keys_on_photo[photo].update(person_key(name) for name in current if name is not None)
             keys = [key for key in source_of_name if key not in keys_on_photo[photo]]
-            free = [face.face_id for face in faces if self._is_unclaimed(face.face_id, claims)]
+            for key, face in [(key, placed[photo, key]) for key in keys if (photo, key) in placed]:
+                keys.remove(key)
+                if face not in taken:  # a copy of the photo has the same face
+                    taken.add(face)
+                    source = f"co-occurrence ({source_of_name[key].source})"
+                    by_group.append(FaceNaming(face, photo, spelling[key], (source,), 0.0, False))
+            ids = (face.face_id for face in faces)
+            free = [id for id in ids if id not in taken and self._is_unclaimed(id, claims)]
             is_unambiguous = len(keys) == len(free) == 1 and photo not in doubtful
             for key in keys:
                 names = source_of_name[key]
@@ -281,7 +299,26 @@ class _Reconciliation:
                     guesses.append(FaceNaming(free[0], photo, spelling[key], (kind,), 0.0, False))
                 else:
                     placeless.append(UnplacedName(photo, spelling[key], None, "it has no region", names.where))
-        return placeless, guesses
+        return placeless, guesses, by_group
+
+    def _place_by_groups(
+        self, source_of: Mapping[str, Mapping[str, PhotoNames]], claims: Mapping[str, list[_Claim]]
+    ) -> dict[tuple[str, str], str]:
+        """Return the faces of names without a region by photo and key, as far as groups show them and the user's
+        answers and other claims allow it."""
+        if self._known.persons is None or not source_of:
+            return {}
+        claimed = {face: same_face[0].key for face, same_face in claims.items()}
+        without_face = {(unplaced.photo, person_key(unplaced.name)) for unplaced in self._unmatched}
+        placed = place_names(self._known.photos, self._known.faces, self._known.persons, source_of, claimed)
+        return {
+            (photo, key): face
+            for (photo, key), face in placed.items()
+            if self._is_unclaimed(face, claims)
+            and not _is_number_or_id(key)
+            and not self._is_rejected(face, key)
+            and (photo, key) not in without_face
+        }
 
     def _is_unclaimed(self, face: str, claims: Mapping[str, list[_Claim]]) -> bool:
         return face not in claims and face not in self._known.current_names and face not in self._known.resolved.labels
@@ -296,6 +333,10 @@ def _match_region(chosen: FrameInterpretation, number: int) -> int | None:
     if rival is not None and 0 < _RIVAL_FIT_RATIO * chosen.fit[rival, face] <= chosen.fit[number, face]:
         return face
     return None
+
+
+def _is_number_or_id(name: str) -> bool:
+    return re.fullmatch("[0-9]+|[0-9a-f]{16}", name) is not None
 
 
 def _to_unplaced_name(guess: FaceNaming) -> UnplacedName:

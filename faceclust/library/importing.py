@@ -108,6 +108,7 @@ def _collect_library_names(library: Catalogue, photos_with_regions: Iterable[str
         spelling=spelling,
         renamed=_trace_renames(library.journal.events(), spelling.keys()),
         current_names={face: person.label for person in people for face in person.face_ids},
+        persons=library.persons if library.groups is not None else None,
     )
 
 

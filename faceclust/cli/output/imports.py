@@ -40,6 +40,8 @@ def print_import_summary(plan: ImportPlan, events: Sequence[Event], dry_run: boo
         )
     _print_unplaced("without a matching face", plan.unmatched, verbose)
     _print_unplaced("without a position in the photo", plan.placeless, verbose)
+    if plan.ungrouped:
+        print_line("next: faceclust cluster, then import again: groups show which face such a name means")
     if plan.passed_by:
         print_line(f"{format_count(plan.passed_by, 'region')} without a name")
     print_lines(_skipped_lines(plan))
