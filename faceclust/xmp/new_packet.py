@@ -12,12 +12,12 @@ from copy import deepcopy
 from lxml import etree
 
 from faceclust.xmp.keywords import ACDSEE_CATEGORIES, KEYWORD_PROPERTY_NAMES, PATH_SEPARATORS
-from faceclust.xmp.packet import NAMESPACES, parse_packet, tag
+from faceclust.xmp.packet import NAMESPACES, BadPacketError, parse_packet, tag
 from faceclust.xmp.rdf import child_elements, property_attributes, property_elements
 from faceclust.xmp.schemes import SCHEMES
 from faceclust.xmp.serialise import EMPTY_PACKET, clean_xml_text
 
-#: Other properties with keywords, names or regions that read.py reads.
+#: The properties with keywords, names or regions that read.py reads.
 _KEYWORD_PROPERTIES = (
     *dict.fromkeys((*KEYWORD_PROPERTY_NAMES, *PATH_SEPARATORS)),
     *(ACDSEE_CATEGORIES, "mediapro:People", "Iptc4xmpExt:PersonInImageWDetails"),
@@ -35,7 +35,10 @@ def build_new_packet(packet: bytes | None, keywords: Sequence[str], *, regions: 
     repaired first. Raises BadPacketError if it cannot be read: a new packet would hide its data.
     """
     block = etree.Element(tag("rdf:Description"), {tag("rdf:about"): ""}, nsmap={"rdf": NAMESPACES["rdf"]})
-    root = parse_packet(packet or EMPTY_PACKET, lenient=True).getroot()
+    try:
+        root = parse_packet(packet or EMPTY_PACKET, lenient=True).getroot()
+    except BadPacketError as error:
+        raise BadPacketError(f"the XMP in the photo cannot be read, and a sidecar would hide it: {error}") from error
     for name in (*_KEYWORD_PROPERTIES, *(_REGION_PROPERTIES if regions else ())):
         for element in property_elements(root, name)[:1]:
             copied = deepcopy(element)

@@ -32,6 +32,8 @@ _ITEM_END = re.compile(r"</(?:[\w.-]+:)?li\s*>")
 _TAG = re.compile(rf"""<(/?)({_NAME})(?=[\s/>])((?:[^<>"']|"[^"]*"|'[^']*')*+)>""", re.ASCII)
 _ATTRIBUTE = re.compile(rf"""(?<![\w.:-])({_NAME})\s*+=\s*+("[^"]*"|'[^']*')""", re.ASCII)
 
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?://[A-Za-z0-9._~/?=;,!()-]+|[A-Za-z][A-Za-z0-9._/:-]*)#?")
+
 
 def repair_xml(text: str, namespaces: Mapping[str, str]) -> str:
     """Repair a packet's text; `namespaces` maps the prefixes that need no declaration.
@@ -108,7 +110,11 @@ def _balance_tags(text: str, namespaces: Mapping[str, str]) -> str:
         if len(opened) > _MAX_DEPTH or len(used) > _MAX_PREFIXES:
             raise InvalidXmlError("not XML: too many nested elements or prefixes")
     parts += [_escape_text(text[at:]), *(f"</{name}>" for name in reversed(opened))]
-    uris = {prefix: namespaces.get(prefix) or declared.get(prefix) or f"urn:undeclared:{prefix}" for prefix in used}
+    uris = {
+        prefix: namespaces.get(prefix) or declared.get(prefix) or f"urn:undeclared:{prefix}"
+        for prefix in used
+        if prefix not in ("xml", "xmlns")
+    }
     root = _format_attributes({f"xmlns:{prefix}": f'"{uri}"' for prefix, uri in uris.items()})
     return f"<{_ROOT}{root}>{''.join(parts)}</{_ROOT}>"
 
@@ -116,12 +122,17 @@ def _balance_tags(text: str, namespaces: Mapping[str, str]) -> str:
 def _parse_attributes(text: str) -> dict[str, str]:
     """Return the attributes of a tag with their quoted values; of several with a name, the last one."""
     found = {name: value.replace("<", "&lt;") for name, value in _ATTRIBUTE.findall(text)}
-    return {name: value for name, value in found.items() if not (name.startswith("xmlns:") and len(value) == 2)}
+    return {name: value for name, value in found.items() if not _is_invalid_declaration(name, value[1:-1])}
+
+
+def _is_invalid_declaration(name: str, value: str) -> bool:
+    """Is this the declaration of a reserved prefix, or of an invalid URI? libxml2 accepts neither."""
+    is_declaration = name == "xmlns" or name.startswith("xmlns:")
+    return is_declaration and (name in ("xmlns:xml", "xmlns:xmlns") or not _URI.fullmatch(value))
 
 
 def _format_attributes(attributes: Mapping[str, str]) -> str:
-    prefixes = {"xmlns:xml", "xmlns:xmlns"}  # reserved
-    return "".join(f" {name}={value}" for name, value in attributes.items() if name not in prefixes)
+    return "".join(f" {name}={value}" for name, value in attributes.items())
 
 
 def _escape_text(text: str) -> str:

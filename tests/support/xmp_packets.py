@@ -15,6 +15,13 @@ NAMESPACES = {
     "MPRI": "http://ns.microsoft.com/photo/1.2/t/RegionInfo#",
     "MPReg": "http://ns.microsoft.com/photo/1.2/t/Region#",
     "apple-fi": "http://ns.apple.com/faceinfo/1.0/",
+    "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
+    "MicrosoftPhoto": "http://ns.microsoft.com/photo/1.0/",
+    "mediapro": "http://ns.iview-multimedia.com/mediapro/1.0/",
+    "acdsee": "http://ns.acdsee.com/iptc/1.0/",
+    "acdsee-rs": "http://ns.acdsee.com/regions/",
+    "acdsee-stDim": "http://ns.acdsee.com/sType/Dimensions#",
+    "acdsee-stArea": "http://ns.acdsee.com/sType/Area#",
 }
 NAMESPACE_DECLARATIONS = "\n".join(
     f"    xmlns:{prefix}='{uri}'" for prefix, uri in NAMESPACES.items() if prefix != "rdf"
@@ -77,3 +84,49 @@ CLUTTER = """  <!-- kept: "by hand" & so -->
   <xmp:Parts><rdf:Bag><rdf:li><rdf:Description><dc:subject><rdf:Bag><rdf:li>Anna</rdf:li></rdf:Bag></dc:subject>
    </rdf:Description></rdf:li></rdf:Bag></xmp:Parts>
   <?editor keep this?>"""
+
+
+def build_structure(name: str, *fields: str) -> str:
+    """Build a structure."""
+    return f"<{name} rdf:parseType='Resource'>{''.join(fields)}</{name}>"
+
+
+def build_fields(prefix: str, **texts: object) -> str:
+    """Build the fields of a structure that are plain texts."""
+    return "".join(f"<{prefix}:{name}>{text}</{prefix}:{name}>" for name, text in texts.items())
+
+
+def build_iptc_regions(*regions: str) -> str:
+    """Build IPTC's image regions from the fields of each."""
+    items = (build_structure("rdf:li", region) for region in regions)
+    return f"<Iptc4xmpExt:ImageRegion><rdf:Bag>{''.join(items)}</rdf:Bag></Iptc4xmpExt:ImageRegion>"
+
+
+def build_iptc_boundary(vertices: tuple[tuple[float, float], ...] = (), **fields: object) -> str:
+    """Build the boundary of an IPTC region, such as rbShape="rectangle"."""
+    points = (build_structure("rdf:li", build_fields("Iptc4xmpExt", rbX=x, rbY=y)) for x, y in vertices)
+    listed = (
+        f"<Iptc4xmpExt:rbVertices><rdf:Seq>{''.join(points)}</rdf:Seq></Iptc4xmpExt:rbVertices>" if vertices else ""
+    )
+    return build_structure("Iptc4xmpExt:RegionBoundary", build_fields("Iptc4xmpExt", **fields), listed)
+
+
+def build_microsoft_regions(*regions: str) -> str:
+    """Build Microsoft's regions from the fields of each."""
+    items = "".join(build_structure("rdf:li", region) for region in regions)
+    return build_structure("MP:RegionInfo", f"<MPRI:Regions><rdf:Bag>{items}</rdf:Bag></MPRI:Regions>")
+
+
+def build_acdsee_regions(*regions: str, size: tuple[int, int] | None = None) -> str:
+    """Build ACDSee's regions from the fields of each."""
+    width, height = size or (0, 0)
+    dimensions = f"<acdsee-rs:AppliedToDimensions acdsee-stDim:w='{width}' acdsee-stDim:h='{height}'/>" if size else ""
+    items = "".join(build_structure("rdf:li", region) for region in regions)
+    listed = f"<acdsee-rs:RegionList><rdf:Bag>{items}</rdf:Bag></acdsee-rs:RegionList>"
+    return build_structure("acdsee-rs:Regions", dimensions, listed)
+
+
+def build_acdsee_area(kind: str, x: float, y: float, w: float, h: float) -> str:
+    """Build an area of an ACDSee region: "DLYArea" or "ALGArea"."""
+    fields = " ".join(f"acdsee-stArea:{side}='{value}'" for side, value in zip("xywh", (x, y, w, h), strict=True))
+    return f"<acdsee-rs:{kind} {fields}/>"
