@@ -14,6 +14,7 @@ import pytest
 from faceclust import Library
 from tests.support.command import COMMAND, run, run_checked, wait_for
 from tests.support.synthetic_library import write_caches
+from tests.support.xmp_packets import build_array, build_mwg_regions, build_region, build_sidecar
 
 
 @pytest.fixture
@@ -58,6 +59,24 @@ def test_conflicts_and_unmatched_names_are_listed(library: Library, table: Path)
     assert f"  {face.photo}: P20: you said it is Somebody ({table})" in done.stdout
     assert f"{face.photo}: Nobody: no face was found there" in done.stdout
     assert "elsewhere\\x1b[31m.jpg" in done.stdout and "\x1b" not in done.stdout
+
+
+def test_keywords_below_a_tag_that_is_not_read_are_counted_and_the_tag_can_be_named(library: Library) -> None:
+    options, photo = ("--library", library.root), "2019/collins-0.jpg"
+    face = next(place for place in library.occurrences if place.photo == photo)
+    pet = build_mwg_regions(build_region("Rex", 0.5, 0.5, 0.1, 0.1, "Pet"))
+    keywords = build_array("lr:hierarchicalSubject", "My Family|Anna", "Places|Rome")
+    (library.root / f"{photo}.xmp").write_text(build_sidecar(pet, keywords), encoding="utf-8")
+    assert "--people-tag" not in run_checked("import", *options)  # nobody is called Anna yet
+    library.name([next(one.face_id for one in library.occurrences if "hopper" in one.photo)], "Anna")
+    done = run_checked("import", *options)
+    assert "1 keyword below My Family/ not read as names; to read them: --people-tag 'My Family'" in done
+    assert "1 region not read: 1 of other kinds than faces" in done and "Places" not in done
+    done = run_checked("import", "--people-tag", "my family", *options)
+    assert "1 name without a position in the photo" in done and "not read as names" not in done
+    answer = json.loads(run_checked("import", "--keywords", "--people-tag", "My Family", "--json", *options))
+    assert [(naming["face_id"], naming["name"]) for naming in answer["namings"]] == [(face.face_id, "Anna")]
+    assert answer["skipped_regions"] == {"of other kinds than faces": 1} and answer["skipped_tags"] == {}
 
 
 @pytest.mark.parametrize(

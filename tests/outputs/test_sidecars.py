@@ -219,12 +219,13 @@ def test_a_new_sidecar_repeats_the_photos_own_metadata(tmp_path: Path) -> None:
         build_mwg_regions(carla, size=(3000, 4000)), attributes=" dc:subject='holiday'"
     ).encode()
     photos.embedded["iptc.jpg"] = build_sidecar(CLUTTER).encode()
-    photos.embedded["broken.jpg"] = b"<x"
+    damaged = CLUTTER + "<xmp:Note>a &amp; b \x0b & c</xmp:Note>"
+    photos.embedded["broken.jpg"] = build_sidecar(damaged, build_array("dc:subject", "holiday")).encode()
     assert set(photos.write().values()) == {"make"}
     texts = {name: (tmp_path / f"{name}.xmp").read_text(encoding="utf-8") for name in photos.embedded}
     assert "Carla" in texts["a.jpg"] and "Editor" not in texts["a.jpg"]
     assert "Carla" not in texts["cut.jpg"]
-    for name, word in (("a.jpg", "holiday"), ("cut.jpg", "holiday"), ("iptc.jpg", "IPTC"), ("broken.jpg", "IPTC")):
+    for name, word in (("a.jpg", "holiday"), ("cut.jpg", "holiday"), ("iptc.jpg", "IPTC"), ("broken.jpg", "holiday")):
         assert texts[name].count(f"<rdf:li>{word}</rdf:li>") == 3  # flat, and in both hierarchical properties
         assert texts[name].count("<rdf:li>Anna</rdf:li>") == 2 and texts[name].count('"Anna"') == 2
     assert "dc:subject holiday" not in texts["a.jpg"] and "mwg-rs 0.900000" not in texts["a.jpg"]  # not ours
@@ -232,6 +233,16 @@ def test_a_new_sidecar_repeats_the_photos_own_metadata(tmp_path: Path) -> None:
     photos.faces.clear()
     photos.write()
     assert "holiday" in (tmp_path / "a.jpg.xmp").read_text(encoding="utf-8")
+
+
+def test_a_photo_whose_own_metadata_is_unreadable_gets_no_sidecar(tmp_path: Path) -> None:
+    photos = Photos(tmp_path, "a.jpg", "b.jpg")
+    photos.embedded["a.jpg"] = b"<x"
+    done = photos.write()
+    assert done["b.jpg.xmp"] == "make" and not (tmp_path / "a.jpg.xmp").exists()
+    assert done["a.jpg.xmp"].startswith(
+        "leave: the XMP in the photo cannot be read, and a sidecar would hide it: not XML"
+    )
 
 
 def test_a_shared_sidecar_goes_to_the_raw_file_or_nobody(tmp_path: Path) -> None:
