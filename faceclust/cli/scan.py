@@ -69,6 +69,7 @@ _MAX_NESTED = 5  # libraries in a folder that a message lists
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     folders: tuple[Path, ...],
     library: Path | None,
     workers: int | None,

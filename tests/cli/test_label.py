@@ -40,7 +40,7 @@ def test_an_interview_from_start_to_finish(library: Library) -> None:
     terminal.type("b\r")
     terminal.wait_for_question("(group 1)")
     terminal.type("3 Eileen Collins\r")
-    terminal.wait_for_text("(4 faces, 3 of them confirmed), not 1 other; 1 more went")
+    terminal.wait_for_text("(3 faces, 2 of them confirmed), not 1 other; 2 more went")
     terminal.wait_for_question("(group 2)")
     terminal.type("n\r")
     terminal.wait_for_text("ignored (6 faces)")
@@ -76,7 +76,7 @@ def test_every_key_is_explained_and_photos_are_opened(library: Library, tmp_path
     terminal.wait_for_question("(group 1)")
     terminal.type("?\r")
     screen = terminal.wait_for_text("continues from here")
-    for key in ("a name ", "n  ", "2 3  ", "Enter ", "b  ", "u  ", "o, o 2 ", "q  "):
+    for key in ("a name ", "n  ", "2 3  ", "Enter ", "b  ", "u  ", "m  ", "r  ", "o, o 2 ", "q  "):
         assert key in screen, key
     for answer, number in (("o\r", 1), ("o 2\r", 2)):
         terminal.type(answer)
@@ -150,6 +150,28 @@ def test_skipping_moves_on_and_invalid_answers_are_explained(library: Library) -
 
 
 @pytest.mark.slow
+def test_more_faces_and_drawing_again(library: Library) -> None:
+    terminal = LabelTerminal(library.root, COLORTERM="")
+    screen = terminal.wait_for_question("(group 1)")
+    assert "Faces are grey. If your terminal has all colours: export COLORTERM=truecolor" in screen
+    assert "m more faces" in screen and re.search("^1 +2 +3 *$", screen, re.M)
+    terminal.type("m\r")
+    terminal.wait_for_text("0 answers, 2 questions left")
+    assert re.search("^4 +5 +6 *$", terminal.wait_for_question("(group 1)"), re.M)
+    terminal.type("m\r")
+    terminal.wait_for_text("all faces are shown")
+    terminal.child.setwinsize(24, 60)
+    terminal.screen.resize(24, 60)
+    terminal.type("r\r")
+    terminal.wait_for_question("(group 1)")
+    assert re.search("^5 +6 *$", terminal.text, re.M)  # two in each row now
+    terminal.type("6 Eileen Collins\r")
+    terminal.wait_for_text("(5 faces), not 1 other")
+    terminal.type("q\r")
+    assert terminal.wait_for_exit() == 0
+
+
+@pytest.mark.slow
 def test_label_works_without_colour(library: Library) -> None:
     terminal = LabelTerminal(library.root, NO_COLOR="1")
     terminal.wait_for_question("(group ")
@@ -196,5 +218,5 @@ def test_each_terminal_gets_its_own_graphics_protocol(library: Library) -> None:
         renderable.Image = original
     assert "\x1bP" in protocols[renderable.SixelImage]
     assert "\U0010eeee" in protocols[renderable.TGPImage]  # the placeholders on which kitty draws the picture
-    assert "▀" in protocols[renderable.HalfcellImage] or "▄" in protocols[renderable.HalfcellImage]
+    assert "▚" in protocols[renderable.HalfcellImage]
     assert Path(library.home.thumbs).is_dir()

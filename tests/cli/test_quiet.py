@@ -29,7 +29,13 @@ SILENT = [
         "ignore 2",
         "unignore 2",
     ),
-    *("import", "albums {out}/People", "report -o {out}/page.html", "export -f xmp --where {out}", "cache prune"),
+    *(
+        "import",
+        "albums {out}/People",
+        "report -o {out}/page.html",
+        "export -f xmp --where {out}/sidecars",
+        "cache prune",
+    ),
     *("export -o {out}/faces.csv", "forget Anna --yes", "cache clear --yes", "models use dlib", "calibrate --reset"),
 ]
 #: Commands whose output is the result that was asked for, with a word of it.

@@ -76,8 +76,9 @@ class LabelScreen:
         self._library.progress.finish()
         self._print_message(describe_colours(self._console))
         while prompt := first or self._interview.next_question():
-            first, shown = None, prompt
-            self._draw_question(shown)
+            first = None
+            self._draw_question(prompt)
+            shown: PresentedQuestion | None = prompt
             try:
                 while shown is not None:
                     shown = self._handle_input(shown, self._read_input(shown))

@@ -44,7 +44,7 @@ def describe_colours(console: Console) -> str:
     """Say how to see faces in colour, if the terminal has not said that it shows all colours; else ""."""
     if _graphics_family(console) == "graphics" or console.no_color or console.color_system in (None, "truecolor"):
         return ""
-    return "Faces are grey here. If your terminal shows all colours: export COLORTERM=truecolor"
+    return "Faces are grey. If your terminal has all colours: export COLORTERM=truecolor"
 
 
 def render_faces(pictures: Sequence[tuple[bytes | None, str]], console: Console) -> RenderableType:
