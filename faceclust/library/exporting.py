@@ -115,18 +115,17 @@ def plan_xmp(
     sidecars of the photos in and below it, as in `search`. Raises UsageError if `out` cannot hold sidecars.
     """
     from faceclust.outputs.sidecars import plan_sidecars
-    from faceclust.photos.embedded_xmp import read_embedded_packets
-    from faceclust.photos.iptc import read_iptc_keywords  # loads the decoders, as the next line does
-    from faceclust.photos.orientation import read_orientation
+    from faceclust.photos.embedded_metadata import read_embedded_metadata
+    from faceclust.photos.orientation import read_orientation  # loads the decoders
 
     def orientation_and_size(path: Path) -> tuple[int, tuple[int, int] | None] | None:
         library.progress.advance()
         found = read_orientation(path)
         return (found.orientation, found.size) if found else None
 
-    def packet_and_keywords(path: Path) -> tuple[bytes | None, tuple[str, ...]]:
-        packets = read_embedded_packets(path)
-        return packets[0] if packets else None, read_iptc_keywords(path)
+    def packets_and_keywords(path: Path) -> tuple[tuple[bytes, ...], tuple[str, ...]]:
+        embedded = read_embedded_metadata(path)
+        return embedded.xmp, (*embedded.iptc_keywords, *embedded.windows_keywords)
 
     within = folder_below_root(library, folder)
     faces = _faces_to_export(library, confirmed=confirmed, all_faces=all_faces)
@@ -137,7 +136,7 @@ def plan_xmp(
         raise UsageError(f"there are photos of the library in or beside {target}", hint="name a folder without photos")
     library.progress.start("reading photos and sidecars", len(faces), "photos")
     try:
-        return plan_sidecars(library.root, faces, photos, orientation_and_size, packet_and_keywords, target, names)
+        return plan_sidecars(library.root, faces, photos, orientation_and_size, packets_and_keywords, target, names)
     finally:
         library.progress.finish()
 

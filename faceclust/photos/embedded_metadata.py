@@ -5,6 +5,7 @@ The location in each format follows Adobe's XMP specification, part 3 (2020), an
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import struct
@@ -105,10 +106,8 @@ def read_embedded_metadata(path: Path) -> EmbeddedMetadata:
 
 def _collect(read: Reader, head: bytes, size: int) -> EmbeddedMetadata:
     blocks: list[Block] = []
-    try:
-        blocks.extend(_iter_blocks(read, head, size))
-    except (struct.error, OverflowError, ValueError, IndexError):  # truncated or damaged
-        pass
+    with contextlib.suppress(struct.error, OverflowError, ValueError, IndexError):  # truncated or damaged
+        blocks.extend(_iter_blocks(read, head, size))  # those before the damage are kept
     found = {
         kind: [content for one, content in blocks if one is kind and content.strip(b"\0 \t\r\n")] for kind in BlockKind
     }

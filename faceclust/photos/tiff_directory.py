@@ -10,10 +10,10 @@ from faceclust.photos.iso_boxes import Reader
 _MAX_ENTRIES = 4096
 #: Bytes of a value of each type: BYTE, ASCII, SHORT, LONG, RATIONAL, their signed forms, UNDEFINED, FLOAT, BigTIFF's.
 _TYPE_SIZES = {
-    **{kind: 1 for kind in (1, 2, 6, 7)},
-    **{kind: 2 for kind in (3, 8)},
-    **{kind: 4 for kind in (4, 9, 11, 13)},
-    **{kind: 8 for kind in (5, 10, 12, 16, 17, 18)},
+    **dict.fromkeys((1, 2, 6, 7), 1),
+    **dict.fromkeys((3, 8), 2),
+    **dict.fromkeys((4, 9, 11, 13), 4),
+    **dict.fromkeys((5, 10, 12, 16, 17, 18), 8),
 }
 
 

@@ -26,7 +26,7 @@ class Photos:
     def __init__(self, root: Path, *names: str) -> None:
         self.root, self.facts = root, {}
         self.faces: dict[str, tuple[UprightFace, ...]] = {}
-        self.embedded: dict[str, bytes] = {}
+        self.embedded: dict[str, tuple[bytes, ...]] = {}
         for name in names:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_bytes(b"the photo")
@@ -39,9 +39,9 @@ class Photos:
         read_orientation: OrientationReader = lambda path: None,
         names: str = "file.jpg.xmp",
     ) -> SidecarPlan:
-        embedded = {self.root / name: (packet, ("IPTC",)) for name, packet in self.embedded.items()}
+        embedded = {self.root / name: (packets, ("IPTC",)) for name, packets in self.embedded.items()}
         return plan_sidecars(
-            self.root, self.faces, self.facts, read_orientation, lambda path: embedded.get(path, (None, ())), out, names
+            self.root, self.faces, self.facts, read_orientation, lambda path: embedded.get(path, ((), ())), out, names
         )
 
     def write(self, out: Path | None = None, names: str = "file.jpg.xmp") -> dict[str, str]:
@@ -210,23 +210,28 @@ def test_the_orientation_of_the_file_takes_precedence_over_the_cache(tmp_path: P
 
 
 def test_a_new_sidecar_repeats_the_photos_own_metadata(tmp_path: Path) -> None:
-    photos = Photos(tmp_path, "a.jpg", "cut.jpg", "iptc.jpg", "broken.jpg")
+    photos = Photos(tmp_path, "a.jpg", "cut.jpg", "iptc.jpg", "none.jpg", "two.jpg", "broken.jpg")
     carla = build_region("Carla", 0.9, 0.9, 0.05, 0.05)
-    photos.embedded["a.jpg"] = build_sidecar(
-        CLUTTER, build_array("dc:subject", "holiday"), build_mwg_regions(carla)
-    ).encode()
-    photos.embedded["cut.jpg"] = build_sidecar(
-        build_mwg_regions(carla, size=(3000, 4000)), attributes=" dc:subject='holiday'"
-    ).encode()
-    photos.embedded["iptc.jpg"] = build_sidecar(CLUTTER).encode()
-    damaged = CLUTTER + "<xmp:Note>a &amp; b \x0b & c</xmp:Note>"
-    photos.embedded["broken.jpg"] = build_sidecar(damaged, build_array("dc:subject", "holiday")).encode()
+    holiday = build_array("dc:subject", "holiday")
+    dora = build_mwg_regions(carla, build_region("Dora", 0.1, 0.9, 0.05, 0.05))
+    packets = {
+        "a.jpg": [build_sidecar(CLUTTER, holiday, build_mwg_regions(carla))],
+        "cut.jpg": [build_sidecar(build_mwg_regions(carla, size=(3000, 4000)), attributes=" dc:subject='holiday'")],
+        "iptc.jpg": [build_sidecar(CLUTTER)],
+        "none.jpg": [],
+        "two.jpg": [build_sidecar(build_mwg_regions(carla)), build_sidecar(holiday, dora)],
+        "broken.jpg": [build_sidecar(CLUTTER + "<xmp:Note>a &amp; b \x0b & c</xmp:Note>", holiday)],
+    }
+    photos.embedded = {name: tuple(packet.encode() for packet in each) for name, each in packets.items()}
     assert set(photos.write().values()) == {"make"}
     texts = {name: (tmp_path / f"{name}.xmp").read_text(encoding="utf-8") for name in photos.embedded}
     assert "Carla" in texts["a.jpg"] and "Editor" not in texts["a.jpg"]
     assert "Carla" not in texts["cut.jpg"]
-    for name, word in (("a.jpg", "holiday"), ("cut.jpg", "holiday"), ("iptc.jpg", "IPTC"), ("broken.jpg", "holiday")):
-        assert texts[name].count(f"<rdf:li>{word}</rdf:li>") == 3  # flat, and in both hierarchical properties
+    assert (texts["two.jpg"].count("Carla"), texts["two.jpg"].count("Dora")) == (1, 1)
+    words = {name: ["IPTC", "holiday"] for name in ("a.jpg", "cut.jpg", "two.jpg", "broken.jpg")}
+    for name in texts:
+        for word in words.get(name, ["IPTC"]):
+            assert texts[name].count(f"<rdf:li>{word}</rdf:li>") == 3  # flat, and in both hierarchical properties
         assert texts[name].count("<rdf:li>Anna</rdf:li>") == 2 and texts[name].count('"Anna"') == 2
     assert "dc:subject holiday" not in texts["a.jpg"] and "mwg-rs 0.900000" not in texts["a.jpg"]  # not ours
     assert photos.write() == {}
@@ -235,14 +240,13 @@ def test_a_new_sidecar_repeats_the_photos_own_metadata(tmp_path: Path) -> None:
     assert "holiday" in (tmp_path / "a.jpg.xmp").read_text(encoding="utf-8")
 
 
-def test_a_photo_whose_own_metadata_is_unreadable_gets_no_sidecar(tmp_path: Path) -> None:
-    photos = Photos(tmp_path, "a.jpg", "b.jpg")
-    photos.embedded["a.jpg"] = b"<x"
-    done = photos.write()
-    assert done["b.jpg.xmp"] == "make" and not (tmp_path / "a.jpg.xmp").exists()
-    assert done["a.jpg.xmp"].startswith(
-        "leave: the XMP in the photo cannot be read, and a sidecar would hide it: not XML"
-    )
+@pytest.mark.parametrize("packets", [(b"<x",), (THEIRS, b"no XML")])
+def test_no_sidecar_hides_metadata_that_cannot_be_read(tmp_path: Path, packets: tuple[bytes, ...]) -> None:
+    photos = Photos(tmp_path, "a.jpg")
+    photos.embedded["a.jpg"] = packets
+    (outcome,) = photos.write().values()
+    assert outcome.startswith("leave: the photo's own XMP cannot be repeated in a new sidecar: ")
+    assert not list(tmp_path.glob("*.xmp"))
 
 
 def test_a_shared_sidecar_goes_to_the_raw_file_or_nobody(tmp_path: Path) -> None:
