@@ -14,6 +14,7 @@ from faceclust.files.safe_paths import relative_posix
 from faceclust.importers import picasa
 from faceclust.importers.csv_table import TableRow, read_table, to_fractional_box
 from faceclust.importers.keywords import USUAL_TAGS, PeopleTags
+from faceclust.importers.placeholders import is_placeholder_name
 from faceclust.importers.plan import Conflict
 from faceclust.importers.sidecar_owner import PhotoLookup
 from faceclust.importers.small_files import UnreadableFileError, read_small_file
@@ -178,7 +179,7 @@ class _NameCollector:
         """Add names that could belong to any of several photos."""
         others = " or ".join(photo.rpartition("/")[2] for photo in photos[1:])
         bounded = [name for name in names if len(name) <= MAX_NAME_LENGTH]
-        cleaned = tuple(sorted({clean for name in bounded if (clean := clean_name(name))}))
+        cleaned = tuple(sorted({clean_name(name) for name in bounded if not is_placeholder_name(clean_name(name))}))
         if cleaned:
             self.collected.ambiguous.append(Conflict(photos[0], (), cleaned, f"{why}, or of {others}", (where,)))
 

@@ -27,6 +27,7 @@ _NUMBERS = {
     for mark, other in (".,", ",.")
 }
 _SEPARATOR_LINE = re.compile(r"sep=([,;\t])\s*")
+_MAX_FIRST_LINE = 1 << 16  # characters that the separator is looked for in
 _COLUMN_ALIASES = {"person": "name", "file": "photo", "path": "photo"}
 _HINT = "its columns are photo, left, top, right, bottom, name"
 
@@ -77,7 +78,7 @@ def guess_separator(text: str) -> str:
     A first line `sep=;`, which Excel reads, decides. Else it is the mark that separates the first line into a
     row, then the most frequent one in that line, then a comma.
     """
-    first = text.partition("\n")[0].strip("\r")
+    first = re.split("[\r\n]", text[:_MAX_FIRST_LINE], maxsplit=1)[0]
     if named := _SEPARATOR_LINE.fullmatch(first):
         return named[1]
     cells = {mark: next(csv.reader([first], delimiter=mark), []) for mark in ",;\t"}

@@ -33,8 +33,6 @@ def _normalise(text: str) -> str:
 
 
 PEOPLE_BRANCHES = frozenset((_normalise(word),) for word in _PEOPLE_BRANCHES.split())
-#: Names that programs write for unknown people.
-PLACEHOLDER_NAMES = frozenset("unknown unconfirmed ignored ignore unnamed untagged".split())
 
 
 @dataclass(frozen=True)
@@ -78,6 +76,3 @@ def _find_leaves(paths: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
     return [path for path in short if path not in parents]
 
 
-def is_placeholder_name(name: str) -> bool:
-    """Is this a name that programs write for unknown people?"""
-    return name.casefold() in PLACEHOLDER_NAMES

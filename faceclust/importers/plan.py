@@ -13,8 +13,9 @@ from faceclust.types import Box
 class FaceNaming:
     """A name to enter for a found face. `fit` of the box is 0 to 1.
 
-    `confirmed` is false for our own earlier suggestions, and for names without a region that go to a face of
-    the group that is on the photos with the name, or to the photo's only unnamed face.
+    `confirmed` is false for our own earlier suggestions, for a face that looks unlike the others of the
+    name, and for names without a region that go to a face of the group that is on the photos with the
+    name, or to the photo's only unnamed face.
     """
 
     face_id: str
@@ -40,6 +41,19 @@ class Conflict:
 
 
 @dataclass(frozen=True)
+class UnlikeFaces:
+    """Faces that look unlike the `alike` other faces of their name; the name is only suggested for them.
+
+    If no others look alike, `alike` is 0. `photos` are those of the `faces` (ids).
+    """
+
+    name: str
+    faces: tuple[str, ...]
+    photos: tuple[str, ...]
+    alike: int
+
+
+@dataclass(frozen=True)
 class UnplacedName:
     """A name without a found face.
 
@@ -57,19 +71,21 @@ class UnplacedName:
 class ImportPlan:
     """The outcome of reconciling imported names with the library.
 
-    `namings` are to be entered, and `known` counts faces that have their name already. `unmatched`
-    names have a region without a found face, `placeless` names have no region. `ungrouped`: a clustering
-    could place some of the latter. `upright` and `turned` are photos whose boxes fit the upright or a
-    rotated picture, against the rule. `passed_by` counts regions without a name. `elsewhere` are photos
-    that are not in the library, `nameless` ids of Picasa contacts without a known name. `unread` are
-    unreadable files. `other_roots` are folders of another computer that were taken for the library's
-    root. `read` counts the files with names by kind of source. `skipped_regions` counts regions by the
-    reason that they were not read, and `skipped_tags` the keywords with names of people, by a parent tag
-    that was not read.
+    `namings` are to be entered, and `known` counts faces that have their name already. `unlike` are faces
+    whose name is only suggested because they look unlike the others of the name. `unmatched` names have a
+    region without a found face, `placeless` names have no region. `ungrouped`: a clustering could place
+    some of the latter. `upright` and `turned` are photos whose boxes fit the upright or a rotated
+    picture, against the rule. `passed_by` counts regions and keywords without a name. Among them are the
+    `placeholders`: words for somebody unknown, with their counts. `elsewhere` are photos that are not in
+    the library, `nameless` ids of Picasa contacts without a known name. `unread` are unreadable files.
+    `other_roots` are folders of another computer that were taken for the library's root. `read` counts
+    the files with names by kind of source. `skipped_regions` counts regions by the reason that they were
+    not read, and `skipped_tags` the keywords with names of people, by a parent tag that was not read.
     """
 
     namings: tuple[FaceNaming, ...] = ()
     known: int = 0
+    unlike: tuple[UnlikeFaces, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     unmatched: tuple[UnplacedName, ...] = ()
     placeless: tuple[UnplacedName, ...] = ()
@@ -77,6 +93,7 @@ class ImportPlan:
     upright: tuple[str, ...] = ()
     turned: tuple[str, ...] = ()
     passed_by: int = 0
+    placeholders: dict[str, int] = field(default_factory=dict)
     elsewhere: tuple[str, ...] = ()
     nameless: tuple[str, ...] = ()
     unread: tuple[UnreadableSource, ...] = ()

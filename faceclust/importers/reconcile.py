@@ -16,7 +16,7 @@ from faceclust.importers.coordinate_frame import (
     interpret_boxes,
 )
 from faceclust.importers.group_names import place_names
-from faceclust.importers.keywords import is_placeholder_name
+from faceclust.importers.placeholders import is_placeholder_name
 from faceclust.importers.plan import Conflict, FaceNaming, ImportPlan, UnplacedName
 from faceclust.importers.values import Frame, PhotoNames
 from faceclust.people.names import MAX_NAME_LENGTH, clean_name, person_key
@@ -85,6 +85,7 @@ class _Reconciliation:
         self._unmatched: list[UnplacedName] = []
         self._photos_by_frame: dict[Frame, dict[str, None]] = {frame: {} for frame in Frame}
         self._unnamed_regions = 0
+        self._placeholders: Counter[str] = Counter()
         self._spellings: dict[str, Counter[str]] = defaultdict(Counter)
 
     def build_plan(self, *, keywords: bool) -> ImportPlan:
@@ -108,6 +109,7 @@ class _Reconciliation:
             upright=tuple(sorted(self._photos_by_frame[Frame.UPRIGHT])),
             turned=tuple(sorted(self._photos_by_frame[Frame.ROTATED])),
             passed_by=self._unnamed_regions,
+            placeholders=dict(self._placeholders.most_common()),
             elsewhere=tuple(sorted(set(collected.unknown_photos))),
             nameless=tuple(sorted(collected.unnamed_contacts)),
             unread=tuple(sorted(collected.unreadable, key=lambda unread: unread.where)),
@@ -158,6 +160,8 @@ class _Reconciliation:
         name = clean_name(text) if len(text) <= MAX_NAME_LENGTH else ""  # cleaning megabytes takes long
         if not name or len(name) > MAX_NAME_LENGTH or is_placeholder_name(name):
             self._unnamed_regions += 1
+            if 0 < len(name) <= MAX_NAME_LENGTH:
+                self._placeholders[name] += 1
             return None
         return self._known.renamed.get(person_key(name), name)
 
@@ -175,8 +179,8 @@ class _Reconciliation:
             if len({claim.key for claim in same_face}) > 1:
                 self._add_conflict(same_face, "one face, several names")
                 del by_face[face]
-            elif _is_number_or_id(same_face[0].name):
-                self._add_conflict(same_face, "the name would be read as a number or a face id")
+            elif _is_face_id(same_face[0].name):
+                self._add_conflict(same_face, "the name would be read as a face id")
                 del by_face[face]
         faces_of: dict[tuple[str, str], dict[str, list[_Claim]]] = defaultdict(dict)
         for face, same_face in by_face.items():
@@ -315,7 +319,7 @@ class _Reconciliation:
             (photo, key): face
             for (photo, key), face in placed.items()
             if self._is_unclaimed(face, claims)
-            and not _is_number_or_id(key)
+            and not _is_face_id(key)
             and not self._is_rejected(face, key)
             and (photo, key) not in without_face
         }
@@ -335,8 +339,8 @@ def _match_region(chosen: FrameInterpretation, number: int) -> int | None:
     return None
 
 
-def _is_number_or_id(name: str) -> bool:
-    return re.fullmatch("[0-9]+|[0-9a-f]{16}", name) is not None
+def _is_face_id(name: str) -> bool:
+    return re.fullmatch("[0-9a-f]{16}", name) is not None
 
 
 def _to_unplaced_name(guess: FaceNaming) -> UnplacedName:

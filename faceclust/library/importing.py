@@ -38,10 +38,12 @@ def plan_import(
     `contacts.xml`, or tables (CSV). A folder outside the library holds sidecars in the same tree as
     their photos. Default: all photos and the files beside them. `contacts`: a `contacts.xml`.
     `keywords`: a name without a position on the photo is suggested for the photo's only unnamed
-    face. `people_tags`: keywords below these tags are names, too. Raises UsageError for a missing
-    source or an unreadable table.
+    face. A name is also only suggested for a face that looks unlike the others of the name.
+    `people_tags`: keywords below these tags are names, too. Raises UsageError for a missing source or an
+    unreadable table.
     """
     from faceclust.importers.collect import collect_names  # loads the file readers
+    from faceclust.library.import_check import suggest_unlike_faces  # loads the clustering
 
     paths = [expand_user(source) for source in as_list(sources)]
     contacts_file = expand_user(contacts) if contacts is not None else None
@@ -53,7 +55,7 @@ def plan_import(
     plan = reconcile(collected, known, keywords=keywords)
     people = {*known.spelling, *(person_key(naming.name) for naming in plan.namings)}
     return replace(
-        plan,
+        suggest_unlike_faces(library, plan),
         skipped_regions=dict(+collected.skipped_regions),
         skipped_tags=_count_skipped_tags(collected.other_keywords, people),
     )

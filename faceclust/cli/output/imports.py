@@ -14,12 +14,14 @@ from faceclust.importers.collect import EMBEDDED, PICASA, SIDECARS, TABLE
 from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
-    from faceclust.importers.plan import ImportPlan, UnplacedName
+    from faceclust.importers.plan import ImportPlan, UnlikeFaces, UnplacedName
     from faceclust.library.library import Library
     from faceclust.people.events import Event
 
 _MAX_TAGS = 5
 _MAX_LINES = 30  # of one kind, without --verbose
+_MAX_PHOTOS = 3  # of one person, without --verbose
+_MAX_WORDS = 12  # that stand for nobody, without --verbose
 
 
 def print_import_json(library: Library, plan: ImportPlan, events: Sequence[Event], dry_run: bool) -> None:
@@ -33,6 +35,7 @@ def print_import_summary(plan: ImportPlan, events: Sequence[Event], dry_run: boo
     print_line(_describe_sources(plan))
     _print_lines([f"  {name}: {format_count(faces, 'face')}" for name, faces in plan.faces_per_person.items()], verbose)
     print_lines((*_imported_lines(plan, events, dry_run), *_orientation_lines(plan)))
+    _print_unlike(plan.unlike, verbose)
     if plan.conflicts:
         print_line(f"{format_count(len(plan.conflicts), 'conflict')}, not imported:")
         _print_lines(
@@ -42,8 +45,7 @@ def print_import_summary(plan: ImportPlan, events: Sequence[Event], dry_run: boo
     _print_unplaced("without a position in the photo", plan.placeless, verbose)
     if plan.ungrouped:
         print_line("next: faceclust cluster, then import again: groups show which face such a name means")
-    if plan.passed_by:
-        print_line(f"{format_count(plan.passed_by, 'region')} without a name")
+    _print_unnamed(plan, verbose)
     print_lines(_skipped_lines(plan))
     if plan.nameless:
         print_line(
@@ -105,6 +107,34 @@ def _print_unplaced(what: str, names: Sequence[UnplacedName], verbose: bool) -> 
     if names:
         print_line(f"{format_count(len(names), 'name')} {what}{_list_hint(verbose)}")
         _print_lines([f"  {u.photo}: {u.name}: {u.why} ({u.where})" for u in names] if verbose else [], verbose)
+
+
+def _print_unlike(unlike: Sequence[UnlikeFaces], verbose: bool) -> None:
+    if not unlike:
+        return
+    print_line("names only suggested, because the faces look unlike the others of the name:")
+    lines = []
+    for one in unlike:
+        faces = format_count(len(one.faces), "face")
+        others = f"{faces} unlike the other {one.alike:,}" if one.alike else f"{faces} unlike each other"
+        photos = list(dict.fromkeys(one.photos))
+        more = "" if verbose or len(photos) <= _MAX_PHOTOS else f" and {len(photos) - _MAX_PHOTOS:,} more"
+        lines.append(f"  {one.name}: {others}: {', '.join(photos if verbose else photos[:_MAX_PHOTOS])}{more}")
+    _print_lines(lines, verbose)
+    print_line(f"if a name is right: faceclust confirm {shlex.quote(unlike[0].name)}")
+
+
+def _print_unnamed(plan: ImportPlan, verbose: bool) -> None:
+    placeholders = sum(plan.placeholders.values())
+    if placeholders:
+        words = [f"{word} ({count})" if count > 1 else word for word, count in plan.placeholders.items()]
+        listed = words if verbose else words[:_MAX_WORDS]
+        more = f" and {len(words) - len(listed)} more (-v lists them)" if len(words) > len(listed) else ""
+        print_line(
+            f"{format_count(placeholders, 'name')} that stand for nobody, not imported: {', '.join(listed)}{more}"
+        )
+    if plan.passed_by > placeholders:
+        print_line(f"{format_count(plan.passed_by - placeholders, 'region')} without a name")
 
 
 def _list_hint(verbose: bool) -> str:
