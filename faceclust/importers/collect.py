@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faceclust.files.names import RAW_EXTENSIONS
-from faceclust.files.own_files import path_below, walk_own
+from faceclust.files.own_files import list_own, path_below, walk_own
 from faceclust.files.safe_paths import relative_posix
 from faceclust.importers import picasa
+from faceclust.importers.catalogue_files import collect_catalogue
 from faceclust.importers.csv_table import TableRow, read_table, to_fractional_box
 from faceclust.importers.keywords import USUAL_TAGS, PeopleTags
 from faceclust.importers.placeholders import is_placeholder_name
@@ -20,6 +21,7 @@ from faceclust.importers.sidecar_owner import PhotoLookup
 from faceclust.importers.small_files import UnreadableFileError, read_small_file
 from faceclust.importers.sources import Sources, find_contacts_files
 from faceclust.importers.table_photos import TablePhotos
+from faceclust.importers.takeout import TAKEOUT, collect_takeout
 from faceclust.importers.values import Frame, PhotoNames, Region, UnreadableSource
 from faceclust.people.names import MAX_NAME_LENGTH, clean_name
 from faceclust.photos.embedded_metadata import read_embedded_metadata
@@ -78,10 +80,16 @@ class _NameCollector:
         self.collected = CollectedNames()
         self._ini_files: dict[str, picasa.PicasaIni] = {}  # by folder
         self._lookup = PhotoLookup(photos)
+        self._photos_in: dict[str, list[str]] = defaultdict(list)  # names by folder
+        for photo in photos:
+            folder, _, name = photo.rpartition("/")
+            self._photos_in[folder].append(name)
 
     def collect(self, sources: Sources) -> CollectedNames:
         for path in sources.tables:  # first, for errors in them end the run
             self._read_table(path)
+        for path in sources.catalogues:
+            self._read_catalogue(path)
         starts = tuple(f"{folder}/" if folder else "" for folder in sources.folders)
         inside = [photo for photo in self.photos if photo.startswith(starts)]
         self._read_photos(dict.fromkeys([*inside, *sources.photos]))
@@ -94,6 +102,9 @@ class _NameCollector:
             except OSError as error:
                 self.collected.unreadable.append(UnreadableSource(folder or ".", error.strerror or str(error)))
         self._read_sidecars_of(sources.photos)
+        for photo in sources.photos:
+            folder, _, name = photo.rpartition("/")
+            self._read_takeout(self.root / folder, folder, list_own(self.root / folder), [name])
         for file in sources.files:
             self._read_file(self.root / file, file)
         for mirror in sources.mirrors:
@@ -123,6 +134,7 @@ class _NameCollector:
         for name in names:
             if name.lower().endswith(".xmp") or name.lower() in picasa.INI_NAMES:
                 self._read_file(path / name, posixpath.join(below, name))
+        self._read_takeout(path, below, names, self._photos_in.get(below, ()))
 
     def _read_sidecars_of(self, photos: Collection[str]) -> None:
         """Read the sidecars beside single photos, whose names may have another case or Unicode form."""
@@ -139,7 +151,11 @@ class _NameCollector:
                     self._read_sidecar(path / name, below)
 
     def _read_file(self, path: Path, below: str) -> None:
-        if not path.name.lower().endswith(".xmp"):
+        if path.name.lower().endswith(".json"):
+            folder = posixpath.dirname(below)
+            photos = self._photos_in.get(folder, ())
+            self._read_takeout(path.parent, folder, list_own(path.parent), photos, path.name)
+        elif not path.name.lower().endswith(".xmp"):
             try:
                 self._ini_files[posixpath.dirname(below)] = picasa.read_ini(read_small_file(path))
             except UnreadableFileError as error:
@@ -222,6 +238,23 @@ class _NameCollector:
         else:
             names = [region.name for region in regions]
             self._add_ambiguous(photos, names, f"[{file}] may be the faces of this photo", where)
+
+    # -- Google Takeout and catalogues ----------------------------------------------
+
+    def _read_takeout(
+        self, path: Path, below: str, names: Iterable[str], photos: Collection[str], only: str | None = None
+    ) -> None:
+        """Read the JSON files in a folder that belong to these of its photos, or one of them."""
+        found, unreadable = collect_takeout(path, below, names, photos, only)
+        self.collected.photo_names += found
+        self.collected.unreadable += unreadable
+        self.collected.read_counts[TAKEOUT] += len({names.where for names in found})
+
+    def _read_catalogue(self, path: Path) -> None:
+        program, found, unknown = collect_catalogue(path, self.root, self.photos)
+        self.collected.photo_names += found
+        self.collected.unknown_photos += unknown
+        self.collected.read_counts[program] += 1
 
     # -- tables -----------------------------------------------------------------
 

@@ -28,9 +28,9 @@ def place_names(
     folders = {posixpath.dirname(photo) for photo in keys_on_photo}
     counted = {photo: info.photo_hash for photo, info in photos.items() if posixpath.dirname(photo) in folders}
     tagged: dict[str, set[str]] = defaultdict(set)
-    for photo, keys in keys_on_photo.items():
-        for key in keys:
-            tagged[key].add(photos[photo].photo_hash)
+    for photo, names in keys_on_photo.items():
+        for name in names:
+            tagged[name].add(photos[photo].photo_hash)
     occurrences: dict[str, list[FaceOccurrence]] = defaultdict(list)
     for photo in counted:
         for face in faces.get(photo, ()):
@@ -42,7 +42,7 @@ def place_names(
     key_of_group = assign_names(groups, tagged, face_counts, _known_names(persons, claimed))
     placed: dict[tuple[str, str], list[str]] = defaultdict(list)
     for person in persons:
-        if key := key_of_group.get(person.id):
+        if (key := key_of_group.get(person.id)) is not None:
             for id in person.face_ids:
                 for face in occurrences.get(id, ()):
                     if key in keys_on_photo.get(face.photo, ()):

@@ -12,8 +12,11 @@ from faceclust.files.own_files import stat_own
 from faceclust.files.user_folders import existing_form, expand_user
 from faceclust.importers import picasa
 from faceclust.importers.sidecar_owner import PhotoLookup
+from faceclust.importers.takeout import is_takeout_file
 
 _TABLE_ENDINGS = (".csv", ".tsv", ".txt")
+#: Databases of digiKam and Lightroom, and answers of Immich; a JSON of Google Takeout lies in the library.
+_CATALOGUE_ENDINGS = (".db", ".sqlite", ".lrcat", ".json")
 
 
 @dataclass
@@ -21,8 +24,9 @@ class Sources:
     """The sources of an import.
 
     `folders` (POSIX paths below the root) are read with their photos, sidecars and `.picasa.ini`.
-    `photos` and `files` (sidecars, `.picasa.ini`) are single ones, as paths below the root. `mirrors`
-    are folders elsewhere with sidecars at the photos' relative paths.
+    `photos` and `files` (sidecars, `.picasa.ini`, JSON files of Google Takeout) are single ones, as paths below
+    the root. `mirrors` are folders elsewhere with sidecars at the photos' relative paths. `catalogues` are
+    databases and saved answers of other programs, anywhere.
     """
 
     folders: list[str] = field(default_factory=list)
@@ -31,6 +35,7 @@ class Sources:
     mirrors: list[Path] = field(default_factory=list)
     tables: list[Path] = field(default_factory=list)
     contacts: list[Path] = field(default_factory=list)
+    catalogues: list[Path] = field(default_factory=list)
 
 
 def classify_sources(root: Path, paths: Iterable[Path], contacts: Path | None, photos: Collection[str]) -> Sources:
@@ -43,7 +48,8 @@ def classify_sources(root: Path, paths: Iterable[Path], contacts: Path | None, p
         _add_source(sources, root, given, lookup)
     if contacts is not None:
         sources.contacts.append(_resolve_existing(contacts))
-    if not (sources.folders or sources.photos or sources.files or sources.mirrors or sources.tables):
+    chosen = (sources.folders, sources.photos, sources.files, sources.mirrors, sources.tables, sources.catalogues)
+    if not any(chosen):
         sources.folders.append("")
     return sources
 
@@ -61,12 +67,15 @@ def _add_source(sources: Sources, root: Path, given: Path, lookup: PhotoLookup) 
         sources.contacts.append(path)
     elif suffix in _TABLE_ENDINGS:
         sources.tables.append(path)
+    elif suffix in _CATALOGUE_ENDINGS and not is_takeout_file(path):
+        sources.catalogues.append(path)
     elif below is not None and (photo := _find_photo(root, below, lookup)):
         sources.photos.append(photo)
-    elif suffix != ".xmp" and name not in picasa.INI_NAMES:
+    elif suffix not in (".xmp", ".json") and name not in picasa.INI_NAMES:
         raise UsageError(
             f"cannot read names from {given}: it is not a photo of the library or a supported file",
-            hint="name a folder, a photo of the library, a CSV, an .xmp, a .picasa.ini or a contacts.xml",
+            hint="name a folder, a photo of the library, a CSV, an .xmp, a .picasa.ini, a contacts.xml, "
+            "digiKam's or Lightroom's database, or a JSON of Google Takeout or Immich",
         )
     elif below is None:
         raise UsageError(

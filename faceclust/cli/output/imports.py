@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from faceclust.cli.common import print_json
 from faceclust.cli.terminal.printing import print_line, print_lines
 from faceclust.cli.terminal.text import limit_lines
+from faceclust.importers.catalogue_files import CATALOGUE_PROGRAMS
 from faceclust.importers.collect import EMBEDDED, PICASA, SIDECARS, TABLE
+from faceclust.importers.takeout import TAKEOUT
 from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
@@ -62,11 +64,13 @@ def print_import_summary(plan: ImportPlan, events: Sequence[Event], dry_run: boo
 
 
 def _describe_sources(plan: ImportPlan) -> str:
-    nouns = {
+    nouns: dict[str, tuple[str, str | None]] = {
         SIDECARS: ("XMP sidecar", None),
         EMBEDDED: ("photo", None),
         PICASA: ("Picasa folder", None),
         TABLE: ("table", None),
+        TAKEOUT: ("JSON of Google Takeout", "JSONs of Google Takeout"),
+        **{program: (f"catalogue of {program}", f"catalogues of {program}") for program in CATALOGUE_PROGRAMS},
     }
     found = [format_count(plan.read[kind], *noun) for kind, noun in nouns.items() if plan.read.get(kind)]
     searched = f"{format_count(plan.read['photos'], 'photo')} searched; " if plan.read.get("photos") else ""

@@ -1,0 +1,152 @@
+"""Photos as other programs' catalogues describe them, and their counterparts in the library."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from faceclust.importers.values import Frame, PhotoNames, Region
+from faceclust.types import PhotoInfo
+
+#: A photo's candidates are not compared if there are more of the same name; far more have no telling path.
+_MAX_SAME_NAME = 1_000
+#: Maximum distance of a side from the photo's upper left corner, in widths or heights of the photo.
+_MAX_DISTANCE = 10
+#: Maximum difference of two times of one photo.
+_MAX_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class CataloguePhoto:
+    """A photo in another program's catalogue.
+
+    `below` is its path below `root`, the folder that the program was given. `regions` are on the upright
+    photo: in pixels, or in fractions if `is_fractional`. `size` is the photo's width and height in px, or the
+    other way round before it was turned upright; None if unknown. `people` have no region. `taken_at` is in
+    local time.
+    """
+
+    root: str
+    below: str
+    regions: tuple[Region, ...] = ()
+    people: tuple[str, ...] = ()
+    size: tuple[int, int] | None = None
+    is_fractional: bool = False
+    taken_at: datetime | None = None
+
+    def to_photo_names(self, photo: PhotoInfo, source: str, where: str) -> PhotoNames:
+        """Return the names for a photo of the library, with boxes in fractions."""
+        size = self.size or photo.size
+        if _aspect_difference(size[::-1], photo.size) < _aspect_difference(size, photo.size):
+            size = size[1], size[0]
+        width, height = (1, 1) if self.is_fractional else size
+        boxes = [
+            (left / width, top / height, right / width, bottom / height)
+            for left, top, right, bottom in (region.box for region in self.regions)
+        ]
+        regions = tuple(
+            replace(region, box=box)
+            for region, box in zip(self.regions, boxes, strict=True)
+            if max(map(abs, box)) <= _MAX_DISTANCE
+        )
+        return PhotoNames(
+            photo.photo,
+            source,
+            where,
+            regions=regions,
+            people=self.people,
+            frame=Frame.UPRIGHT,
+            applied_to=size if self.size else None,
+        )
+
+
+@dataclass
+class MatchedPhotos:
+    """The catalogue's photos by the library's path, those that fit several photos, and those that fit none."""
+
+    found: dict[str, CataloguePhoto] = field(default_factory=dict)
+    ambiguous: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+
+
+def match_catalogue(root: Path, photos: Mapping[str, PhotoInfo], catalogue: Sequence[CataloguePhoto]) -> MatchedPhotos:
+    """Find the library's photo of each photo in a catalogue by the path.
+
+    Either path may begin higher up, or on another disk: one must end with all of the other that is below its
+    own root. The longest common end counts, then the folders that most photos agree on. Capitals and Unicode
+    forms may differ. Photos that were taken at another time are others.
+    """
+    matcher = _PathMatcher(root, photos)
+    candidates = [matcher.find_candidates(photo) for photo in catalogue]
+    votes = Counter(prefixes for found in candidates for prefixes in set(found.values()))
+    chosen: dict[str, dict[int, tuple[int, int]]] = defaultdict(dict)  # photo → index in the catalogue → rank
+    matched = MatchedPhotos()
+    for number, found in enumerate(candidates):
+        ranks = {photo: (-len(prefixes[0]), votes[prefixes]) for photo, prefixes in found.items()}
+        best = [photo for photo, rank in ranks.items() if rank == max(ranks.values())]
+        if len(best) == 1:
+            chosen[best[0]][number] = ranks[best[0]]
+        elif best:
+            matched.ambiguous[catalogue[number].below] = tuple(sorted(best))
+        else:
+            matched.unknown.append(catalogue[number].below)
+    for photo, rank_of in sorted(chosen.items()):
+        best_numbers = [number for number, rank in rank_of.items() if rank == max(rank_of.values())]
+        matched.unknown += [catalogue[number].below for number in rank_of if number not in best_numbers]
+        if len(best_numbers) == 1:
+            matched.found[photo] = catalogue[best_numbers[0]]
+        else:
+            matched.ambiguous |= {catalogue[number].below: (photo,) for number in best_numbers}
+    return matched
+
+
+class _PathMatcher:
+    def __init__(self, root: Path, photos: Mapping[str, PhotoInfo]) -> None:
+        self._photos = photos
+        self._root = tuple(_fold(part) for part in root.parts)
+        self._by_name: dict[str, list[str]] = defaultdict(list)
+        for photo in sorted(photos):
+            self._by_name[_fold(photo.rpartition("/")[2])].append(photo)
+
+    def find_candidates(self, photo: CataloguePhoto) -> Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+        """Return the photos that this one may be, each with the beginnings of both paths that differ."""
+        top, below = _split(photo.root), _split(photo.below)
+        same_name = self._by_name.get(below[-1], ()) if below else ()
+        found = {}
+        for candidate in same_name if len(same_name) <= _MAX_SAME_NAME else ():
+            own = _split(candidate)
+            common = _count_common_end((*top, *below), (*self._root, *own))
+            if common >= min(len(own), len(below)) and self._may_be_same_time(photo, candidate):
+                whole, mine = (*top, *below), (*self._root, *own)
+                found[candidate] = whole[: len(whole) - common], mine[: len(mine) - common]
+        return found
+
+    def _may_be_same_time(self, photo: CataloguePhoto, candidate: str) -> bool:
+        taken_at = self._photos[candidate].taken_at
+        if photo.taken_at is None or taken_at is None:
+            return True
+        return abs(photo.taken_at - taken_at.replace(tzinfo=None)) <= timedelta(seconds=_MAX_SECONDS)
+
+
+def _aspect_difference(a: tuple[int, int], b: tuple[int, int]) -> float:
+    return abs(math.log(a[0] / a[1]) - math.log(b[0] / b[1]))
+
+
+def _count_common_end(a: Sequence[str], b: Sequence[str]) -> int:
+    common = 0
+    while common < min(len(a), len(b)) and a[-1 - common] == b[-1 - common]:
+        common += 1
+    return common
+
+
+def _split(path: str) -> tuple[str, ...]:
+    return tuple(_fold(part) for part in path.replace("\\", "/").split("/") if part)
+
+
+def _fold(text: str) -> str:
+    return unicodedata.normalize("NFC", text).casefold()
