@@ -18,7 +18,7 @@ from faceclust.library.naming import journal_transaction
 from faceclust.people.events import Event, JournalFace, effective_events
 from faceclust.people.names import clean_name, person_key
 from faceclust.types import FaceOccurrence, PhotoInfo
-from faceclust.types.arguments import as_list
+from faceclust.types.arguments import as_list, require_text
 
 #: Formats in which something other than the EXIF orientation tells how the picture is rotated.
 _NON_EXIF_ORIENTATION_EXTENSIONS = (".heic", ".heif", ".hif", ".avif", ".jxl", *sorted(RAW_EXTENSIONS))
@@ -48,6 +48,8 @@ def plan_import(
     paths = [expand_user(source) for source in as_list(sources)]
     contacts_file = expand_user(contacts) if contacts is not None else None
     chosen = classify_sources(library.root, paths, contacts_file, library.photos)
+    for tag in as_list(people_tags):
+        require_text("a tag", tag)
     tags = PeopleTags(tuple(as_list(people_tags)))
     collected = collect_names(library.root, library.photos, chosen, library.progress, tags)
     photos_with_regions = {names.photo for names in collected.photo_names if names.regions}

@@ -125,6 +125,7 @@ def scanned(truth_and_scanned_root: tuple[object, Path], tmp_path_factory: pytes
         (lambda library: library.plan_forget(1), "the name must be text, not 1"),
         (lambda library: library.import_journal(5), "5 is not a path"),
         (lambda library: library.plan_import(5), "5 is not a path"),
+        (lambda library: library.plan_import(people_tags=5), "a tag must be text, not 5"),
         (lambda library: library.search(1.5), "not by float"),
         (lambda library: library.search(since=2019), "a date must be text, not 2019"),
         (lambda library: library.search(until=date(2019, 5, 1)), "a date must be text"),

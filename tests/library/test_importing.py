@@ -84,6 +84,13 @@ def exiftool_options(regions: list[tuple[Box, str]], scheme: str, size: tuple[in
             for b, name in regions
         ]
         return [f"-RegionInfoMP={{Regions=[{','.join(rows)}]}}"]
+    if scheme == "iptc":
+        rows = [
+            f"{{PersonInImage=[{name}],RegionBoundary={{RbShape=rectangle,RbUnit=relative,RbX={b[0]:.6f},RbY={b[1]:.6f},"
+            f"RbW={b[2] - b[0]:.6f},RbH={b[3] - b[1]:.6f}}}}}"
+            for b, name in regions
+        ]
+        return [f"-XMP-iptcExt:ImageRegion=[{','.join(rows)}]"]
     rows = [
         f"{{Area={{X={(b[0] + b[2]) / 2:.6f},Y={(b[1] + b[3]) / 2:.6f},W={b[2] - b[0]:.6f},H={b[3] - b[1]:.6f},"
         f"Unit=normalized}},Name={name},Type=Face}}"
@@ -132,12 +139,12 @@ def has_true_names(library: Library) -> bool:
 @pytest.mark.parametrize("size", ["right", "swapped", "missing"])
 @pytest.mark.parametrize("upright", [False, True])
 @pytest.mark.parametrize("sidecars", [False, True], ids=["inside", "sidecar"])
-@pytest.mark.parametrize("scheme", ["mwg", "mp"])
+@pytest.mark.parametrize("scheme", ["mwg", "mp", "iptc"])
 def test_names_in_regions_written_by_exiftool_are_imported(
     photos: Library, scheme: str, sidecars: bool, upright: bool, size: str
 ) -> None:
-    if scheme == "mp" and size != "right":
-        return  # this scheme has no dimensions
+    if scheme != "mwg" and size != "right":
+        return  # these schemes have no dimensions
     write_by_exiftool(photos, scheme, sidecars=sidecars, upright=upright, size=size)
     plan = photos.plan_import()
     assert (plan.conflicts, plan.unmatched, plan.unread) == ((), (), ())
