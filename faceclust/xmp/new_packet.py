@@ -17,12 +17,14 @@ from faceclust.xmp.rdf import child_elements, property_attributes, property_elem
 from faceclust.xmp.schemes import SCHEMES
 from faceclust.xmp.serialise import EMPTY_PACKET, clean_xml_text
 
-#: The properties with keywords, names or regions that read.py reads.
-_KEYWORD_PROPERTIES = (
+#: What read.py reads: lists of texts, and the text that has ACDSee's categories.
+TEXT_PROPERTIES = (
     *dict.fromkeys((*KEYWORD_PROPERTY_NAMES, *PATH_SEPARATORS)),
-    *(ACDSEE_CATEGORIES, "mediapro:People", "Iptc4xmpExt:PersonInImageWDetails"),
+    *("mediapro:People", ACDSEE_CATEGORIES),
 )
-_REGION_PROPERTIES = (
+#: What read.py reads: people with details, and regions.
+PEOPLE_PROPERTIES = ("Iptc4xmpExt:PersonInImageWDetails",)
+REGION_PROPERTIES = (
     *(scheme.property_name for scheme in SCHEMES),
     *("Iptc4xmpExt:ImageRegion", "acdsee-rs:Regions"),
 )
@@ -39,7 +41,7 @@ def build_new_packet(packet: bytes | None, keywords: Sequence[str], *, regions: 
         root = parse_packet(packet or EMPTY_PACKET, lenient=True).getroot()
     except BadPacketError as error:
         raise BadPacketError(f"the XMP in the photo cannot be read, and a sidecar would hide it: {error}") from error
-    for name in (*_KEYWORD_PROPERTIES, *(_REGION_PROPERTIES if regions else ())):
+    for name in (*TEXT_PROPERTIES, *PEOPLE_PROPERTIES, *(REGION_PROPERTIES if regions else ())):
         for element in property_elements(root, name)[:1]:
             copied = deepcopy(element)
             copied.tail = None
