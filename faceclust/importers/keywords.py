@@ -74,5 +74,3 @@ def _find_leaves(paths: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
     short = [path for path in paths if len(path) <= _MAX_DEPTH]
     parents = {path[:depth] for path in short for depth in range(1, len(path))}
     return [path for path in short if path not in parents]
-
-

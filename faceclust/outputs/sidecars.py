@@ -29,7 +29,6 @@ from faceclust.files.own_files import (
 )
 from faceclust.files.safe_paths import is_among_photos, lstat_if_present, relative_posix
 from faceclust.types import Box, PhotoInfo
-from faceclust.xmp.merge_packets import merge_packets
 from faceclust.xmp.new_packet import build_new_packet
 from faceclust.xmp.packet import MAX_PACKET_BYTES, NAMESPACES, BadPacketError
 from faceclust.xmp.region_plan import NamedBox
@@ -300,23 +299,20 @@ def _plan_sidecar(
     return replace(sidecar, action="same" if merged.data == old else "change", conflicts=merged.conflicts)
 
 
-def _start_sidecar(
-    sidecar: Sidecar, packets: Sequence[bytes], keywords: Sequence[str]
-) -> tuple[bytes, MergeResult]:
+def _start_sidecar(sidecar: Sidecar, packets: Sequence[bytes], keywords: Sequence[str]) -> tuple[bytes, MergeResult]:
     """Return the initial packet of a new sidecar, and the packet merged with our faces.
 
     Regions of the photo that contradict ours, such as those from before a crop, are not copied. Raises
     BadPacketError if a packet of the photo is unreadable: a sidecar without its keywords would hide them.
     """
     try:
-        packet = merge_packets(packets, keywords)
+        initial = build_new_packet(packets, keywords)
     except BadPacketError as error:
         raise BadPacketError(f"the photo's own XMP cannot be repeated in a new sidecar: {error}") from error
-    initial = build_new_packet(packet, keywords)
     try:
         return initial, merge_faces(initial, sidecar.faces, sidecar.size)
     except BadPacketError:
-        initial = build_new_packet(packet, keywords, regions=False)
+        initial = build_new_packet(packets, keywords, regions=False)
         return initial, merge_faces(initial, sidecar.faces, sidecar.size)
 
 

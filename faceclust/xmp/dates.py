@@ -18,7 +18,7 @@ def read_date(data: bytes) -> datetime | None:
 
     None without a valid date. Raises BadPacketError.
     """
-    root = parse_packet(data).getroot()
+    root = parse_packet(data, lenient=True).getroot()
     texts = (
         text
         for name in _DATE_PROPERTIES

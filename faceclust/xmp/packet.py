@@ -36,7 +36,6 @@ NAMESPACES = {
     "tiff": "http://ns.adobe.com/tiff/1.0/",
     "exif": "http://ns.adobe.com/exif/1.0/",
     "photoshop": "http://ns.adobe.com/photoshop/1.0/",
-    "xmp": "http://ns.adobe.com/xap/1.0/",
     "faceclust": "urn:faceclust:xmp:1.0/",
 }
 _DECLARED_URI = re.compile(r"""(\bxmlns:[\w.-]{1,40}\s{0,9}=\s{0,9}["'])([^"'<>]{1,200})(?=["'])""")

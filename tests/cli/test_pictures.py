@@ -17,8 +17,14 @@ from tests.support.sample_photos import COLLINS, HOPPER, load_portrait
 
 #: The quadrants that have the foreground colour: upper left, upper right, lower left, lower right.
 QUADRANTS = {
-    " ": (0, 0, 0, 0), "▘": (1, 0, 0, 0), "▝": (0, 1, 0, 0), "▖": (0, 0, 1, 0), "▗": (0, 0, 0, 1),
-    "▀": (1, 1, 0, 0), "▌": (1, 0, 1, 0), "▚": (1, 0, 0, 1),
+    " ": (0, 0, 0, 0),
+    "▘": (1, 0, 0, 0),
+    "▝": (0, 1, 0, 0),
+    "▖": (0, 0, 1, 0),
+    "▗": (0, 0, 0, 1),
+    "▀": (1, 1, 0, 0),
+    "▌": (1, 0, 1, 0),
+    "▚": (1, 0, 0, 1),
 }
 SYSTEMS = ["truecolor", "256", "standard"]
 

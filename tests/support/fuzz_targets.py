@@ -104,7 +104,7 @@ def check_xmp(data: bytes, folder: Path) -> None:
     with suppress(BadPacketError):
         _check_edit(data)
     with suppress(BadPacketError):
-        new = build_new_packet(data, ["Zoë", "\0"])
+        new = build_new_packet([data], ["Zoë", "\0"])
         parse_packet(new)
         _check_edit(new)
 

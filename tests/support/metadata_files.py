@@ -77,7 +77,9 @@ def extended_xmp() -> bytes:
     main = OTHER_XMP.replace(b" rdf:about=''", b" rdf:about='' " + note)
     half = len(XMP) // 2
     parts = [
-        segment(b"http://ns.adobe.com/xmp/extension/\0" + guid + struct.pack(">II", len(XMP), at) + XMP[at : at + half + 1])
+        segment(
+            b"http://ns.adobe.com/xmp/extension/\0" + guid + struct.pack(">II", len(XMP), at) + XMP[at : at + half + 1]
+        )
         for at in (half + 1, 0)
     ]
     return jpeg(segment(XMP_HEADER + main), *parts)
@@ -232,7 +234,10 @@ def iter_cases() -> Iterator[tuple[str, str, str, Callable[[], bytes]]]:
         }
         for name, kind, content in profiles:
             profile = raw_profile(name, content)
-            texts[f"raw profile {name} with {kind}"] = (kind, text_chunk(chunk_kind, f"Raw profile type {name}".encode(), profile))
+            texts[f"raw profile {name} with {kind}"] = (
+                kind,
+                text_chunk(chunk_kind, f"Raw profile type {name}".encode(), profile),
+            )
         for name, (kind, text) in texts.items():
             for late in (False, True):
                 place = " after the picture" if late else ""

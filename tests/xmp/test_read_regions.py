@@ -162,7 +162,7 @@ CATEGORIES = (
 def test_hierarchical_keywords(body: str, paths: list[tuple[str, ...]]) -> None:
     data = build_sidecar(body).encode()
     assert read_packet(data).keywords == tuple(paths)
-    new = merge_faces(build_new_packet(data, ()), [NamedBox((0.1, 0.1, 0.2, 0.2), "Carl")], (400, 300)).data
+    new = merge_faces(build_new_packet([data], ()), [NamedBox((0.1, 0.1, 0.2, 0.2), "Carl")], (400, 300)).data
     assert set(paths) <= set(read_packet(new).keywords)
 
 
@@ -175,7 +175,7 @@ def test_the_keywords_of_other_programs_are_not_hidden_by_ours() -> None:
         f"<acdsee:categories>{escape(categories)}</acdsee:categories>",
     )
     for body in bodies:
-        new = build_new_packet(build_sidecar(body).encode(), ())
+        new = build_new_packet([build_sidecar(body).encode()], ())
         text = merge_faces(new, [NamedBox((0.1, 0.1, 0.2, 0.2), "Carl")], (400, 300)).data.decode()
         assert "<rdf:li>Places/Rome</rdf:li>" in text and "<rdf:li>Places|Rome</rdf:li>" in text, body
 
@@ -183,7 +183,7 @@ def test_the_keywords_of_other_programs_are_not_hidden_by_ours() -> None:
 def test_a_new_packet_repeats_the_regions_of_every_scheme() -> None:
     bodies = build_iptc_regions(ANNA + RECTANGLE), acdsee(DRAWN), build_array("mediapro:People", "Ben"), DETAILS
     data = build_sidecar(*bodies).encode()
-    new = read_packet(build_new_packet(data, ()))
+    new = read_packet(build_new_packet([data], ()))
     assert new == read_packet(data) and [region.scheme for region in new.regions] == ["iptc", "acdsee"]
 
 

@@ -115,7 +115,7 @@ def test_a_damaged_packet_is_not_edited(what: str) -> None:
 
 @pytest.mark.parametrize("data", DAMAGED.values(), ids=DAMAGED.keys())
 def test_a_new_packet_repeats_the_names_of_a_damaged_one(data: bytes) -> None:
-    new = build_new_packet(data, ())
+    new = build_new_packet([data], ())
     merged = merge_faces(new, [NamedBox((0.5, 0.5, 0.6, 0.6), "Carl")], (4000, 3000)).data
     faces = read_packet(merged)
     assert {region.name for region in faces.regions} == {"Anna", "Carl"}
@@ -181,8 +181,8 @@ def test_hostile_and_unreadable_packets_are_refused(change: Callable[[str], str]
     data = change(_BODY).encode()
     with pytest.raises(BadPacketError):
         read_packet(data)
-    with pytest.raises(BadPacketError, match="cannot be read, and a sidecar would hide it"):
-        build_new_packet(data, ["holiday"])
+    with pytest.raises(BadPacketError):
+        build_new_packet([data], ["holiday"])
 
 
 _PIECES = st.sampled_from(
