@@ -17,7 +17,7 @@ from faceclust.cli.terminal.printing import confirm, print_failure, print_line
 from faceclust.cli.terminal.progress import TerminalProgress
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.scan.unchanged import scan_if_unchanged
-from faceclust.store.find_library import default_library, enclosing_library, find_library_for_scan, resolve_folder
+from faceclust.store.find_library import default_library, find_library_for_scan
 from faceclust.store.home import LibraryHome
 from faceclust.text.plural import format_count
 
@@ -128,8 +128,10 @@ def command(
 
 
 def _find_root(folders: tuple[Path, ...], library: Path | None, include: tuple[Path, ...] | None) -> Path:
-    if not (folders or library) and include:
-        library = enclosing_library(resolve_folder(include[0]))
+    if include and not folders and not library:
+        root = find_library_for_scan(include[:1], None)
+        if LibraryHome(root).exists():
+            return root
     return find_library_for_scan(folders, library)
 
 

@@ -42,7 +42,7 @@ from faceclust.store.settings import included_folders, set_included_folders
 
 #: The folder in the user's data folder for the journals of libraries that were ended.
 _ENDED_FOLDER = "ended-libraries"
-_MAX_FILE_SIZE = 1 << 32  # bytes
+_MAX_FILE_SIZE = 1 << 30  # bytes
 
 
 @dataclass(frozen=True)

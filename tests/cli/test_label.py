@@ -156,15 +156,15 @@ def test_more_faces_and_drawing_again(library: Library) -> None:
     assert "Faces are grey. If your terminal has all colours: export COLORTERM=truecolor" in screen
     assert "m more faces" in screen and re.search("^1 +2 +3 *$", screen, re.M)
     terminal.type("m\r")
-    terminal.wait_for_text("0 answers, 2 questions left")
-    assert re.search("^4 +5 +6 *$", terminal.wait_for_question("(group 1)"), re.M)
+    terminal.wait_for_text(f"4{' ' * 26}5{' ' * 26}6")
+    terminal.wait_for_question("(group 1)")
     terminal.type("m\r")
     terminal.wait_for_text("all faces are shown")
-    terminal.child.setwinsize(24, 60)
-    terminal.screen.resize(24, 60)
+    terminal.child.setwinsize(24, 66)
+    terminal.screen.resize(24, 66)
     terminal.type("r\r")
+    terminal.wait_for_text(f"5{' ' * 28}6")  # two in each row now
     terminal.wait_for_question("(group 1)")
-    assert re.search("^5 +6 *$", terminal.text, re.M)  # two in each row now
     terminal.type("6 Eileen Collins\r")
     terminal.wait_for_text("(5 faces), not 1 other")
     terminal.type("q\r")
