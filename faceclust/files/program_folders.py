@@ -9,22 +9,22 @@ from pathlib import Path
 
 from faceclust.files.safe_paths import is_at_or_below
 
-#: The program, the pattern of "parent/folder", and folders that lie beside each other if the program made
+#: The program, the pattern of "parent/folder", and the sets of folders one of which lies there if the program made
 #: them. Only names that nobody would give to a folder of photos. Of an Apple library, the originals are
 #: scanned; its other folders hold the same photos in other sizes.
-_PROGRAM_FOLDERS = (
+_PROGRAM_FOLDERS: tuple[tuple[str, str, tuple[tuple[str, ...], ...]], ...] = (
     (
         "Apple Photos, iPhoto or Aperture",
         r"(?i:iphoto library|.+\.(?:photos|photo|migratedphoto|ap|migratedap)library)/(?!(?i:originals|masters)$).+",
         (),
     ),
-    ("iPhone", "[^/]*/PhotoData", ("DCIM", "PhotoData")),
+    ("iPhone", "[^/]*/PhotoData", (("DCIM",),)),
     ("Lightroom", r"[^/]*/.+(?i:\.lrdata)", ()),
-    ("Immich", "[^/]*/(?:thumbs|encoded-video)", ("thumbs", "encoded-video")),
+    ("Immich", "[^/]*/(?:thumbs|encoded-video)", (("thumbs", "encoded-video"), ("thumbs", "library", "profile"))),
     ("Nextcloud", "[^/]*/(?:appdata_[a-z0-9]+|files_versions|files_trashbin)", ()),
-    ("PhotoPrism", "storage/(?:cache|sidecar)", ("cache", "sidecar")),
+    ("PhotoPrism", "storage/(?:cache|sidecar)", (("cache", "sidecar"),)),
     ("LibrePhotos", "[^/]*/protected_media", ()),
-    ("Lychee", "uploads/(?:small|medium|thumb)(?:2x)?", ("small", "thumb")),
+    ("Lychee", "uploads/(?:small|medium|thumb)(?:2x)?", (("small", "thumb"),)),
     ("Piwigo", "_data/i|[^/]*/pwg_representative", ()),
 )
 _PATTERN = re.compile("|".join(f"({pattern})" for _, pattern, _ in _PROGRAM_FOLDERS))
@@ -38,7 +38,8 @@ def program_of_folder(path: str) -> str | None:
     if not found or not found.lastindex:
         return None
     program, _, neighbours = _PROGRAM_FOLDERS[found.lastindex - 1]
-    return program if all(os.path.isdir(f"{parent}/{one}") for one in neighbours) else None
+    is_meant = not neighbours or any(all(os.path.isdir(f"{parent}/{one}") for one in some) for some in neighbours)
+    return program if is_meant else None
 
 
 def describe_program_folder(folder: str, program: str) -> str:

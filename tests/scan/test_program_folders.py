@@ -31,7 +31,10 @@ LAYOUTS = {
     ),
     "iPhone": (["phone/DCIM/1.jpg"], ["phone/PhotoData/Thumbnails/1.jpg"]),
     "Lightroom": (["LR/1.jpg"], ["LR/My Previews.lrdata/1.jpg", "LR/Smart.LRDATA/1.dng"]),
-    "Immich": (["immich/upload/1.jpg"], ["immich/thumbs/1.jpg", "immich/encoded-video/1.jpg"]),
+    "Immich": (
+        ["immich/upload/1.jpg", "docker/library/1.jpg", "docker/profile/1.jpg"],
+        ["immich/thumbs/1.jpg", "immich/encoded-video/1.jpg", "docker/thumbs/u/1.jpg"],
+    ),
     "Nextcloud": (
         ["nc/anna/files/1.jpg"],
         ["nc/appdata_oc1a2b3c/preview/1.jpg", "nc/anna/files_versions/1.jpg", "nc/anna/files_trashbin/1.jpg"],
