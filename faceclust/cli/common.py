@@ -14,7 +14,7 @@ import click
 import faceclust
 from faceclust.cli.terminal.printing import print_line, print_lines
 from faceclust.cli.terminal.progress import TerminalProgress
-from faceclust.errors import FaceclustError
+from faceclust.errors import FaceclustError, UsageError
 from faceclust.store.find_library import find_library
 from faceclust.text.json_text import to_json
 
@@ -81,8 +81,10 @@ def command_for(root: Path, command: str) -> str:
     """Return a command to type next, with `--library` if it would work on another library otherwise."""
     try:
         is_default = find_library(None) == root
-    except (FaceclustError, OSError):
+    except UsageError:
         is_default = False
+    except (FaceclustError, OSError):
+        is_default = True  # unknown: the next command will say what is wrong
     return command if is_default else f"{command} --library {shlex.quote(str(root))}"
 
 

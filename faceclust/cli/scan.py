@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import sys
 from pathlib import Path
@@ -99,7 +100,7 @@ def command(
     print_line(f"library: {root}", err=True)
     is_new = not LibraryHome(root, cache_dir=cache_dir).exists()
     nested = _confirm_nesting(root, may_ask=not as_json, yes=yes) if is_new else []
-    default_before = default_library()
+    default_before = _find_default()
     changes_settings = cache_dir or min_face or any(typed.values())
     result = None if changes_settings else scan_if_unchanged(LibraryHome(root), folders)
     if result is None:
@@ -160,9 +161,16 @@ def _confirm_nesting(root: Path, *, may_ask: bool, yes: bool) -> list[str]:
     return nested
 
 
+def _find_default() -> Path | None:
+    """The default library; None also if it cannot be found out, which is no reason to stop a scan."""
+    with contextlib.suppress(FaceclustError, OSError):
+        return default_library()
+    return None
+
+
 def _print_changes_of_libraries(root: Path, nested: list[str], default_before: Path | None) -> None:
     """Say that commands typed elsewhere now work on another library, or on which one in a nested library."""
-    if default_before not in (None, root) and default_library() == root:
+    if default_before not in (None, root) and _find_default() == root:
         print_line(f"{root} is now the default library, in place of {default_before}", err=True)
     for folder in nested[:_MAX_NESTED]:
         move = f"faceclust library move {shlex.quote(str(root / folder))} {shlex.quote(str(root))}"
