@@ -110,7 +110,7 @@ def _parse_degrees(tags: Mapping[str, Any], name: str, references: str, limit: i
     reference = _tag_text(tags, f"{name}Ref").upper()[:1]
     try:
         parts = [float(part) for part in tags[name].values]
-        degrees = sum(part / 60**i for i, part in enumerate(parts[:3]))
+        degrees: float = sum(part / 60**i for i, part in enumerate(parts[:3]))
     except (KeyError, AttributeError, TypeError, ValueError, ZeroDivisionError):
         return None
     if not reference or reference not in references or not math.isfinite(degrees) or abs(degrees) > limit:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import chain
 
 from faceclust.errors import CacheError
@@ -16,7 +16,7 @@ from faceclust.store.folder_cache import FolderCache
 from faceclust.store.home import LibraryHome
 from faceclust.store.scan_snapshot import FolderSnapshot, file_stamp
 from faceclust.store.schema import CachedPhoto, stored_name
-from faceclust.types import TRANSIENT_REASONS, PhotoRef, ScannedPhoto, SkippedPhoto, SkipReason
+from faceclust.types import TRANSIENT_REASONS, Metadata, PhotoRef, ScannedPhoto, SkippedPhoto, SkipReason
 
 #: Saving takes at most one part in this many of the time.
 _SAVE_TIME_RATIO = 5
@@ -110,10 +110,17 @@ class ScanFolder:
             raise CacheError(f"{self.home.root} is gone, with the scan's results", hint="is its disk mounted?")
         note(f"{self.home.root / self.name}: its photos are gone, so nothing is saved there")
 
+    def set_dates(self, dates: Mapping[str, Metadata], note: Callable[[str], None]) -> bool:
+        """Write dates of unchanged photos, by name, as `save` does; return whether that worked."""
+        return self._write_cache(lambda: self.cache.set_dates(dates), note)
+
     def _update_cache(self, note: Callable[[str], None]) -> bool:
+        return self._write_cache(lambda: self.cache.update(self.unchanged, self.unsaved), note)
+
+    def _write_cache(self, write: Callable[[], None], note: Callable[[str], None]) -> bool:
         """Write the cache and return whether that worked. Raises CacheError if the disk is full."""
         try:
-            self.cache.update(self.unchanged, self.unsaved)
+            write()
         except CacheError as error:
             if getattr(error.__cause__, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
                 raise

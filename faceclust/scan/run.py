@@ -15,12 +15,14 @@ from faceclust.scan.copies import ContentIndex
 from faceclust.scan.examine import ExaminedPhoto, KnownPhoto, ScanSettings
 from faceclust.scan.examine_pool import examine_photos
 from faceclust.scan.folder import ScanFolder
+from faceclust.scan.missing_dates import find_missing_date, list_undated_photos
 from faceclust.scan.model_change import ModelChangeReporter
 from faceclust.scan.photo_dates import add_date
 from faceclust.scan.result import ScanResult
 from faceclust.scan.unchanged import environment_stamp, update_snapshot
 from faceclust.store.home import LibraryHome
-from faceclust.store.schema import CacheInfo
+from faceclust.store.schema import CacheInfo, stored_name
+from faceclust.text.plural import format_count
 from faceclust.types import PhotoRef, ScannedPhoto, SkippedPhoto
 
 #: Seconds between saves.
@@ -76,6 +78,7 @@ class _ScanRun:
             row.photo_hash for one in found for name in one.removed if (row := one.cached_rows[name]).photo_hash
         )
         copies = build_content_index(self._home, self._info, found, self._settings)
+        self._add_missing_dates(found, should_stop)
         self._save_unchanged_folders(found, should_stop)
         pending = [ref for folder in found for ref in sorted(folder.pending)]
         self._examine(pending, copies, workers, should_stop)
@@ -86,6 +89,29 @@ class _ScanRun:
             self._update_snapshot(found)
         result.elapsed_seconds = time.monotonic() - started
         return result
+
+    def _add_missing_dates(self, folders: list[ScanFolder], should_stop: ShouldStop) -> None:
+        """Read the dates of photos that an older version scanned and found no date for."""
+        undated = {folder: refs for folder in folders if (refs := list_undated_photos(folder))}
+        if not undated:
+            return
+        self._progress.start("looking for dates", sum(map(len, undated.values())), "photos")
+        found = 0
+        for folder, refs in undated.items():
+            dates = {}
+            for ref in refs:
+                if should_stop():
+                    self._result.interrupted = True
+                    break
+                metadata = find_missing_date(self._home.root, ref)
+                if metadata.taken_at:
+                    dates[stored_name(ref)] = metadata
+                self._progress.advance()
+            else:
+                found += len(dates) if folder.set_dates(dates, self._note) else 0
+        self._progress.finish()
+        if found:
+            self._note(f"found the dates of {format_count(found, 'photo')} that had none")
 
     def _save_unchanged_folders(self, folders: list[ScanFolder], should_stop: ShouldStop) -> None:
         """Save folders without pending photos: removed rows and changed precisions."""

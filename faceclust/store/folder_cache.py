@@ -27,6 +27,7 @@ from faceclust.store.schema import (
     encode_parquet,
     file_schema,
     folder_schema,
+    list_undated_photos,
     migrate_table,
     parse_cache_info,
     photos_to_table,
@@ -34,10 +35,11 @@ from faceclust.store.schema import (
     read_scanned_photos,
     stored_name,
     table_precision,
+    with_dates,
     without_biometrics,
     without_photos,
 )
-from faceclust.types import PhotoRef, ScannedPhoto, SkippedPhoto
+from faceclust.types import Metadata, PhotoRef, ScannedPhoto, SkippedPhoto
 
 #: Rows of small folders that are checked at once.
 _BATCH_ROWS = 20_000
@@ -64,6 +66,8 @@ class FolderCache:
         self._unusable = False
         #: Precision of the embeddings in the file when it was last read; None without a file.
         self.stored_precision: str | None = None
+        #: Scanned photos without a date when an older version's file was last read.
+        self.undated_photos: frozenset[str] = frozenset()
 
     def index(self) -> dict[str, CachedPhoto]:
         """Return the photos by file name, without their faces; empty without a cache. Reads and
@@ -94,6 +98,11 @@ class FolderCache:
         """Erase all but the boxes of these faces. Raises CacheError if the file cannot be written,
         UnusableCacheError."""
         self._write(without_biometrics(self.read(), face_ids))
+
+    def set_dates(self, dates: Mapping[str, Metadata]) -> None:
+        """Set the dates and their sources of photos, by name. Raises CacheError if the file cannot be
+        written, UnusableCacheError."""
+        self._write(with_dates(self.read(), dates))
 
     def remove_photos(self, names: Collection[str]) -> None:
         """Remove the rows of the photos with these names, as stored in the cache. Raises CacheError
@@ -145,11 +154,12 @@ class FolderCache:
         """Read all rows with embeddings in the file's own precision and radius, given in its metadata.
         Without `check`, the rows may break rules. Raises as `read` does."""
         path = None if self._unusable else self.existing_path
-        self.stored_precision = None
+        self.stored_precision, self.undated_photos = None, frozenset()
         if path is None:
             return folder_schema(self.info).empty_table()
         rows = read_cache(path, self.info, check=check)
         self.stored_precision = table_precision(rows)
+        self.undated_photos = list_undated_photos(rows)
         return rows
 
     @property

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -24,6 +24,7 @@ from faceclust.types import Float32, Metadata, PhotoRef, ScannedPhoto, SkippedPh
 
 #: 2 added `min_face`; 3 added precisions other than float16; 4 added `taken_at_source`.
 SCHEMA_VERSION = 4
+_DATES_SCHEMA = 4
 #: Columns that files of an older schema lack.
 _ADDED_COLUMNS = ("min_face", "taken_at_source")
 #: The `status` of a photo that was read; other values are those of `SkipReason`.
@@ -137,6 +138,27 @@ def migrate_table(table: pa.Table, info: CacheInfo) -> pa.Table:
     for name in [name for name in current.names if name not in table.column_names]:
         field = current.field(name)
         table = table.add_column(current.names.index(name), field, pa.nulls(len(table), field.type))
+    return table
+
+
+def list_undated_photos(table: pa.Table) -> frozenset[str]:
+    """Return the names of the scanned photos without a date, if the file's schema is older than the search
+    for dates outside of EXIF. `table` has the metadata of the file."""
+    if json.loads(table.schema.metadata[_METADATA_KEY])["schema"] >= _DATES_SCHEMA:
+        return frozenset()
+    is_undated = pc.and_(pc.is_null(table["taken_at"]), pc.is_valid(table["photo_hash"]))
+    return frozenset(table["photo"].filter(is_undated).to_pylist())
+
+
+def with_dates(table: pa.Table, dates: Mapping[str, Metadata]) -> pa.Table:
+    """Set the dates of photos and their sources, by file name."""
+    for name in ("taken_at", "taken_at_source"):
+        index, field = table.schema.get_field_index(name), table.schema.field(name)
+        values = [
+            getattr(dates[photo], name) if photo in dates else old
+            for photo, old in zip(table["photo"].to_pylist(), table[name].to_pylist(), strict=True)
+        ]
+        table = table.set_column(index, field, pa.array(values, field.type))
     return table
 
 

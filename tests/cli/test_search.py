@@ -7,10 +7,13 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from faceclust import Library
 from faceclust.errors import UsageError
+from faceclust.files.names import CACHE_NAME
 from tests.support.command import COMMAND, run, run_checked
 from tests.support.sample_photos import COLLINS, HOPPER
 
@@ -92,6 +95,21 @@ def test_the_exit_code_is_1_if_no_photo_was_found(named: Library) -> None:
     assert (done.returncode, done.stdout) == (1, "") and "no photos match" in done.stderr
     done = run("find", COLLINS, "--since", "2022", "--json", cwd=named.root)
     assert done.returncode == 1 and json.loads(done.stdout)["photos"] == []
+
+
+def test_photos_without_a_date_are_counted(collins: tuple[Library, int, set[str]]) -> None:
+    library, group, _ = collins
+    cache = library.root / "2019" / CACHE_NAME
+    table = pq.read_table(cache)
+    for name in ("taken_at", "taken_at_source"):
+        field = table.schema.field(name)
+        table = table.set_column(table.schema.get_field_index(name), field, pa.nulls(len(table), field.type))
+    pq.write_table(table, cache, write_page_checksum=True)
+    dated = run("find", str(group), "--since", "2020", cwd=library.root)
+    assert dated.returncode == 0 and "2 more photos would match, but without a known date" in dated.stderr
+    undated = run("find", str(group), "--until", "2018", "--json", cwd=library.root)
+    assert undated.returncode == 1 and json.loads(undated.stdout)["undated"] == 2
+    assert json.loads(run_checked("find", str(group), "--json", cwd=library.root))["undated"] == 0
 
 
 @pytest.mark.parametrize(

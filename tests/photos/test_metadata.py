@@ -4,11 +4,13 @@ import io
 import struct
 import time
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.TiffImagePlugin import IFDRational
 
 from faceclust.photos.decode import decode_photo
 from faceclust.photos.metadata import read_metadata
@@ -101,11 +103,32 @@ def test_the_next_date_is_used_if_the_first_is_invalid() -> None:
     assert read_metadata(None, photo_with(exif)).taken_at == datetime(2020, 1, 1)
 
 
-def test_invalid_coordinates_are_ignored() -> None:
+ZERO, NOTHING = (0.0, 0.0, 0.0), (IFDRational(0, 0),) * 3
+HERE = {1: "N", 2: (48.0, 30.0, 0.0), 3: "E", 4: (11.0, 0.0, 0.0)}
+
+
+@pytest.mark.parametrize(
+    ("gps", "place"),
+    [
+        (HERE, (48.5, 11)),
+        (HERE | {1: "s", 3: "W"}, (-48.5, -11)),
+        (HERE | {4: ZERO}, (48.5, 0)),
+        (HERE | {2: ZERO, 4: ZERO}, None),  # a receiver without a fix
+        (HERE | {2: NOTHING, 4: NOTHING}, None),
+        (HERE | {2: NOTHING}, None),
+        (HERE | {2: (99.0, 0.0, 0.0)}, None),
+        (HERE | {4: (180.0, 1.0, 0.0)}, None),
+        (HERE | {1: "", 3: ""}, None),
+        (HERE | {3: "N"}, None),
+        ({2: HERE[2], 4: HERE[4]}, None),
+        ({1: "N", 2: HERE[2]}, None),
+    ],
+)
+def test_places_without_a_fix_or_a_hemisphere_are_none(gps: dict[int, Any], place: tuple[float, float] | None) -> None:
     exif = Image.Exif()
-    exif.get_ifd(GPS_IFD).update({1: "N", 2: (99.0, 0.0, 0.0), 3: "E", 4: (500.0, 0.0, 0.0)})
+    exif.get_ifd(GPS_IFD).update(gps)
     metadata = read_metadata(None, photo_with(exif))
-    assert (metadata.latitude, metadata.longitude) == (None, None)
+    assert (metadata.latitude, metadata.longitude) == (place or (None, None))
 
 
 @pytest.mark.slow

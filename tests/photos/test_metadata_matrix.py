@@ -34,7 +34,9 @@ EXPECTED: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 #: What exiftool prints of each kind.
 PRINTED: dict[str, dict[str, Any]] = {
-    "exif": {"DateTimeOriginal": "2019:05:17 12:34:56", "Model": "Canon Test1", "Orientation": 6, "XPKeywords": "sea;Zoë"},
+    "exif": {
+        "DateTimeOriginal": "2019:05:17 12:34:56", "Model": "Canon Test1", "Orientation": 6, "XPKeywords": "sea;Zoë",
+    },
     "xmp": {"DateTimeOriginal": "2018:04:16 11:33:55", "RegionName": "Anna", "Subject": "beach", "Orientation": 8},
     "iptc": {"Keywords": ["hill", "Zoë"], "DateCreated": "2017:03:15", "TimeCreated": "10:32:54+01:00"},
     "png": {"CreationTime": "2016:02:14 09:31:53"},

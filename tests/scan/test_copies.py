@@ -16,7 +16,7 @@ from faceclust.people.events import JournalFace
 from faceclust.scan.examine import PhotoExaminer
 from faceclust.scan.result import ScanResult
 from faceclust.types import PhotoRef
-from tests.store.test_schemas import caches, write_first_schema
+from tests.store.test_schemas import caches, write_older_schema
 from tests.store.test_store import make_scanned_photo
 from tests.support.command import run_checked
 from tests.support.sample_photos import COLLINS, HOPPER, load_portrait, save_photo
@@ -250,7 +250,7 @@ def test_a_copy_scanned_with_a_larger_min_face_is_rescanned(small_library: Libra
 
 def test_caches_without_min_face_are_rescanned_only_on_request(small_library: Library) -> None:
     for cache in caches(small_library):
-        write_first_schema(cache)
+        write_older_schema(cache, 1)
     copy(small_library.root, "a/collins.bmp", "a/copy.bmp")
     assert counts(scan(small_library)) == (0, 1, 0)
     result = scan(small_library, min_face=1000)
