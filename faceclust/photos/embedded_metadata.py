@@ -30,7 +30,8 @@ from faceclust.text.dates import parse_date
 #: Larger blocks are ignored. The limit counts all blocks of a photo.
 MAX_BLOCK_BYTES = 32_000_000
 _MAX_CHUNKS = 100_000
-_MAX_EXIF_BLOCKS = 4  # each is parsed, and cameras write one
+_MAX_EXIF_BLOCKS = 2  # each is parsed, and cameras write one
+_MAX_SUB_BLOCKS = 200_000  # of a GIF, 255 bytes at most each
 _PREFETCH_BYTES = 1 << 16  # covers everything before the picture in most JPEGs
 
 _ORIENTATION, _XMP, _IPTC, _PHOTOSHOP, _XP_KEYWORDS = 0x0112, 700, 33723, 34377, 0x9C9E  # tags
@@ -174,7 +175,7 @@ def _iter_gif_blocks(read: Reader) -> Iterator[Block]:
         flags = read(at, 1)[0]
         return (3 << (flags & 7) + 1) if flags & 0x80 else 0
 
-    at, left = 13 + after_table(10), MAX_BLOCK_BYTES
+    at, left, sub_blocks = 13 + after_table(10), MAX_BLOCK_BYTES, iter(range(_MAX_SUB_BLOCKS))
     for _ in range(_MAX_CHUNKS):
         head = read(at, 14)
         is_packet = head[:2] == b"!\xff" and head[2:] == b"\x0bXMP DataXMP"
@@ -185,9 +186,13 @@ def _iter_gif_blocks(read: Reader) -> Iterator[Block]:
         else:
             return
         start = at
-        while length := read(at, 1)[0]:
+        for _ in sub_blocks:
+            length = read(at, 1)[0]
             at += 1 + length
-        at += 1
+            if not length:
+                break
+        else:
+            return
         if is_packet and (left := left - (at - start)) >= 0:
             yield BlockKind.XMP, read(start, at - start)[:-258]
 

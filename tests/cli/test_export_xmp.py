@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from faceclust import Library
 from tests.support.command import run, run_checked
+from tests.support.metadata_files import IPTC, OTHER_XMP, XMP, XMP_HEADER, photoshop, segment
 from tests.support.sample_photos import COLLINS, HOPPER
 
 EXPORT = ("export", "--format", "xmp")
@@ -52,6 +54,28 @@ def test_sidecars_beside_the_photos(named: Library, truth: dict[str, list[str]])
     run_checked("forget", "Eileen", "--yes", "--library", named.root)
     run_checked(*options)
     assert not [path for path in named.root.rglob("*.xmp") if "Eileen" in path.read_text(encoding="utf-8")]
+
+
+def test_a_new_sidecar_repeats_the_photos_keywords_or_is_not_made(named: Library) -> None:
+    exif = Image.Exif()
+    exif[0x9C9E] = "beach;sea\0".encode("utf-16-le")
+    packets = [XMP_HEADER + packet for packet in (OTHER_XMP, XMP, b"<x:xmpmeta")]
+    segments = {
+        "2019/collins-0.jpg": [segment(exif.tobytes())],
+        "2019/collins-3.jpg": [segment(packets[0]), segment(packets[1])],
+        "2020/collins-1.jpg": [segment(b"Photoshop 3.0\0" + photoshop(IPTC.replace(b"\4hill", b"\5beach")), 0xED)],
+        "2021/collins-2.jpg": [segment(packets[0]), segment(packets[2])],
+    }
+    for name, inserted in segments.items():
+        data = (named.root / name).read_bytes()
+        (named.root / name).write_bytes(data[:2] + b"".join(inserted) + data[2:])
+    done = run(*EXPORT, "--where", "sidecar", "--library", named.root)
+    assert done.returncode == 1 and "made 9, changed 0, unchanged 0, skipped 1" in done.stdout
+    assert "collins-2.jpg.xmp: the photo's own XMP cannot be repeated in a new sidecar" in done.stdout + done.stderr
+    *repeated, unreadable = (named.root / f"{name}.xmp" for name in segments)
+    assert not unreadable.exists()
+    for path in repeated:
+        assert path.read_text(encoding="utf-8").count("<rdf:li>beach</rdf:li>") == 3
 
 
 def test_the_same_tree_in_another_folder_with_confirmed_faces_only(named: Library, tmp_path: Path) -> None:

@@ -407,3 +407,12 @@ def test_similar_names_of_different_shots() -> None:
     photos = ["a/IMG_1234.JPG", "b/IMG_1234.JPG", "a/IMG_12345.JPG", "a/IMG_E12.JPG", "a/IMG_12.JPG", "a/credit.jpg"]
     photos += ["a/cr.jpg", "a/E1234.JPG", "a/1234.JPG", "a/XIMG_E1234.JPG"]
     assert group_versions(*photos) == sorted([photo] for photo in photos)
+
+
+def test_a_place_without_a_fix_is_none_in_caches_of_older_versions() -> None:
+    photos = []
+    for name, place in (("a.jpg", (0.0, 0.0)), ("b.jpg", (0.0, 10.0)), ("c.jpg", (None, None))):
+        metadata = Metadata(latitude=place[0], longitude=place[1])
+        photos.append(replace(make_scanned_photo(PhotoRef(name, 1, 1), 1), metadata=metadata))
+    table = LibraryTable.from_folders([("", photos_to_table(photos, INFO))], INFO)
+    assert [(photo.latitude, photo.longitude) for photo in table.photos()] == [(None, None), (0, 10), (None, None)]
