@@ -29,6 +29,7 @@ from faceclust.types import Clustering, Metadata, PhotoRef, ScannedPhoto, Skippe
 from faceclust.xmp.region_plan import NamedBox
 from faceclust.xmp.write import merge_faces
 from tests.support import xmp_samples
+from tests.support.metadata_files import raw_profile
 from tests.support.photo_files import build_dng, encode_image
 from tests.support.sample_photos import DATE_TAKEN, EXIF_IFD, MAKE, ORIENTATION
 from tests.support.xmp_packets import CLUTTER, build_array, build_mwg_regions, build_region, build_sidecar
@@ -59,6 +60,10 @@ def _photos() -> list[bytes]:
     keywords = b"\x1c\2\x19\0\3sea\x1c\2\x19\0\5Anna "
     iptc = b"Photoshop 3.0\x008BIM\4\4\0\0" + struct.pack(">I", len(keywords)) + keywords
     app13 = b"\xff\xed" + struct.pack(">H", len(iptc) + 2) + iptc
+    profiles = PngImagePlugin.PngInfo()
+    for name, content in (("exif", exif.tobytes()), ("xmp", xmp), ("iptc", iptc)):
+        profiles.add_text(f"Raw profile type {name}", raw_profile(name, content).decode(), zip=name == "exif")
+    profiles.add_text("Creation Time", "2019:07:20 21:15:03")
     guid = b"0123456789ABCDEF0123456789ABCDEF"
     extension = b"http://ns.adobe.com/xmp/extension/\0" + guid + struct.pack(">II", len(xmp), 0) + xmp
     app1 = b"\xff\xe1" + struct.pack(">H", len(extension) + 2) + extension
@@ -68,6 +73,7 @@ def _photos() -> list[bytes]:
         jpeg,
         jpeg[:2] + app13 + app1 + jpeg[2:],
         encode_image(picture, "PNG", exif=exif, pnginfo=text),
+        encode_image(picture, "PNG", pnginfo=profiles),
         encode_image(picture, "WEBP", exif=exif, xmp=xmp),
         encode_image(picture, "TIFF", exif=exif, tiffinfo={700: xmp, 33723: keywords}),
         encode_image(picture, "AVIF", exif=exif, xmp=xmp),

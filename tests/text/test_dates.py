@@ -66,7 +66,7 @@ def test_dates_are_parsed_if_unambiguous(text: str, expected: datetime | None) -
             (name, NOON)
             for name in (
                 "PXL_20190517_123456789", "PXL_20190517_123456789.PORTRAIT", "IMG_20190517_123456",
-                "VID_20190517_123456", "MVIMG_20190517_123456", "Screenshot_20190517-123456", 
+                "VID_20190517_123456", "MVIMG_20190517_123456", "Screenshot_20190517-123456",
                 "Screenshot_20190517-123456_Maps",
                 "Screenshot 2019-05-17 at 12.34.56", "Screen Shot 2019-05-17 at 12.34.56 PM",
                 "Bildschirmfoto 2019-05-17 um 12.34.56", "Capture d’écran 2019-05-17 à 12.34.56",
