@@ -41,9 +41,9 @@ class CollectedNames:
     `ambiguous` has names in files that could belong to several photos. `unknown_photos` are not in the
     library. `unnamed_contacts` are ids of Picasa contacts without a known name. `read_counts` has the
     number of files with people for each kind of source, and of "photos" that were read. `other_roots` are
-    folders of other computers that tables have for the library's root. `skipped_regions` counts the
-    regions that were not read, by the reason. `other_keywords` counts the hierarchical keywords that were
-    not read, by (path of the parent, keyword).
+    folders of other computers that tables have for the library's root. `branches` are those that a
+    person's keywords are in. `skipped_regions` counts the regions that were not read, by the reason.
+    `other_keywords` counts the hierarchical keywords that were not read, by (path of the parent, keyword).
     """
 
     photo_names: list[PhotoNames] = field(default_factory=list)
@@ -51,6 +51,7 @@ class CollectedNames:
     ambiguous: list[Conflict] = field(default_factory=list)
     unknown_photos: list[str] = field(default_factory=list)
     unnamed_contacts: set[str] = field(default_factory=set)
+    branches: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     other_roots: list[str] = field(default_factory=list)
     read_counts: Counter[str] = field(default_factory=Counter)
     skipped_regions: Counter[str] = field(default_factory=Counter)
@@ -185,6 +186,8 @@ class _NameCollector:
         self.collected.skipped_regions["of other kinds than faces"] += faces.other_regions
         self.collected.skipped_regions["with an invalid area"] += faces.invalid_regions
         self.collected.other_keywords.update(self._people_tags.find_others(faces))
+        for person, branch in self._people_tags.find_branches(faces):
+            self.collected.branches[person].add(branch)
         if len(photos) == 1:
             self.collected.photo_names += found
         elif names := [*(region.name for one in found for region in one.regions), *people]:

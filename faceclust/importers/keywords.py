@@ -49,20 +49,27 @@ class PeopleTags:
         named = (tuple(map(_normalise, split_path(tag, "/"))) for tag in self.named)
         return PEOPLE_BRANCHES.union(branch for branch in named if branch)
 
-    def contains(self, path: tuple[str, ...]) -> bool:
-        """Is this the path of a keyword below one of the tags?"""
+    def _tag_depth(self, path: tuple[str, ...]) -> int:
+        """Return the length of the tag that this path of a keyword is below, 0 if there is none."""
         normalised = tuple(map(_normalise, path[:_MAX_DEPTH]))
-        return any(normalised[:depth] in self._branches for depth in range(1, len(normalised)))
+        return next((depth for depth in range(1, len(normalised)) if normalised[:depth] in self._branches), 0)
 
     def find_people(self, faces: XmpFaces) -> tuple[str, ...]:
         """Return the people that a packet names without a region, without duplicates."""
-        leaves = (path[-1] for path in _find_leaves(faces.keywords) if self.contains(path))
+        leaves = (path[-1] for path in _find_leaves(faces.keywords) if self._tag_depth(path))
         return tuple(dict.fromkeys([*leaves, *faces.people]))
+
+    def find_branches(self, faces: XmpFaces) -> Iterator[tuple[str, str]]:
+        """Yield each person among the keywords with the branch below the tag that it is in: ("Anna", "Family")."""
+        for path in _find_leaves(faces.keywords):
+            depth = self._tag_depth(path)
+            if depth and len(path) > depth + 1 and len(path[-1]) <= MAX_NAME_LENGTH:
+                yield path[-1], "/".join(path[depth:-1])
 
     def find_others(self, faces: XmpFaces) -> Iterator[tuple[str, str]]:
         """Yield (path of the parent, keyword) of the hierarchical keywords that are not read."""
         for path in _find_leaves(faces.keywords):
-            if len(path) > 1 and max(map(len, path)) <= MAX_NAME_LENGTH and not self.contains(path):
+            if len(path) > 1 and max(map(len, path)) <= MAX_NAME_LENGTH and not self._tag_depth(path):
                 yield "/".join(path[:-1]), path[-1]
 
 

@@ -72,20 +72,23 @@ class ImportPlan:
     """The outcome of reconciling imported names with the library.
 
     `namings` are to be entered, and `known` counts faces that have their name already. `unlike` are faces
-    whose name is only suggested because they look unlike the others of the name. `unmatched` names have a
-    region without a found face, `placeless` names have no region. `ungrouped`: a clustering could place
-    some of the latter. `upright` and `turned` are photos whose boxes fit the upright or a rotated
-    picture, against the rule. `passed_by` counts regions and keywords without a name. Among them are the
-    `placeholders`: words for somebody unknown, with their counts. `elsewhere` are photos that are not in
-    the library, `nameless` ids of Picasa contacts without a known name. `unread` are unreadable files.
-    `other_roots` are folders of another computer that were taken for the library's root. `read` counts
-    the files with names by kind of source. `skipped_regions` counts regions by the reason that they were
-    not read, and `skipped_tags` the keywords with names of people, by a parent tag that was not read.
+    whose name is only suggested because they look unlike the others of the name. `branches` has the names
+    whose keywords are in several branches, such as Family and Work; they are taken for one person.
+    `unmatched` names have a region without a found face, `placeless` names have no region. `ungrouped`: a
+    clustering could place some of the latter. `upright` and `turned` are photos whose boxes fit the
+    upright or a rotated picture, against the rule. `passed_by` counts regions and keywords without a
+    name. Among them are the `placeholders`: words for somebody unknown, with their counts. `elsewhere`
+    are photos that are not in the library, `nameless` ids of Picasa contacts without a known name.
+    `unread` are unreadable files. `other_roots` are folders of another computer that were taken for the
+    library's root. `read` counts the files with names by kind of source. `skipped_regions` counts regions
+    by the reason that they were not read, and `skipped_tags` the keywords with names of people, by a
+    parent tag that was not read.
     """
 
     namings: tuple[FaceNaming, ...] = ()
     known: int = 0
     unlike: tuple[UnlikeFaces, ...] = ()
+    branches: dict[str, tuple[str, ...]] = field(default_factory=dict)
     conflicts: tuple[Conflict, ...] = ()
     unmatched: tuple[UnplacedName, ...] = ()
     placeless: tuple[UnplacedName, ...] = ()

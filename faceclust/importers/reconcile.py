@@ -21,6 +21,7 @@ from faceclust.importers.plan import Conflict, FaceNaming, ImportPlan, UnplacedN
 from faceclust.importers.values import Frame, PhotoNames
 from faceclust.people.names import MAX_NAME_LENGTH, clean_name, person_key
 from faceclust.people.replay import ReplayedAnswers
+from faceclust.text.caseless import caseless_key
 from faceclust.types import Box, FaceOccurrence, Person, PhotoInfo
 
 if TYPE_CHECKING:
@@ -113,9 +114,21 @@ class _Reconciliation:
             elsewhere=tuple(sorted(set(collected.unknown_photos))),
             nameless=tuple(sorted(collected.unnamed_contacts)),
             unread=tuple(sorted(collected.unreadable, key=lambda unread: unread.where)),
+            branches=self._several_branches(),
             other_roots=tuple(collected.other_roots),
             read=dict(collected.read_counts),
         )
+
+    def _several_branches(self) -> dict[str, tuple[str, ...]]:
+        """Return the branches of each name that is in several."""
+        branches: dict[str, dict[str, str]] = defaultdict(dict)  # by key of the name and of the branch
+        spelling: dict[str, str] = {}
+        for text, found in sorted(self._collected.branches.items()):
+            name = clean_name(text)
+            if name and not is_placeholder_name(name):
+                spelling.setdefault(person_key(name), self._known.spelling.get(person_key(name), name))
+                branches[person_key(name)] |= {caseless_key(branch): branch for branch in sorted(found)}
+        return {spelling[key]: tuple(some.values()) for key, some in sorted(branches.items()) if len(some) > 1}
 
     # -- Match regions with faces -----------------------------------------------
 

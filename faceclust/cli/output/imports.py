@@ -38,6 +38,10 @@ def print_import_summary(plan: ImportPlan, events: Sequence[Event], dry_run: boo
     _print_lines([f"  {name}: {format_count(faces, 'face')}" for name, faces in plan.faces_per_person.items()], verbose)
     print_lines((*_imported_lines(plan, events, dry_run), *_orientation_lines(plan)))
     _print_unlike(plan.unlike, verbose)
+    if plan.branches:
+        print_line("taken for one person, although the keywords are in several branches:")
+        _print_lines([f"  {name}: {', '.join(branches)}" for name, branches in plan.branches.items()], verbose)
+        print_line("if they are two people, give them two names in the other program before importing")
     if plan.conflicts:
         print_line(f"{format_count(len(plan.conflicts), 'conflict')}, not imported:")
         _print_lines(
