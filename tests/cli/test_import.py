@@ -19,12 +19,12 @@ from tests.support.xmp_packets import build_array, build_mwg_regions, build_regi
 
 @pytest.fixture
 def table(library: Library, tmp_path: Path) -> Path:
-    """A table that names each face after its photo's folder."""
+    """A table that names the faces of one person."""
     path = tmp_path / "faces.csv"
     rows = [
-        (place.photo, *place.pixel_box, f"P{place.photo[:2]}")
+        (place.photo, *place.pixel_box, "Collins")
         for place in library.occurrences
-        if "both" not in place.photo
+        if "collins" in place.photo
     ]
     path.write_text("\n".join(["photo,left,top,right,bottom,name", *(",".join(map(str, row)) for row in rows)]))
     return path
@@ -33,31 +33,31 @@ def table(library: Library, tmp_path: Path) -> Path:
 def test_names_are_imported_and_can_be_undone(library: Library, table: Path) -> None:
     options = ("--library", library.root)
     dry = run_checked("import", table, "--dry-run", *options)
-    assert "would import: 8 faces of 1 person" in dry and not library.journal.path.exists()
+    assert "would import: 4 faces of 1 person" in dry and not library.journal.path.exists()
     done = run_checked("import", table, *options)
-    assert "P20: 8 faces" in done and "imported: 8 faces of 1 person" in done and "faceclust undo 1" in done
-    assert "P20 (8 faces), from a table" in run_checked("journal", *options)
+    assert "Collins: 4 faces" in done and "imported: 4 faces of 1 person" in done and "faceclust undo 1" in done
+    assert "Collins (4 faces), from a table" in run_checked("journal", *options)
     assert json.loads(run_checked("journal", "--json", *options))["events"][0]["source"] == "a table"
-    assert "nothing new to import; 8 faces already had the name" in run_checked("import", table, *options)
-    assert "undone: P20 (8 faces), from a table" in run_checked("undo", "1", *options)
+    assert "nothing new to import; 4 faces already had the name" in run_checked("import", table, *options)
+    assert "undone: Collins (4 faces), from a table" in run_checked("undo", "1", *options)
     assert "nobody has a name" in run_checked("people", *options)
 
 
 def test_json_contains_the_plan(library: Library, table: Path) -> None:
     answer = json.loads(run_checked("import", table, "--json", "-n", "--library", library.root))
-    assert answer["dry_run"] and answer["entered"] == [] and answer["people"] == {"P20": 8}
+    assert answer["dry_run"] and answer["entered"] == [] and answer["people"] == {"Collins": 4}
     assert {"namings", "conflicts", "unmatched", "placeless", "unread", "elsewhere", "read"} <= answer.keys()
     assert len(json.loads(run_checked("import", table, "--json", "--library", library.root))["entered"]) == 1
 
 
 def test_conflicts_and_unmatched_names_are_listed(library: Library, table: Path) -> None:
-    face = next(place for place in library.occurrences if "both" not in place.photo)
+    face = next(place for place in library.occurrences if "collins" in place.photo)
     library.name([face.face_id], "Somebody")
     with table.open("a") as file:
-        file.write(f"\n{face.photo},1,1,9,9,Nobody\nelsewhere\x1b[31m.jpg,1,1,9,9,Carl\n")
+        file.write(f"\n{face.photo},1,1,9,9,Dora\nelsewhere\x1b[31m.jpg,1,1,9,9,Carl\n")
     done = run("import", table, "-v", "--library", library.root)
-    assert f"  {face.photo}: P20: you said it is Somebody ({table})" in done.stdout
-    assert f"{face.photo}: Nobody: no face was found there" in done.stdout
+    assert f"  {face.photo}: Collins: you said it is Somebody ({table})" in done.stdout
+    assert f"{face.photo}: Dora: no face was found there" in done.stdout
     assert "elsewhere\\x1b[31m.jpg" in done.stdout and "\x1b" not in done.stdout
 
 
@@ -102,7 +102,7 @@ def test_an_invalid_table_gets_one_clear_line(library: Library, tmp_path: Path, 
 def test_after_a_kill_the_journal_is_intact_and_the_next_import_continues(tmp_path: Path) -> None:
     people = 2000
     library = write_caches(tmp_path / "library", np.random.default_rng(0).normal(size=(people, 128)), np.arange(people))
-    rows = [f"{place.photo},0.05,0.2,0.15,0.35,Person {number:04}" for number, place in enumerate(library.occurrences)]
+    rows = [f"{place.photo},0.05,0.2,0.15,0.35,Zoe {number:04}" for number, place in enumerate(library.occurrences)]
     (tmp_path / "faces.csv").write_text("\n".join(["photo,left,top,right,bottom,name", *rows]))
     journal = library.journal.path
     command = [*COMMAND, "import", str(tmp_path / "faces.csv"), "--library", str(library.root)]

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 _MAX_TAGS = 5
 _MAX_LINES = 30  # of one kind, without --verbose
-_MAX_PHOTOS = 3  # of one person, without --verbose
-_MAX_WORDS = 12  # that stand for nobody, without --verbose
+_MAX_WORDS = 12  # in one line, without --verbose
 
 
 def print_import_json(library: Library, plan: ImportPlan, events: Sequence[Event], dry_run: bool) -> None:
@@ -40,7 +39,7 @@ def print_import_summary(plan: ImportPlan, events: Sequence[Event], dry_run: boo
     _print_unlike(plan.unlike, verbose)
     if plan.branches:
         print_line("taken for one person, although the keywords are in several branches:")
-        _print_lines([f"  {name}: {', '.join(branches)}" for name, branches in plan.branches.items()], verbose)
+        _print_lines([f"  {name}: {_join(branches, verbose)}" for name, branches in plan.branches.items()], verbose)
         print_line("if they are two people, give them two names in the other program before importing")
     if plan.conflicts:
         print_line(f"{format_count(len(plan.conflicts), 'conflict')}, not imported:")
@@ -125,22 +124,21 @@ def _print_unlike(unlike: Sequence[UnlikeFaces], verbose: bool) -> None:
     for one in unlike:
         faces = format_count(len(one.faces), "face")
         others = f"{faces} unlike the other {one.alike:,}" if one.alike else f"{faces} unlike each other"
-        photos = list(dict.fromkeys(one.photos))
-        more = "" if verbose or len(photos) <= _MAX_PHOTOS else f" and {len(photos) - _MAX_PHOTOS:,} more"
-        lines.append(f"  {one.name}: {others}: {', '.join(photos if verbose else photos[:_MAX_PHOTOS])}{more}")
+        lines.append(f"  {one.name}: {others}: {_join(list(dict.fromkeys(one.photos)), verbose)}")
     _print_lines(lines, verbose)
     print_line(f"if a name is right: faceclust confirm {shlex.quote(unlike[0].name)}")
+
+
+def _join(words: Sequence[str], verbose: bool) -> str:
+    more = 0 if verbose else len(words) - _MAX_WORDS
+    return ", ".join(words[:_MAX_WORDS]) + f" and {more:,} more (-v lists them)" if more > 0 else ", ".join(words)
 
 
 def _print_unnamed(plan: ImportPlan, verbose: bool) -> None:
     placeholders = sum(plan.placeholders.values())
     if placeholders:
         words = [f"{word} ({count})" if count > 1 else word for word, count in plan.placeholders.items()]
-        listed = words if verbose else words[:_MAX_WORDS]
-        more = f" and {len(words) - len(listed)} more (-v lists them)" if len(words) > len(listed) else ""
-        print_line(
-            f"{format_count(placeholders, 'name')} that stand for nobody, not imported: {', '.join(listed)}{more}"
-        )
+        print_line(f"{format_count(placeholders, 'name')} for nobody, not imported: {_join(words, verbose)}")
     if plan.passed_by > placeholders:
         print_line(f"{format_count(plan.passed_by - placeholders, 'region')} without a name")
 
