@@ -41,14 +41,16 @@ def command(
     library: Path | None,
     as_json: bool,
 ) -> None:
-    """Import names that digiKam, Lightroom, Picasa, Windows and others gave to faces.
+    """Import names that digiKam, Lightroom, Picasa, Google Photos and others gave to faces.
 
     Names are read from XMP sidecars (photo.jpg.xmp, photo.xmp), from inside photos, from .picasa.ini
-    with contacts.xml, and from tables (CSV) with the columns photo, left, top, right, bottom and
-    name. FROM are folders or such files; the default is the whole library.
+    with contacts.xml, from the JSON files of Google Takeout, and from tables (CSV) with the columns photo,
+    left, top, right, bottom and name. FROM are folders or such files; the default is the whole library.
+    FROM can also be digiKam's digikam4.db, Lightroom's .lrcat, or saved answers of Immich's API.
 
-    Each name goes to the face at its position and counts as confirmed. Your own answers take
-    precedence. Names that contradict them, or each other, are listed and not imported.
+    Each name goes to the face at its position and counts as confirmed. A name without a position is
+    suggested for the group of faces that is on the photos with the name, and seldom on others. Your own
+    answers take precedence. Names that contradict them, or each other, are listed and not imported.
 
     \b
     Examples:
@@ -57,6 +59,7 @@ def command(
       faceclust import 2019 --contacts ~/contacts.xml
       faceclust import faces.csv
       faceclust import --keywords --people-tag Family
+      faceclust import ~/Pictures/digikam4.db
     """
     opened = open_library(library)
     plan = opened.plan_import(sources, contacts=contacts, keywords=keywords, people_tags=people_tags)

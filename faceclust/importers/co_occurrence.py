@@ -37,9 +37,10 @@ _UNSEEN_RATE = 0.1
 _ALONE_SCORE, _MAX_ALONE_SCORE = 0.4, 2.0
 #: Maximum share of a group's photos with another face of the same person. Groups have errors.
 _MAX_SHARED = 0.05
-#: Limits for libraries that were made to be slow: pairs in all, and photos times names at once.
-_MAX_PAIRS, _MAX_BLOCK = 5_000_000, 10_000_000
+#: The names on most photos that are considered, and photos or groups times names at once.
+_MAX_NAMES, _MAX_BLOCK = 2_000, 10_000_000
 _Pairs: TypeAlias = list[tuple[int, int]]
+_Entries: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp], Float64, NDArray[np.bool_]]
 
 
 def assign_names(
@@ -58,13 +59,13 @@ def assign_names(
     photos_of_name = {name: number_of.keys() & photos for name, photos in tagged.items()}
     frequent = [name for name, photos in photos_of_name.items() if len(photos) >= _MIN_HITS]
     frequent.sort(key=lambda name: (-len(photos_of_name[name]), name))
-    names, ids = frequent[: _MAX_PAIRS // max(len(groups), 1)], sorted(groups)
+    names, ids = frequent[:_MAX_NAMES], sorted(groups)
     if not names or not ids:
         return {}
     evidence = _Evidence(
         _incidence([groups[group] for group in ids], number_of),
         _incidence([photos_of_name[name] for name in names], number_of),
-        np.array([face_counts[photo] for photo in number_of], np.int64),
+        np.array([face_counts[photo] for photo in number_of], np.int32),
     )
     column_of = {name: column for column, name in enumerate(names)}
     for row, group in enumerate(ids):
@@ -81,7 +82,7 @@ def assign_names(
 class _Evidence:
     """Scores all pairs of a group (row) and a name (column)."""
 
-    def __init__(self, groups: Any, tagged: Any, face_counts: NDArray[np.int64]) -> None:
+    def __init__(self, groups: Any, tagged: Any, face_counts: NDArray[np.int32]) -> None:
         """`groups` (groups, photos) and `tagged` (names, photos) are sparse, 1 if the photo has a face of the group
         or carries the name; `face_counts` is (photos,)."""
         self._groups, self._tagged = groups, tagged
@@ -99,70 +100,91 @@ class _Evidence:
 
     def find_clear_pairs(self) -> _Pairs:
         """Return pairs of an open group and a name that lead clearly over all rivals."""
-        from scipy.optimize import linear_sum_assignment  # slow to import: 0.1 s
+        from scipy.sparse import coo_array
 
-        blocks = list(self._score_blocks())
-        scores = np.concatenate([score for score, _ in blocks], axis=1)
-        is_supported = np.concatenate([supported for _, supported in blocks], axis=1)
-        rows, columns = np.flatnonzero((scores > 0).any(axis=1)), np.flatnonzero((scores > 0).any(axis=0))
-        matched_rows, matched_columns = linear_sum_assignment(-np.maximum(scores[np.ix_(rows, columns)], 0))
-        pairs = zip(rows[matched_rows].tolist(), columns[matched_columns].tolist(), strict=True)
-        name_of = {row: column for row, column in pairs if scores[row, column] > 0}
-        return [
-            (row, column)
-            for row, column in name_of.items()
-            if scores[row, column] >= _MIN_SCORE
-            and is_supported[row, column]
-            and not self._has_rival(row, column, scores, name_of)
-        ]
+        blocks = [self._score_block(columns) for columns in self._list_blocks()]
+        rows, columns, values = (np.concatenate(parts) for parts in zip(*(block[:3] for block in blocks), strict=True))
+        is_supported = np.concatenate([block[3] for block in blocks])
+        shape = self._groups.shape[0], self._tagged.shape[0]
+        scores = coo_array((values, (rows, columns)), shape=shape).tocsr()
+        is_strong = values >= _MIN_SCORE
+        name_of = _assign(rows[is_strong], columns[is_strong], values[is_strong])
+        supported = set(zip(rows[is_supported].tolist(), columns[is_supported].tolist(), strict=True))
+        pairs = [pair for pair in name_of.items() if pair in supported]
+        return [pair for pair in pairs if not self._has_rival(*pair, scores, name_of)]
 
-    def _score_blocks(self) -> Iterator[tuple[Float64, NDArray[np.bool_]]]:
-        """Yield the scores, −inf for impossible pairs, and whether photos without another possible face support
-        the pair, both (groups, names), for blocks of names."""
-        width = max(1, _MAX_BLOCK // max(self._tagged.shape[1], 1))
+    def _list_blocks(self) -> Iterator[range]:
+        width = max(1, _MAX_BLOCK // max(self._tagged.shape[1], self._groups.shape[0], 1))
         for start in range(0, self._tagged.shape[0], width):
-            yield self._score_block(range(start, min(start + width, self._tagged.shape[0])))
+            yield range(start, min(start + width, self._tagged.shape[0]))
 
-    def _score_block(self, columns: range) -> tuple[Float64, NDArray[np.bool_]]:
+    def _score_block(self, columns: range) -> _Entries:
+        """Score the pairs with these names: return the rows, columns and scores above 0, and whether photos without
+        another possible face support the pair."""
         groups = self._groups
         tagged = self._tagged[columns.start : columns.stop].toarray().T > 0
         explained = np.zeros_like(tagged)
         for column in self._explained.keys() & set(columns):
             explained[:, column - columns.start] = self._explained[column]
         tagged &= ~explained
-        hits, shared = groups @ tagged.astype(np.int64), groups @ explained.astype(np.int64)
+        hits, shared = groups @ tagged.astype(np.int32), groups @ explained.astype(np.int32)
         sizes = self._sizes[:, None] - shared
         may_be_named = self._is_open[:, None] & (shared <= _MAX_SHARED * self._sizes[:, None])
         may_be_named &= (hits >= _REFUTED_RATE * sizes) | (sizes < _MIN_REFUTING)
-        possible_faces = self._ungrouped[:, None] + groups.T @ may_be_named.astype(np.int64)
+        possible_faces = self._ungrouped[:, None] + groups.T @ may_be_named.astype(np.int32)
         is_alone = (possible_faces == 1) & ~explained
-        alone_hits, alone_sizes = groups @ (is_alone & tagged).astype(np.int64), groups @ is_alone.astype(np.int64)
+        alone_hits, alone_sizes = groups @ (is_alone & tagged).astype(np.int32), groups @ is_alone.astype(np.int32)
         base = (tagged.sum(axis=0) + 1) / (tagged.shape[0] + 2)
-        scores = np.where(may_be_named & (hits >= _MIN_HITS), _log_ratio(hits, sizes, base), -np.inf)
+        scores = np.where(may_be_named & (hits >= _MIN_HITS), _log_ratio(hits, sizes, base), 0.0)
         required = np.minimum(_ALONE_SCORE * (hits - _MIN_HITS), _MAX_ALONE_SCORE)
-        return scores, _log_ratio(alone_hits, alone_sizes, np.array(_UNSEEN_RATE)) >= required
+        is_supported = _log_ratio(alone_hits, alone_sizes, np.array(_UNSEEN_RATE)) >= required
+        rows, within = np.nonzero(scores > 0)
+        return rows, within + columns.start, scores[rows, within], is_supported[rows, within]
 
-    def _has_rival(self, row: int, column: int, scores: Float64, name_of: Mapping[int, int]) -> bool:
+    def _has_rival(self, row: int, column: int, scores: Any, name_of: Mapping[int, int]) -> bool:
         """Is another name nearly as likely for the group, or another group on its photos for the name?
 
-        A rival that fits another partner clearly better is none.
+        A rival that fits another partner clearly better is none. `scores` is sparse.
         """
         group_of = {column: row for row, column in name_of.items()}
         least = scores[row, column] - _MIN_SCORE
-        for other in np.flatnonzero(scores[row] > least).tolist():
+        for other, score in _entries(scores[[row]]):
             owner = group_of.get(other)
-            if other != column and (owner is None or scores[owner, other] < scores[row, other] + _MIN_SCORE):
+            is_taken = owner is not None and scores[owner, other] >= score + _MIN_SCORE
+            if other != column and score > least and not is_taken:
                 return True
-        for other in np.flatnonzero(scores[:, column] > least).tolist():
+        for other, score in _entries(scores[:, [column]].T):
             own = name_of.get(other)
-            if other == row or (own is not None and scores[other, own] >= scores[other, column] + _MIN_SCORE):
-                continue
-            if (self._groups[[row]] @ self._groups[[other]].T).nnz:
+            is_taken = own is not None and scores[other, own] >= score + _MIN_SCORE
+            is_rival = other != row and score > least and not is_taken
+            if is_rival and (self._groups[[row]] @ self._groups[[other]].T).nnz:
                 return True
         return False
 
 
-def _log_ratio(hits: NDArray[np.int64], sizes: NDArray[np.int64], base: Float64) -> Float64:
+def _entries(row: Any) -> list[tuple[int, float]]:
+    """Return the columns and values of a sparse row."""
+    entries = row.tocoo()
+    return list(zip(entries.col.tolist(), entries.data.tolist(), strict=True))
+
+
+def _assign(rows: NDArray[np.intp], columns: NDArray[np.intp], scores: Float64) -> dict[int, int]:
+    """Assign columns to rows, one to one, with the maximum sum of scores."""
+    from scipy.optimize import linear_sum_assignment  # slow to import: 0.1 s
+
+    best_first = np.argsort(-scores, kind="stable")
+    kept_columns = np.unique(columns)
+    used_rows = list(dict.fromkeys(rows[best_first].tolist()))[: _MAX_BLOCK // max(len(kept_columns), 1)]
+    kept_rows = np.array(sorted(used_rows), np.intp)
+    is_kept = np.isin(rows, kept_rows)
+    rows, columns, scores = rows[is_kept], columns[is_kept], scores[is_kept]
+    matrix = np.zeros((len(kept_rows), len(kept_columns)))
+    matrix[np.searchsorted(kept_rows, rows), np.searchsorted(kept_columns, columns)] = scores
+    pairs = zip(*linear_sum_assignment(-matrix), strict=True)
+    return {int(kept_rows[row]): int(kept_columns[column]) for row, column in pairs if matrix[row, column] > 0}
+
+
+def _log_ratio(hits: NDArray[np.int32], sizes: NDArray[np.int32], base: Float64) -> Float64:
     """Return the log likelihood ratio of so many hits at the person's rate, and at the rate `base`."""
     rate = np.clip(hits / np.maximum(sizes, 1), _MIN_RATE, _MAX_RATE)
     ratio: Float64 = hits * np.log(rate / base) + (sizes - hits) * np.log((1 - rate) / (1 - base))
@@ -170,14 +192,14 @@ def _log_ratio(hits: NDArray[np.int64], sizes: NDArray[np.int64], base: Float64)
 
 
 def _incidence(photos: Sequence[Collection[str]], number_of: Mapping[str, int]) -> Any:
-    """Return a sparse array (sets, photos), int64: 1 if the set has the photo."""
+    """Return a sparse array (sets, photos), int32: 1 if the set has the photo."""
     from scipy.sparse import csr_array
 
     numbers = [sorted({number_of[photo] for photo in its_photos if photo in number_of}) for its_photos in photos]
     starts = np.cumsum([0, *map(len, numbers)])
-    columns = np.fromiter((number for row in numbers for number in row), np.int64, count=int(starts[-1]))
-    return csr_array((np.ones(len(columns), np.int64), columns, starts), shape=(len(photos), len(number_of)))
+    columns = np.fromiter((number for row in numbers for number in row), np.int32, count=int(starts[-1]))
+    return csr_array((np.ones(len(columns), np.int32), columns, starts), shape=(len(photos), len(number_of)))
 
 
-def _sum(array: Any, axis: int) -> NDArray[np.int64]:
-    return np.asarray(array.sum(axis=axis), np.int64).ravel()
+def _sum(array: Any, axis: int) -> NDArray[np.int32]:
+    return np.asarray(array.sum(axis=axis), np.int32).ravel()

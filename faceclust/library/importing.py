@@ -35,12 +35,13 @@ def plan_import(
     """Collect the names that other programs gave to the library's faces, and plan to import them.
 
     `sources`: folders, photos of the library, XMP sidecars, Picasa's `.picasa.ini` and
-    `contacts.xml`, or tables (CSV). A folder outside the library holds sidecars in the same tree as
-    their photos. Default: all photos and the files beside them. `contacts`: a `contacts.xml`.
-    `keywords`: a name without a position on the photo is suggested for the photo's only unnamed
-    face. A name is also only suggested for a face that looks unlike the others of the name.
-    `people_tags`: keywords below these tags are names, too. Raises UsageError for a missing source or an
-    unreadable table.
+    `contacts.xml`, JSON files of Google Takeout, tables (CSV), or catalogues of digiKam, Lightroom and Immich.
+    A folder outside the library holds sidecars in the same tree as their photos. Default: all photos and
+    the files beside them. `contacts`: a `contacts.xml`. A name without a position on the photo is
+    suggested for the face whose group is on the photos with this name; with `keywords`, also for the
+    photo's only unnamed face. A name is also only suggested for a face that looks unlike the others of the
+    name. `people_tags`: keywords below these tags are names, too. Raises UsageError for a missing source,
+    an unreadable table or catalogue.
     """
     from faceclust.importers.collect import collect_names  # loads the file readers
     from faceclust.library.import_check import suggest_unlike_faces  # loads the clustering
