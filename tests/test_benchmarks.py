@@ -125,6 +125,7 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[str | Path]]] = {
     "scan": lambda inputs: [inputs.library_and_truth()[0], "--photos", "2", "--rounds", "1", "--workers", "1"],
     "stability": lambda inputs: ["--faces", "200", "--additions", "3"],
     "survival": lambda inputs: [inputs.labelled(), "--scenarios", "2"],
+    "unplaced_names": lambda inputs: inputs.library_and_truth(),
     "unchanged": lambda inputs: [inputs.missing_folder, "--folders", "2", "--photos", "2", "--rounds", "1"],
     "xmp": lambda inputs: [find_program("exiftool"), inputs.missing_folder, "--kind", "png"][1:],
 }

@@ -1,6 +1,6 @@
 """Suggestions for names without a position: how many are right, and how many faces they reach.
 
-    python tests/benchmarks/unplaced_names.py TRUTH.csv LIBRARY
+    python tests/benchmarks/unplaced_names.py LIBRARY TRUTH.csv
 
 TRUTH.csv has a row for each face: photo (below LIBRARY), left, top, right, bottom (pixels of the
 upright photo), person. LIBRARY must be scanned, grouped and without names; it is not written to. Each photo
@@ -59,8 +59,8 @@ def score(library: Library, truth: Truth, people: Collection[str], seed: int) ->
 def main() -> None:
     """Print a row for each choice of people."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("truth", type=Path)
     parser.add_argument("library", type=Path)
+    parser.add_argument("truth", type=Path)
     arguments: Any = parser.parse_args()
     library, truth = Library(arguments.library), read_truth(arguments.truth)
     by_photos = Counter(name for people in truth.values() for name, _ in people).most_common()
