@@ -13,8 +13,8 @@ from pathlib import Path
 from faceclust.importers.values import Frame, PhotoNames, Region
 from faceclust.types import PhotoInfo
 
-#: A photo's candidates are not compared if there are more of the same name; far more have no telling path.
-_MAX_SAME_NAME = 1_000
+#: A photo's candidates are left out if there are more: they are as good as ambiguous. Longer paths are invalid.
+_MAX_CANDIDATES, _MAX_PATH = 100, 4_096
 #: Maximum distance of a side from the photo's upper left corner, in widths or heights of the photo.
 _MAX_DISTANCE = 10
 #: Maximum difference of two times of one photo.
@@ -28,7 +28,7 @@ class CataloguePhoto:
     `below` is its path below `root`, the folder that the program was given. `regions` are on the upright
     photo: in pixels, or in fractions if `is_fractional`. `size` is the photo's width and height in px, or the
     other way round before it was turned upright; None if unknown. `people` have no region. `taken_at` is in
-    local time.
+    local time. `is_moved`: the program has its own folders, so that the name alone may tell the photo.
     """
 
     root: str
@@ -38,6 +38,7 @@ class CataloguePhoto:
     size: tuple[int, int] | None = None
     is_fractional: bool = False
     taken_at: datetime | None = None
+    is_moved: bool = False
 
     def to_photo_names(self, photo: PhotoInfo, source: str, where: str) -> PhotoNames:
         """Return the names for a photo of the library, with boxes in fractions."""
@@ -88,7 +89,8 @@ def match_catalogue(root: Path, photos: Mapping[str, PhotoInfo], catalogue: Sequ
     matched = MatchedPhotos()
     for number, found in enumerate(candidates):
         ranks = {photo: (-len(prefixes[0]), votes[prefixes]) for photo, prefixes in found.items()}
-        best = [photo for photo, rank in ranks.items() if rank == max(ranks.values())]
+        highest = max(ranks.values(), default=None)
+        best = [photo for photo, rank in ranks.items() if rank == highest]
         if len(best) == 1:
             chosen[best[0]][number] = ranks[best[0]]
         elif best:
@@ -96,8 +98,9 @@ def match_catalogue(root: Path, photos: Mapping[str, PhotoInfo], catalogue: Sequ
         else:
             matched.unknown.append(catalogue[number].below)
     for photo, rank_of in sorted(chosen.items()):
-        best_numbers = [number for number, rank in rank_of.items() if rank == max(rank_of.values())]
-        matched.unknown += [catalogue[number].below for number in rank_of if number not in best_numbers]
+        highest = max(rank_of.values())
+        best_numbers = [number for number, rank in rank_of.items() if rank == highest]
+        matched.unknown += [catalogue[number].below for number, rank in rank_of.items() if rank != highest]
         if len(best_numbers) == 1:
             matched.found[photo] = catalogue[best_numbers[0]]
         else:
@@ -109,20 +112,24 @@ class _PathMatcher:
     def __init__(self, root: Path, photos: Mapping[str, PhotoInfo]) -> None:
         self._photos = photos
         self._root = tuple(_fold(part) for part in root.parts)
-        self._by_name: dict[str, list[str]] = defaultdict(list)
+        self._by_end: dict[tuple[str, ...], list[str]] = defaultdict(list)  # by name, and by folder and name
         for photo in sorted(photos):
-            self._by_name[_fold(photo.rpartition("/")[2])].append(photo)
+            parts = _split(photo)
+            self._by_end[parts[-1:]].append(photo)
+            self._by_end[(*self._root[-1:], *parts)[-2:]].append(photo)
 
     def find_candidates(self, photo: CataloguePhoto) -> Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]:
         """Return the photos that this one may be, each with the beginnings of both paths that differ."""
         top, below = _split(photo.root), _split(photo.below)
-        same_name = self._by_name.get(below[-1], ()) if below else ()
+        whole = (*top, *below)
+        similar = (self._by_end.get(whole[-2:], ()), self._by_end.get(whole[-1:], ())) if below else ()
         found = {}
-        for candidate in same_name if len(same_name) <= _MAX_SAME_NAME else ():
+        for candidate in next((photos for photos in similar if 0 < len(photos) <= _MAX_CANDIDATES), ()):
             own = _split(candidate)
-            common = _count_common_end((*top, *below), (*self._root, *own))
-            if common >= min(len(own), len(below)) and self._may_be_same_time(photo, candidate):
-                whole, mine = (*top, *below), (*self._root, *own)
+            mine = (*self._root, *own)
+            common = _count_common_end(whole, mine)
+            needed = min(len(own), len(below) if photo.is_moved else max(len(below), 2))
+            if common >= needed and self._may_be_same_time(photo, candidate):
                 found[candidate] = whole[: len(whole) - common], mine[: len(mine) - common]
         return found
 
@@ -145,6 +152,8 @@ def _count_common_end(a: Sequence[str], b: Sequence[str]) -> int:
 
 
 def _split(path: str) -> tuple[str, ...]:
+    if len(path) > _MAX_PATH:
+        return ()
     return tuple(_fold(part) for part in path.replace("\\", "/").split("/") if part)
 
 

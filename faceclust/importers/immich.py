@@ -81,6 +81,7 @@ def _read_asset(asset: dict[str, Any]) -> CataloguePhoto:
         size=size,
         is_fractional=True,
         taken_at=_read_time(_text_of(asset, "localDateTime")),
+        is_moved=True,
     )
 
 

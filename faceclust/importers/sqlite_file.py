@@ -14,7 +14,8 @@ from faceclust.files.own_files import open_own, stat_own
 #: A value of a table; blobs are read as None.
 Value = str | int | float | None
 _MAGIC = b"SQLite format 3\0"
-_MAX_ROWS = 5_000_000
+#: Limits for one table: damaged rows can share one long text.
+_MAX_ROWS, _MAX_CHARACTERS = 5_000_000, 500_000_000
 _MAX_VALUE_BYTES = 1_000_000
 #: Steps of SQLite's virtual machine between two calls, and the calls after which a read ends.
 _STEPS, _MAX_CALLS = 100_000, 5_000
@@ -54,7 +55,7 @@ class SqliteFile:
         yield from self._select(f'SELECT {chosen} FROM "{table}"')
 
     def _select(self, sql: str) -> Iterator[tuple[Value, ...]]:
-        calls = 0
+        calls = characters = 0
 
         def is_endless() -> bool:
             nonlocal calls
@@ -64,8 +65,11 @@ class SqliteFile:
         self._connection.set_progress_handler(is_endless, _STEPS)
         try:
             for number, row in enumerate(self._connection.execute(sql)):
-                if number >= _MAX_ROWS:
-                    raise UsageError(f"{self._path}: a table has more than {_MAX_ROWS:,} rows")
+                characters += sum(len(value) for value in row if isinstance(value, str))
+                if number >= _MAX_ROWS or characters > _MAX_CHARACTERS:
+                    raise UsageError(
+                        f"{self._path}: a table has more than {_MAX_ROWS:,} rows or {_MAX_CHARACTERS:,} characters"
+                    )
                 yield tuple(value if isinstance(value, str | int | float) else None for value in row)
         except sqlite3.Error as error:
             raise UsageError(

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-#: Larger files are no such JSON, and further people are ignored.
-MAX_TAKEOUT_BYTES, MAX_PEOPLE = 1_000_000, 1_000
+#: Larger files are no such JSON. Further people, and further characters of a title, are ignored.
+MAX_TAKEOUT_BYTES, MAX_PEOPLE, _MAX_TITLE = 1_000_000, 1_000, 1_000
 _SUPPLEMENT = ".supplemental-metadata"
 #: Names are cut to 46 characters without ".json", and to 51 in all. Some are counted in bytes, and some lose
 #: the length of "(1)": a name that was cut has at least this number of bytes.
@@ -61,7 +61,7 @@ def read_takeout(data: bytes) -> TakeoutFacts | None:
         raise BadTakeoutError("it is not JSON") from error
     if not isinstance(record, dict) or not isinstance(record.get("title"), str) or not _MARKS & record.keys():
         return None
-    return TakeoutFacts(record["title"], tuple(_read_people(record.get("people"))), _read_time(record))
+    return TakeoutFacts(record["title"][:_MAX_TITLE], tuple(_read_people(record.get("people"))), _read_time(record))
 
 
 def index_takeout_names(names: Iterable[str]) -> dict[str, list[str]]:

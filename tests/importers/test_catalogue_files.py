@@ -150,6 +150,10 @@ def test_rectangles(text: str | None, expected: tuple[int, ...] | None) -> None:
         ("2019/b.jpg", ("/home/x/Pictures", "2019/a.jpg"), False),
         ("2019/a.jpg", ("/home/x/Pictures", ""), False),
         ("2019/a.jpg", ("", "../../2019/../a.jpg"), False),
+        # A photo directly in the program's folder.
+        ("Pictures/a.jpg", ("/home/x/Pictures", "/a.jpg"), True),
+        ("a.jpg", ("/home/x/Pictures", "/a.jpg"), True),
+        ("2019/a.jpg", ("/home/x/Pictures", "/a.jpg"), False),
     ],
 )
 def test_photos_are_found_by_the_end_of_the_path(library: str, catalogue: tuple[str, str], expected: bool) -> None:
@@ -174,7 +178,7 @@ def test_photos_that_could_be_two_are_left_out() -> None:
     catalogue = [CataloguePhoto("/x", f"{year}/Summer/a.jpg") for year in (2018, 2019)]
     matched = match_catalogue(ROOT, photos_of("Summer/a.jpg"), catalogue)
     assert matched.found == {} and set(matched.ambiguous) == {"2018/Summer/a.jpg", "2019/Summer/a.jpg"}
-    matched = match_catalogue(ROOT, photos_of("1/a.jpg", "2/a.jpg"), [CataloguePhoto("", "a.jpg")])
+    matched = match_catalogue(ROOT, photos_of("1/a.jpg", "2/a.jpg"), [CataloguePhoto("", "a.jpg", is_moved=True)])
     assert matched.found == {} and matched.ambiguous == {"a.jpg": ("1/a.jpg", "2/a.jpg")}
 
 
