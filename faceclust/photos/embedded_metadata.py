@@ -70,10 +70,9 @@ class EmbeddedMetadata:
     def orientation(self) -> int:
         """The EXIF orientation, else that in the XMP packets; 1 without one."""
         for block in self.exif:
-            value = _read_directory(block, _ORIENTATION).get(_ORIENTATION, b"")
-            number = int.from_bytes(value, "little" if byte_order(block) == "<" else "big")
-            if 1 <= number <= 8:
-                return number
+            if value := _read_directory(block, _ORIENTATION).get(_ORIENTATION):
+                number = int.from_bytes(value, "little" if byte_order(block) == "<" else "big")
+                return number if 1 <= number <= 8 else 1
         found = next(filter(None, map(_XMP_ORIENTATION.search, self.xmp)), None)
         return int(found[1]) if found else 1
 

@@ -1,9 +1,10 @@
 """Orientation of stored pictures, read without decoding them.
 
 Other programs give positions in the picture as stored, and turn what they display. For most formats
-the EXIF orientation defines the turn. In HEIC, AVIF and JPEG XL the container or the codestream
-does, and EXIF must be ignored (ISO/IEC 23008-12, annex A; ISO/IEC 18181-1, annex D). In both cases
-the stored picture is the one before turning, whose size exiftool reports as ImageSize.
+the EXIF orientation defines the turn, or that in XMP if EXIF has none. In HEIC, AVIF and JPEG XL the
+container or the codestream does, and EXIF must be ignored (ISO/IEC 23008-12, annex A; ISO/IEC 18181-1,
+annex D). In both cases the stored picture is the one before turning, whose size exiftool reports as
+ImageSize.
 """
 
 from __future__ import annotations

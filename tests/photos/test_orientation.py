@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from faceclust.photos.heif import read_heif_orientation
 from faceclust.photos.jxl import read_jxl_orientation
 from faceclust.photos.orientation import Orientation, read_orientation
 from faceclust.types import PhotoRef
+from tests.support.metadata_files import XMP, XMP_HEADER, jpeg, segment
 from tests.support.photo_files import UPRIGHT_CORNERS, build_dng, draw_scene, encode_image, name_corner_colours
 from tests.support.sample_photos import ORIENTATION
 
@@ -33,6 +35,7 @@ def test_applying_the_orientation_equals_decoding(tmp_path: Path, format: str, o
     found = read_orientation(path)
     assert found is not None and found.orientation == orientation
     decoded = decode_photo(path.read_bytes(), PhotoRef("photo", 0, 0))
+    assert decoded.metadata.orientation == orientation
     assert name_corner_colours(
         apply_orientation(np.asarray(draw_scene(200, 128)), found.orientation)
     ) == name_corner_colours(decoded.pixels)
@@ -53,6 +56,20 @@ def test_a_jpegs_orientation_may_be_in_its_xmp_alone(tmp_path: Path) -> None:
     path.write_bytes(encode_image(draw_scene(200, 128), "JPEG", xmp=xmp))
     decoded = decode_photo(path.read_bytes(), PhotoRef("photo.jpg", 0, 0))
     assert read_orientation(path) == Orientation(6, decoded.full_size) == Orientation(6, (128, 200))
+
+
+@pytest.mark.parametrize("kind", [1, 3, 4])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_the_orientation_may_be_an_integer_of_any_size(tmp_path: Path, kind: int, order: str) -> None:
+    size = {1: 1, 3: 2, 4: 4}[kind]
+    value = (6).to_bytes(size, "little" if order == "<" else "big").ljust(4, b"\0")
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}IHHHI", 8, 1, 0x0112, kind, 1)
+    for xmp in ([], [segment(XMP_HEADER + XMP)]):  # whose orientation is another
+        data = jpeg(segment(b"Exif\0\0" + head + value + bytes(4)), *xmp)
+        (tmp_path / "photo.jpg").write_bytes(data)
+        decoded = decode_photo(data, PhotoRef("photo.jpg", 0, 0))
+        assert read_orientation(tmp_path / "photo.jpg") == Orientation(6, (128, 192))
+        assert (decoded.metadata.orientation, decoded.full_size) == (6, (128, 192))
 
 
 def test_the_orientation_of_a_jpeg_xl_is_in_its_codestream() -> None:
