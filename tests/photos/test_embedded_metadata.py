@@ -16,6 +16,7 @@ from faceclust.files.own_files import UnsafeFileError
 from faceclust.photos.embedded_metadata import MAX_BLOCK_BYTES, read_embedded_metadata
 from faceclust.xmp.packet import BadPacketError
 from faceclust.xmp.read import read_packet
+from tests.support.metadata_files import EXIF, XMP, XMP_HEADER, chunk, jpeg, segment, text_chunk
 from tests.support.photo_files import build_dng, draw_scene
 from tests.support.programs import find_program
 
@@ -173,3 +174,24 @@ def test_pipes_and_files_that_are_not_photos_have_no_packet(tmp_path: Path) -> N
     (tmp_path / "link.jpg").symlink_to(tmp_path / "a.jpg")
     with pytest.raises(UnsafeFileError):
         read_embedded_metadata(tmp_path / "link.jpg")
+
+
+def test_the_metadata_of_a_fujifilm_raw_file_are_in_its_preview(tmp_path: Path) -> None:
+    preview = jpeg(segment(EXIF), segment(XMP_HEADER + XMP))
+    path = tmp_path / "a.raf"
+    path.write_bytes(b"FUJIFILMCCD-RAW ".ljust(84, b"\0") + (160).to_bytes(4, "big") + bytes(72) + preview)
+    found = read_embedded_metadata(path)
+    assert (found.exif, found.xmp, found.orientation) == ((EXIF[6:],), (XMP,), 6)
+
+
+def test_what_lies_before_the_damage_is_read(tmp_path: Path) -> None:
+    """The end of the file, a length beyond it, and an endless run of stray bytes."""
+    path = tmp_path / "a"
+    start = b"\xff\xd8" + segment(EXIF) + segment(XMP_HEADER + XMP)
+    for end in (b"", b"\xff", b"\xff\xe1", b"\xff\xe1\xff\xff" + XMP_HEADER, bytes(3_000_000)):
+        path.write_bytes(start + end)
+        assert (read_embedded_metadata(path).exif, read_embedded_metadata(path).xmp[:1]) == ((EXIF[6:],), (XMP,))
+    chunks = chunk(b"eXIf", EXIF[6:]) + text_chunk("iTXt", b"XML:com.adobe.xmp", XMP)
+    for end in (b"", b"\0\0", (2**31).to_bytes(4, "big") + b"zTXt", chunk(b"zTXt", b"XML:com.adobe.xmp\0\0no zlib")):
+        path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunks + end)
+        assert (read_embedded_metadata(path).exif, read_embedded_metadata(path).xmp) == ((EXIF[6:],), (XMP,))
