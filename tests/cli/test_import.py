@@ -21,11 +21,7 @@ from tests.support.xmp_packets import build_array, build_mwg_regions, build_regi
 def table(library: Library, tmp_path: Path) -> Path:
     """A table that names the faces of one person."""
     path = tmp_path / "faces.csv"
-    rows = [
-        (place.photo, *place.pixel_box, "Collins")
-        for place in library.occurrences
-        if "collins" in place.photo
-    ]
+    rows = [(place.photo, *place.pixel_box, "Collins") for place in library.occurrences if "collins" in place.photo]
     path.write_text("\n".join(["photo,left,top,right,bottom,name", *(",".join(map(str, row)) for row in rows)]))
     return path
 
@@ -130,3 +126,15 @@ def test_a_name_like_a_formula_survives_export_and_import(library: Library, tmp_
     run_checked("undo", *options)
     run_checked("import", table, *options)
     assert [person["name"] for person in json.loads(run_checked("people", "--json", *options))["people"]] == [name]
+
+
+def test_what_is_not_taken_for_a_name_is_listed(library: Library, tmp_path: Path) -> None:
+    table, options = tmp_path / "faces.csv", ("--library", library.root)
+    faces = [next(place for place in library.occurrences if who in place.photo) for who in ("collins-", "hopper-")]
+    rows = "\n".join(",".join(map(str, (face.photo, *face.pixel_box, "Gast"))) for face in faces)
+    table.write_text(f"photo,left,top,right,bottom,name\n{rows}")
+    done = run_checked("import", table, *options)
+    photos = ", ".join(face.photo for face in faces)
+    assert f"  Gast: 2 faces unlike each other: {photos}\nif a name is right: faceclust confirm Gast\n" in done
+    table.write_text(table.read_text().replace("Gast", "Face 7"))
+    assert "2 names for nobody, not imported: Face 7 (2)\n" in run_checked("import", table, *options)

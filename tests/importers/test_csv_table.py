@@ -31,6 +31,33 @@ def test_columns_may_be_reordered_extra_or_without_headings() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "box"),
+    [
+        ("photo;left;top;right;bottom;name\na.jpg;0,3660;0,2;0,5;1;Anna", (0.366, 0.2, 0.5, 1)),
+        ("\ufeffsep=;\r\n Photo ;LEFT;Top;right; Bottom;NAME\r\na.jpg;1,5;2;3;4,25;Anna\r\n", (1.5, 2, 3, 4.25)),
+        ('photo,left,top,right,bottom,name\na.jpg,"0,1","0,2","0,3","0,4",Anna', (0.1, 0.2, 0.3, 0.4)),
+        ("photo\tleft\ttop\tright\tbottom\tname\na.jpg\t,5\t2\t3\t4\tAnna", (0.5, 2, 3, 4)),
+        ("a.jpg;0,1;0,2;0,3;0,4;Anna", (0.1, 0.2, 0.3, 0.4)),
+        ("a.jpg;1,234;0,5;3;4;Anna", (1.234, 0.5, 3, 4)),  # the second number decides
+        ("a.jpg;1.234,5;2;3\u202f000;4;Anna", (1234.5, 2, 3000, 4)),
+        ('a.jpg,"1,234.5",2,"3,000",4,Anna', (1234.5, 2, 3000, 4)),
+        ("a.jpg;1.234;2.345;3.456;4.567;Anna", (1.234, 2.345, 3.456, 4.567)),
+        ("a.jpg;'-0,5;2;3;4;Anna", (-0.5, 2, 3, 4)),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_numbers_with_a_decimal_comma(text: str, box: tuple[float, ...], encoding: str) -> None:
+    (row,) = read_table(text.encode(encoding), "t.csv")
+    assert (row.photo, row.name, row.box) == ("a.jpg", "Anna", box)
+
+
+@pytest.mark.parametrize("name", ["M\u00fcller, Anna", "a, b, c, d, e, f"])
+def test_commas_in_a_name_do_not_make_the_comma_the_separator(name: str) -> None:
+    (row,) = read_table(f"a.jpg;1;2;3;4;{name}".encode(), "t.csv")
+    assert row.name == name
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "t.csv is empty"),
@@ -40,6 +67,8 @@ def test_columns_may_be_reordered_extra_or_without_headings() -> None:
             f"{HEADINGS}\na.jpg,1,2,3,4,A\na.jpg,x,2,3,4,Anna",
             "t.csv:3: left must be a number, not 'x'",
         ),
+        ("a.jpg;1,234;2;1,500;4;Anna", "t.csv:1: 1,234 may have a decimal comma or separate thousands"),
+        ("a.jpg;0,5;2;0.7;4;Anna", "t.csv:1: right must be a number, not '0.7'"),
         (f"{HEADINGS}\na.jpg,nan,2,3,4,Anna", "t.csv:2: left must be a number, not 'nan'"),
         (f"{HEADINGS}\na.jpg,1,inf,3,4,Anna", "t.csv:2: top must be a number, not"),
         (f"{HEADINGS}\na.jpg,5,2,3,4,Anna", "t.csv:2: 5, 2, 3, 4 is not a box"),

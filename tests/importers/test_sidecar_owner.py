@@ -25,6 +25,11 @@ from faceclust.importers.sidecar_owner import PhotoLookup
         ("my.photo.jpg", "my.photo.xmp", "my.photo.jpg"),
         ("a.jpg a.jpg.jpg", "a.jpg.xmp", "a.jpg"),
         ("b/a.jpg", "a.xmp", ""),
+        ("Zoe\u0308.jpg", "Zo\u00eb.jpg.xmp", "Zoe\u0308.jpg"),
+        ("Zo\u00eb.jpg", "ZOE\u0308.xmp", "Zo\u00eb.jpg"),
+        ("e\u0301/a.jpg E/a.jpg", "\u00e9/a.jpg.xmp", "e\u0301/a.jpg"),
+        ("Zoe\u0308.jpg Zo\u00eb.jpg", "Zo\u00eb.jpg.xmp", "Zo\u00eb.jpg"),
+        ("Zoe\u0308.jpg zoe\u0308.jpg", "Zo\u00eb.jpg.xmp", "Zoe\u0308.jpg"),
         ("a.jpg", ".xmp", ""),
     ],
 )

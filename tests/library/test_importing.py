@@ -554,3 +554,48 @@ def test_suggestions_in_exported_tables_and_sidecars_stay_suggestions(photos: Li
         (person,) = library.people()
         assert person.confirmed == set(faces[:3]) and set(person.face_ids) >= set(faces)
         library.journal.path.unlink()
+
+
+def test_names_reach_photos_whose_file_name_is_decomposed(tmp_path: Path) -> None:
+    """macOS writes an accent as a character of its own; sidecars and tables may not."""
+    root = tmp_path / "photos"
+    photo = "Zoe\u0308.jpg"
+    save_photo(make_variant(COLLINS, 0), root / photo)
+    if (root / "Zo\u00eb.jpg").exists():
+        pytest.skip("this file system ignores the Unicode form")
+    library = Library(root)
+    library.scan(workers=0)
+    (face,) = library.occurrences
+    left, top, right, bottom = (min(max(side, 0.0), 1.0) for side in face.box)
+    (tmp_path / "faces.csv").write_text(f"Zo\u00eb.JPG,{left},{top},{right},{bottom},Zoe", encoding="utf-8")
+    assert [naming.face_id for naming in library.plan_import([tmp_path / "faces.csv"]).namings] == [face.face_id]
+    ini = root / ".picasa.ini"
+    rect = format_rect64((left, top, right, bottom))
+    ini.write_text(f"[Zo\u00eb.jpg]\nfaces=rect64({rect}),1\n[Contacts2]\n1=Zoe;;", encoding="utf-8")
+    assert [naming.face_id for naming in library.plan_import().namings] == [face.face_id]
+    ini.unlink()
+    write_sidecar(library, "Zo\u00eb.jpg", [(face.box, "Zoe")])
+    for sources in ([], [root / photo], [root / "Zo\u00eb.jpg"]):
+        assert [naming.face_id for naming in library.plan_import(sources).namings] == [face.face_id]
+    library.import_names(library.plan_import())
+    (identified,) = library.identify([root / "Zo\u00eb.jpg"])
+    assert [one.name for one in identified.faces] == ["Zoe"]
+
+
+def test_words_for_nobody_and_branches_of_a_name_are_listed(
+    one_photo: tuple[Library, str, FaceOccurrence, FaceOccurrence],
+) -> None:
+    library, photo, collins, hopper = one_photo
+
+    def keywords(*paths: str) -> str:
+        items = "".join(f"<rdf:li>{path}</rdf:li>" for path in paths)
+        return f'<k:TagsList xmlns:k="http://www.digikam.org/ns/1.0/"><rdf:Seq>{items}</rdf:Seq></k:TagsList>'
+
+    write_sidecar(
+        library, photo, [(collins.box, "Unbekannt"), (hopper.box, "???")], keywords("People/Family/Anna", "People/?")
+    )
+    write_sidecar(library, "2.jpg", [], keywords("People/Work/anna", "People/Work/Ben", "People/Ben", "People/12"))
+    plan = library.plan_import()
+    assert not plan.namings and not plan.conflicts
+    assert plan.placeholders == {"Unbekannt": 1, "???": 1, "?": 1, "12": 1} and plan.passed_by == 4
+    assert plan.branches == {"Anna": ("Family", "Work")}
