@@ -36,8 +36,8 @@ def suggest_unlike_faces(library: Catalogue, plan: ImportPlan) -> ImportPlan:
 
     The faces of each name, with those that the user has confirmed, are grouped by average linkage up to
     VERIFY_THRESHOLD. A face counts as like the others if its group has a face that was confirmed before, or
-    else more than half of the faces of the name. On five synthetic albums, 0.3 % of 3,241 right names were
-    only suggested, and all of the words that were put on 5 to 100 strangers.
+    else more than half of the faces of the name. On five synthetic albums of adults, 12 of 3,239 right names
+    were only suggested, and so were all 474 faces of a word that was put on 20 people at a time.
     """
     by_key: dict[str, list[FaceNaming]] = defaultdict(list)
     for naming in plan.namings:

@@ -86,6 +86,15 @@ def test_a_name_and_its_rejection_override_each_other() -> None:
     )
 
 
+def test_a_path_is_found_in_another_unicode_form_unless_a_photo_has_it_exactly() -> None:
+    """An archive of macOS decomposes accents."""
+    events = [make_event("name", make_face("1", photo="Zo\u00eb.jpg"), name="Anna")]
+    decomposed = make_occurrence("8", photo="Zoe\u0308.jpg", hash="edited")
+    assert replay_events(events, [decomposed]).labels == {"8": Label("Anna", True)}
+    composed = make_occurrence("9", photo="Zo\u00eb.jpg", hash="edited, too")
+    assert replay_events(events, [decomposed, composed]).labels == {"9": Label("Anna", True)}
+
+
 def test_another_photo_at_the_same_path_does_not_match() -> None:
     events = [make_event("name", make_face("1", taken="2020-01-01T00:00:00"), name="Anna")]
     moved = (0.12, 0.1, 0.32, 0.3)
