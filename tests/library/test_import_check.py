@@ -46,7 +46,7 @@ def test_right_names_are_confirmed(library: Library) -> None:
 
 
 def test_a_word_on_many_people_is_only_suggested(library: Library) -> None:
-    labels = import_table(library, {face: "Gast" for face in range(0, 12 * FACES, FACES)})
+    labels = import_table(library, dict.fromkeys(range(0, 12 * FACES, FACES), "Gast"))
     assert len(labels) == 12 and not any(labels.values())
 
 
