@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ from faceclust.files.own_files import (
     stat_own,
 )
 from faceclust.files.safe_paths import is_among_photos, lstat_if_present, relative_posix
+from faceclust.text.caseless import caseless_key
 from faceclust.types import Box, PhotoInfo
 from faceclust.xmp.new_packet import build_new_packet
 from faceclust.xmp.packet import MAX_PACKET_BYTES, NAMESPACES, BadPacketError
@@ -210,11 +212,18 @@ def _photos_by_sidecar(base: Path, photos: Mapping[str, PhotoInfo], names: str) 
     groups: dict[str, list[str]] = defaultdict(list)
     for photo in sorted(photos.keys() - dict(_suffixless_name_clashes(photos))):
         # Many disks are case-insensitive.
-        groups[photo if keeps_suffix else _remove_suffix(photo).casefold()].append(photo)
-    return {
-        path_below(base, f"{group[0] if keeps_suffix else _remove_suffix(group[0])}.xmp"): group
-        for group in groups.values()
-    }
+        groups[photo if keeps_suffix else caseless_key(_remove_suffix(photo))].append(photo)
+    stems = ((group[0] if keeps_suffix else _remove_suffix(group[0]), group) for group in groups.values())
+    return {path_below(base, f"{_existing_form(base, stem, photos)}.xmp"): group for stem, group in stems}
+
+
+def _existing_form(base: Path, stem: str, photos: Collection[str]) -> str:
+    """Return the sidecar's path without ".xmp" in the Unicode form that exists, unless it is another photo's."""
+    if stem.isascii():
+        return stem
+    others = (unicodedata.normalize(form, stem) for form in ("NFC", "NFD"))
+    forms = (stem, *(form for form in others if form not in photos))
+    return next((form for form in forms if _is_taken(path_below(base, f"{form}.xmp"))), stem)
 
 
 def _remove_suffix(photo: str) -> str:
@@ -250,12 +259,12 @@ def _is_taken(path: Path) -> bool:
 def _suffixless_name_clashes(photos: Iterable[str]) -> list[tuple[str, str]]:
     """Return each photo without suffix whose sidecar other programs take for that of another photo."""
     with_suffix = {
-        photo.removesuffix(suffix).casefold(): photo for photo in sorted(photos) if (suffix := Path(photo).suffix)
+        caseless_key(photo.removesuffix(suffix)): photo for photo in sorted(photos) if (suffix := Path(photo).suffix)
     }
     return [
-        (photo, with_suffix[photo.casefold()])
+        (photo, with_suffix[caseless_key(photo)])
         for photo in sorted(photos)
-        if not Path(photo).suffix and photo.casefold() in with_suffix
+        if not Path(photo).suffix and caseless_key(photo) in with_suffix
     ]
 
 

@@ -56,6 +56,27 @@ def snapshot(root: Path) -> Mapping[str, tuple[bytes, int]]:
     return {str(path.relative_to(root)): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
 
 
+@pytest.mark.parametrize("names", ["file.jpg.xmp", "file.xmp"])
+def test_an_existing_sidecar_may_spell_the_photo_in_another_unicode_form(tmp_path: Path, names: str) -> None:
+    """On the disk of a Mac, accents are characters of their own."""
+    photos = Photos(tmp_path, "Zoe\u0308.jpg", "Mu\u0308ller.jpg")
+    sidecar = "Zo\u00eb.jpg.xmp" if names == "file.jpg.xmp" else "Zo\u00eb.xmp"
+    if (tmp_path / "Zo\u00eb.jpg").exists():
+        pytest.skip("this file system ignores the Unicode form")
+    (tmp_path / sidecar).write_bytes(THEIRS)
+    new = sidecar.replace("Zo\u00eb", "Mu\u0308ller")
+    assert photos.write(names=names) == {sidecar: "change", new: "make"}
+
+
+def test_each_of_two_photos_in_two_unicode_forms_has_its_sidecar(tmp_path: Path) -> None:
+    photos = Photos(tmp_path, "Zoe\u0308.jpg")
+    if (tmp_path / "Zo\u00eb.jpg").exists():
+        pytest.skip("this file system ignores the Unicode form")
+    photos = Photos(tmp_path, "Zoe\u0308.jpg", "Zo\u00eb.jpg")
+    (tmp_path / "Zo\u00eb.jpg.xmp").write_bytes(THEIRS)
+    assert photos.write() == {"Zo\u00eb.jpg.xmp": "change", "Zoe\u0308.jpg.xmp": "make"}
+
+
 def test_a_rerun_writes_nothing_and_photos_are_never_written(tmp_path: Path) -> None:
     photos = Photos(tmp_path, "a.jpg", "2019/b.HEIC")
     before = snapshot(tmp_path)
