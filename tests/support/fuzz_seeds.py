@@ -29,6 +29,13 @@ from faceclust.types import Clustering, Metadata, PhotoRef, ScannedPhoto, Skippe
 from faceclust.xmp.region_plan import NamedBox
 from faceclust.xmp.write import merge_faces
 from tests.support import xmp_samples
+from tests.support.catalogue_builders import (
+    NamedFace,
+    build_immich_asset,
+    build_takeout,
+    write_digikam,
+    write_lightroom,
+)
 from tests.support.metadata_files import raw_profile
 from tests.support.photo_files import build_dng, encode_image
 from tests.support.sample_photos import DATE_TAKEN, EXIF_IFD, MAKE, ORIENTATION
@@ -234,6 +241,19 @@ def _caches() -> list[bytes]:
     return [*(bytes(encode_parquet(photos_to_table([scanned, skipped], info))) for info in infos), clusters]
 
 
+def _catalogues() -> list[bytes]:
+    faces = [NamedFace("2019/a.jpg", "Anna", (1, 2, 30, 40)), NamedFace("c.jpg", "Ben", (5, 5, 9, 9), confirmed=False)]
+    fractional = [NamedFace("2019/a.jpg", "Anna", (0.1, 0.2, 0.3, 0.4))]
+    people = [("2019/b.jpg", "Cleo")]
+    answer = {"assets": {"items": [build_immich_asset("/data/2019/a.jpg", fractional)]}}
+    with tempfile.TemporaryDirectory() as folder:
+        databases = [
+            write_digikam(Path(folder) / "digikam4.db", faces, size=(200, 100), people=people).read_bytes(),
+            write_lightroom(Path(folder) / "catalogue.lrcat", fractional, people=people).read_bytes(),
+        ]
+    return [*databases, json.dumps(answer).encode(), build_takeout("IMG_1.jpg", "Anna", "Ben").encode()]
+
+
 SEEDS: dict[str, Callable[[], list[bytes]]] = {
     "xmp": _xmp,
     "boxes": _photos,
@@ -244,4 +264,5 @@ SEEDS: dict[str, Callable[[], list[bytes]]] = {
     "pickle": lambda: [*_pickles(), *_embeddings()],
     "cache": _caches,
     "json": lambda: [*_journals(), *_notes()],
+    "catalogues": _catalogues,
 }

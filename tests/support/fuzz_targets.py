@@ -23,6 +23,7 @@ from faceclust.evaluation.ground_truth import read_persons_by_face_id
 from faceclust.evaluation.pair_lists import holds_pictures, read_pair_list, read_picture_pairs
 from faceclust.evaluation.safe_pickle import UnsafePickleError, read_pickle
 from faceclust.files.names import ALBUMS_MARKER
+from faceclust.importers.catalogue_files import collect_catalogue
 from faceclust.importers.csv_table import read_table, to_fractional_box
 from faceclust.importers.picasa import read_contacts, read_ini, resolve_contact
 from faceclust.importers.small_files import UnreadableFileError
@@ -43,6 +44,13 @@ from faceclust.photos.jxl import read_jxl_orientation
 from faceclust.photos.limits import reject_decompression_bombs
 from faceclust.photos.metadata import read_metadata
 from faceclust.photos.orientation import read_orientation
+from faceclust.photos.takeout import (
+    BadTakeoutError,
+    belongs_to_photo,
+    find_takeout_json,
+    index_takeout_names,
+    read_takeout,
+)
 from faceclust.store.calibrations import read_calibration
 from faceclust.store.clusters import read_clusters
 from faceclust.store.config import change_config, read_config
@@ -50,6 +58,7 @@ from faceclust.store.folder_cache import UnusableCacheError, may_hold_forgotten,
 from faceclust.store.lock_owner import LockOwner
 from faceclust.store.scan_snapshot import read_scan_snapshot
 from faceclust.store.schema import read_cached_photos, read_scanned_photos
+from faceclust.types import PhotoInfo
 from faceclust.xmp.new_packet import build_new_packet
 from faceclust.xmp.packet import BadPacketError, parse_packet
 from faceclust.xmp.read import read_packet
@@ -171,6 +180,30 @@ def check_tables(data: bytes, folder: Path) -> None:
     with suppress(UsageError):
         pairs = read_pair_list(path)
         assert len(pairs.left) == len(pairs.right) == len(pairs.same) == len(pairs.folds)
+
+
+def check_catalogue(data: bytes, folder: Path) -> None:
+    """Read a program's database, or a saved answer, of a library with two photos."""
+    photos = {
+        name: PhotoInfo(name, name, _SIZE, 6, None, None, None, None) for name in ("2019/a.jpg", "2019/b.jpg", "c.jpg")
+    }
+    for name in ("digikam4.db",) if data.startswith(b"SQLite") else ("immich.json",):
+        with suppress(UsageError):
+            _, found, _ = collect_catalogue(_write(folder, name, data), folder, photos)
+            for names in found:
+                assert all(map(math.isfinite, (side for region in names.regions for side in region.box)))
+                assert all(region.box[0] < region.box[2] and region.box[1] < region.box[3] for region in names.regions)
+        assert not list(folder.glob("digikam4.db-*"))
+
+
+def check_takeout(data: bytes, folder: Path) -> None:
+    """Read the JSON of a photo from Google Takeout, and look for the JSON of a photo named like its title."""
+    with suppress(BadTakeoutError):
+        if facts := read_takeout(data):
+            assert all(map(str.strip, facts.people))
+            name = f"{facts.title}.json"
+            assert find_takeout_json(facts.title, index_takeout_names([name])) in (name, None)
+            assert not facts.title or belongs_to_photo(facts, name, facts.title)
 
 
 def check_exif(data: bytes, folder: Path) -> None:
@@ -329,6 +362,7 @@ _ISO = (
 )
 _PILLOW = ("PIL.Image", "PIL.IptcImagePlugin", "PIL.JpegImagePlugin", "PIL.TiffImagePlugin")
 _TABLES = (*b'face_id person confirmed " rect64( faces= [Contacts2]'.split(), b"\t", b"\r")
+_SQLITE = (b"SQLite format 3\0", b"CREATE TABLE", b"CREATE VIEW", b"tagRegion", b"<rect x=", b"autodetectedPerson")
 _TOML = (*b"[[file]] ../ [scan] scan. [[scan]] {} ''' # nan [detector]".split(), b"embedded = true", b"\r\n", b'"""')
 _PICKLES = (b"c_codecs\nencode\n", b"cnumpy\nndarray\n", b"cbuiltins\nexec\n", b"\x93NUMPY\1\0", b"{'descr': '<f4', ")
 
@@ -345,5 +379,8 @@ TARGETS = {
     "cache": FuzzTarget((check_cache,), ("faceclust.store",), (b"PAR1", b"faceclust", b"ARROW:schema")),
     "json": FuzzTarget(
         (check_journal, check_notes), ("faceclust.people", "faceclust.store", "faceclust.outputs.albums"), _JSON
+    ),
+    "catalogues": FuzzTarget(
+        (check_catalogue, check_takeout), ("faceclust.importers", "faceclust.photos.takeout"), (*_JSON, *_SQLITE)
     ),
 }
