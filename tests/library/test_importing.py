@@ -21,6 +21,7 @@ from faceclust.photos.exif_orientation import apply_orientation
 from faceclust.photos.orientation import read_orientation
 from faceclust.types import Box, FaceOccurrence
 from faceclust.xmp.values import stored_box, stored_size
+from tests.support.catalogue_builders import NamedFace, write_digikam, write_lightroom
 from tests.support.picasa_files import format_rect64
 from tests.support.programs import find_program
 from tests.support.sample_photos import COLLINS, HOPPER, join_images, make_variant, save_photo
@@ -599,3 +600,25 @@ def test_words_for_nobody_and_branches_of_a_name_are_listed(
     assert not plan.namings and not plan.conflicts
     assert plan.placeholders == {"Unbekannt": 1, "???": 1, "?": 1, "12": 1} and plan.passed_by == 4
     assert plan.branches == {"Anna": ("Family", "Work")}
+
+
+@pytest.mark.parametrize("program", ["digikam", "digikam, size before turning", "lightroom"])
+def test_catalogues_are_imported_in_every_orientation_and_format(photos: Library, program: str, tmp_path: Path) -> None:
+    """Their boxes are on the upright photo, whichever way round the size is."""
+    width, height = photos.photos["1.jpg"].size
+    scale = np.tile((1, 1) if program == "lightroom" else (width, height), 2)
+    faces = [
+        NamedFace(photo, name, tuple((np.array(enlarge(face.box)) * scale).tolist()))
+        for photo, people in people_on(photos).items()
+        for face, name in people
+    ]
+    if program == "lightroom":
+        path = write_lightroom(tmp_path / "catalogue.lrcat", faces)
+    else:
+        path = write_digikam(
+            tmp_path / "digikam4.db", faces, size=(width, height) if program == "digikam" else (height, width)
+        )
+    plan = photos.plan_import([path])
+    assert (plan.conflicts, plan.unmatched, plan.elsewhere, plan.upright, plan.turned) == ((), (), (), (), ())
+    photos.import_names(plan)
+    assert has_true_names(photos)
