@@ -10,6 +10,7 @@ from pathlib import Path
 
 from faceclust.photos.embedded_metadata import EmbeddedMetadata
 from faceclust.scan.sidecar_facts import read_sidecar_facts
+from faceclust.scan.takeout_dates import read_takeout_date
 from faceclust.text.dates import parse_name_date
 from faceclust.types import Metadata
 from faceclust.xmp.dates import read_date
@@ -34,6 +35,7 @@ def _iter_dates(path: Path, read_embedded: Callable[[], EmbeddedMetadata]) -> It
     yield from (("xmp", _read_packet_date(packet)) for packet in embedded.xmp)
     yield "iptc", embedded.iptc_date
     yield "png", embedded.png_date
+    yield "takeout", read_takeout_date(path)
     yield "name", parse_name_date(path.name)
 
 
