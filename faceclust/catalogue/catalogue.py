@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from faceclust.catalogue.face_snapshot import FaceSnapshot
 from faceclust.catalogue.models_in_use import ModelsInUse
 from faceclust.catalogue.people_snapshot import PeopleSnapshot
+from faceclust.catalogue.photo_addresses import find_numbered_face, find_photo
 from faceclust.catalogue.remap import pack_of_clustering
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.packs.pack import Pack
+from faceclust.people.doubts import Doubts, NoDoubts
 from faceclust.people.groups import Groups
 from faceclust.people.journal import Journal
 from faceclust.people.names import person_key, shorten_name
@@ -33,11 +35,12 @@ from faceclust.store.scan_snapshot import read_scan_snapshot
 from faceclust.store.schema import CacheInfo
 from faceclust.types import Clustering, FaceOccurrence, FaceTable, Float32, Float64, Person, PhotoInfo
 from faceclust.types.arguments import require_path
+from faceclust.types.face_numbers import format_face_address, split_face_address
 
 
 @dataclass(frozen=True)
 class FaceSelection:
-    """The faces that a user selected by name, group number or face id.
+    """The faces that a user selected by name, group number, face id or PHOTO#N.
 
     `name`: the person that all of the faces are, None if they are not one person's. `is_person`: the
     selection was made by that name. `all_faces`: for a group, all its faces; `faces` leaves out those
@@ -77,6 +80,8 @@ class Catalogue:
             require_path("cache_dir", cache_dir)
         self.root = resolve_folder(root)
         self.progress: Progress = progress or SilentProgress()
+        #: Decides on doubtful answers, such as a new name that is nearly a known one.
+        self.doubts: Doubts = NoDoubts()
         self.home = LibraryHome(self.root, cache_dir=Path(cache_dir) if cache_dir else None, on_note=self.progress.note)
         self._models = ModelsInUse(self.home, pack)
         self._noted: set[str] = set()
@@ -218,6 +223,11 @@ class Catalogue:
         return self._face_snapshot.occurrences_of
 
     @property
+    def faces_on(self) -> dict[str, tuple[FaceOccurrence, ...]]:
+        """Content hash of a photo → its faces from left to right, each once."""
+        return self._face_snapshot.faces_on
+
+    @property
     def photo_of(self) -> dict[str, str]:
         """Face id → content hash of its photo."""
         return self._face_snapshot.photo_of
@@ -321,23 +331,41 @@ class Catalogue:
         raise UsageError(f"nobody is called {name}", hint=hint)
 
     def select_faces(self, selector: int | str) -> FaceSelection:
-        """Return the faces of a group by its number, a face by its id, or a person by name.
+        """Return the faces of a group by its number, a face by its id or as PHOTO#N, or a person by name.
 
-        Raises UsageError if there is no such group, face or person.
+        Raises UsageError if there is no such group, face, photo or person.
         """
         text = selector if isinstance(selector, str) else _group_number_text(selector)
-        if re.fullmatch("[0-9a-fA-F]{16}", text):
-            return self._select_face(text.lower())
+        if (face := self.find_face(text)) is not None:
+            owner = self.person_of.get(face)
+            return FaceSelection(f"face {text}", (face,), owner.label if owner else None)
         if re.fullmatch("[0-9]{1,9}", text):
             return self._select_group(int(text))
         person = self.find_person(text)
         return FaceSelection(person.label, person.face_ids, person.label, is_person=True)
 
-    def _select_face(self, face: str) -> FaceSelection:
-        if face not in self.occurrences_of:
-            raise UsageError(f"there is no face {face}", hint="faceclust export lists the faces")
-        owner = self.person_of.get(face)
-        return FaceSelection(f"face {face}", (face,), owner.label if owner else None)
+    def find_face(self, selector: int | str) -> str | None:
+        """Return the id of the face that is given by its id or as PHOTO#N; None for a group or a name.
+
+        Raises UsageError if there is no such face or photo.
+        """
+        if not isinstance(selector, str):
+            return None
+        if re.fullmatch("[0-9a-fA-F]{16}", selector):
+            if selector.lower() not in self.occurrences_of:
+                raise UsageError(f"there is no face {selector}", hint="faceclust export lists the faces")
+            return selector.lower()
+        typed, number = split_face_address(selector)
+        if number is None or any(person_key(person.label) == person_key(selector) for person in self.people()):
+            return None
+        photo = find_photo(self.root, self.photos, typed)
+        return find_numbered_face(self.faces_on.get(self.photos[photo].photo_hash, ()), photo, number)
+
+    def address_of(self, face: str) -> str:
+        """Return a face of the library as PHOTO#N: its number from the left on the photo."""
+        found = self.occurrences_of[face][0]
+        numbers = [other.face_id for other in self.faces_on[found.photo_hash]]
+        return format_face_address(found.photo, numbers.index(face) + 1)
 
     def _select_group(self, number: int) -> FaceSelection:
         faces, all_faces = self.faces_in_group(number), self.group_members[number]
@@ -362,5 +390,5 @@ class Catalogue:
 
 def _group_number_text(number: int) -> str:
     if isinstance(number, bool) or not hasattr(number, "__index__"):
-        raise UsageError(f"faces are given by group number, name or face id, not by {type(number).__name__}")
+        raise UsageError(f"faces are given by group number, name, face id or PHOTO#N, not by {type(number).__name__}")
     return str(operator.index(number))

@@ -27,6 +27,7 @@ from faceclust.store.home import LibraryHome
 from faceclust.store.library_table import LibraryTable
 from faceclust.store.settings import included_folders
 from faceclust.types import Clustering, FaceOccurrence, FaceTable, Float32, Float64, PhotoInfo, scale_crowding
+from faceclust.types.face_numbers import sort_faces_from_left
 
 
 class FaceSnapshot:
@@ -108,6 +109,11 @@ class FaceSnapshot:
         for occurrence in self.occurrences:
             found[occurrence.face_id].append(occurrence)
         return dict(found)
+
+    @cached_property
+    def faces_on(self) -> dict[str, tuple[FaceOccurrence, ...]]:
+        """Content hash of a photo → its faces from left to right."""
+        return sort_faces_from_left(self.occurrences)
 
     @cached_property
     def photo_of(self) -> dict[str, str]:

@@ -11,7 +11,7 @@ from faceclust.cluster.constraints import Constraints, same_photo_exclusions
 from faceclust.cluster.group import group_faces
 from faceclust.errors import UsageError
 from faceclust.types import OPERATING_POINT, ClusterParams, FaceTable, Float32
-from faceclust.types.arguments import require_number
+from faceclust.types.arguments import require_number, require_threshold
 
 #: Embeddings stored as int8 differ from their radius by up to a percent.
 _MAX_NORM_RATIO = 1.05
@@ -43,6 +43,8 @@ def group(
     if radius is not None:
         require_number("radius", radius, above=0)
     vectors = _scale(vectors, radius)
+    if faces:
+        require_threshold(threshold, float(np.linalg.norm(vectors[0])))
     same_photo = [] if photos is None else same_photo_exclusions(_number_photos(photos, faces))
     table = FaceTable(
         face_ids=np.array([f"{number:016d}" for number in range(faces)], np.str_),

@@ -16,7 +16,7 @@ from faceclust.library.calibration import AUTO_THRESHOLD, LINKAGE_OPTIONS, defau
 from faceclust.store.clusters import SavedClusterings
 from faceclust.store.schema import release_memory
 from faceclust.types import ClusterParams
-from faceclust.types.arguments import require_number
+from faceclust.types.arguments import require_number, require_threshold
 
 
 def cluster(
@@ -45,6 +45,8 @@ def cluster(
     """
     params = _cluster_params(library, threshold, **options)
     check_params(params)
+    if params.algorithm != "hdbscan":
+        require_threshold(params.threshold, library.cache_info.radius)
     _warn_unknown_radius(library, params)
     with library.home.lock("grouping faces"):  # taken first: a refusal at the end would waste the work
         library.invalidate()

@@ -6,6 +6,7 @@ import math
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +15,8 @@ import numpy as np
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.models_in_use import load_pack_in_use
-from faceclust.errors import UsageError
+from faceclust.catalogue.photo_addresses import find_photo
+from faceclust.errors import NothingScannedError, UsageError
 from faceclust.library.photo_faces import (
     CachedPhotos,
     FaceReader,
@@ -35,7 +37,8 @@ from faceclust.people.identification import (
     nearest_people,
 )
 from faceclust.types import OPERATING_POINT, Box, Float64
-from faceclust.types.arguments import require_number
+from faceclust.types.arguments import require_number, require_threshold
+from faceclust.types.face_numbers import split_face_address
 
 
 class IdentificationStatus(StrEnum):
@@ -119,7 +122,7 @@ def identify(
     not decoded. An unreadable photo has a `problem`. Raises UsageError for an invalid threshold or `k`,
     or if nobody has a name.
     """
-    require_number("threshold", threshold, above=0)
+    require_threshold(threshold, library.cache_info.radius)
     require_number("k", k)
     if k < 1:
         raise UsageError(f"k must be at least 1, not {k}")
@@ -232,6 +235,7 @@ def verify(
     """
     require_number("threshold", threshold, above=0)
     faces = _FaceLoader(library)
+    require_threshold(threshold, faces.pack.embedder.radius)
     (first, x), (second, y) = faces.load(a, "picture a"), faces.load(b, "picture b")
     distance = float(((x.astype(np.float64) - y) ** 2).sum())
     return Verification(distance <= threshold, distance, threshold, (first, second))
@@ -242,7 +246,8 @@ class _FaceLoader:
 
     def __init__(self, library: Catalogue | None) -> None:
         self._library = library
-        self._face_reader = FaceReader(library.pack if library else load_pack_in_use(None))
+        self.pack = library.pack if library else load_pack_in_use(None)
+        self._face_reader = FaceReader(self.pack)
 
     def load(self, picture: Picture, label: str) -> tuple[ComparedFace, Float64]:
         """Return the face and its embedding (d,). `label`: name of a picture in memory."""
@@ -255,7 +260,7 @@ class _FaceLoader:
             photo, found = occurrence.photo, CachedPhotos(self._library).find_by_face(occurrence)
             number = found.face_ids.index(face) + 1
         else:
-            photo, number = _split_face_number(os.fspath(picture))
+            photo, number = self._split_address(os.fspath(picture))
             found = self._read_photo(photo)
         count = len(found.face_ids)
         if not count:
@@ -275,6 +280,17 @@ class _FaceLoader:
         except UsageError as error:
             raise UsageError(f"{label}: {error}", hint=error.hint) from error
 
+    def _split_address(self, text: str) -> tuple[str, int | None]:
+        """Split "party.jpg#2" into file and number, unless a file has that whole name.
+
+        A file that does not exist may be a photo of the library, given by its path there.
+        """
+        photo, number = (text, None) if os.path.lexists(text) else split_face_address(text)
+        if self._library is not None and not os.path.lexists(expand_photo_path(photo)):
+            with suppress(UsageError, NothingScannedError):
+                photo = str(self._library.root / find_photo(self._library.root, self._library.photos, photo))
+        return photo, number
+
     def _read_photo(self, photo: str) -> PhotoFaces:
         path = expand_photo_path(photo)
         try:
@@ -289,9 +305,6 @@ def is_face_id(text: StrPath) -> bool:
     return re.fullmatch("[0-9a-fA-F]{16}", os.fspath(text)) is not None and not os.path.lexists(text)
 
 
-def _split_face_number(text: str) -> tuple[str, int | None]:
-    """Split "party.jpg#2" into file and number, unless a file has that whole name."""
-    numbered = re.fullmatch("(.+)#([0-9]{1,6})", text, re.DOTALL)
-    if numbered and not os.path.lexists(text):
-        return numbered[1], int(numbered[2])
-    return text, None
+def is_file(text: str) -> bool:
+    """Return whether this is the path of a file, or PHOTO#N with the path of one."""
+    return any(os.path.lexists(expand_photo_path(path)) for path in (text, split_face_address(text)[0]))

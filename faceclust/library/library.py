@@ -98,6 +98,7 @@ class Library(Catalogue):
     ignore = naming.ignore
     unignore = naming.unignore
     undo = naming.undo
+    redo = naming.redo
     faces_remaining = naming.faces_remaining
 
     # -- names from elsewhere -----------------------------------------------

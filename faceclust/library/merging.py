@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from faceclust.catalogue.catalogue import Catalogue, FaceSelection
 from faceclust.errors import UsageError
+from faceclust.library.doubtful import check_shared_photos
 from faceclust.library.naming import link, name, record_answer
 from faceclust.library.selection import Selector
 from faceclust.people.events import Event
@@ -22,6 +23,7 @@ def merge(library: Catalogue, *who: Selector) -> Event:
     names = _names_to_merge(selections)
     unnamed = [face for selection in selections if selection.name is None for face in selection.faces]
     if len(names) == 2:
+        check_shared_photos(library, *map(library.find_person, names))
         return record_answer(library, "merge", (), name=names[0], to=names[1])
     return name(library, unnamed, names[0]) if names else link(library, unnamed)
 

@@ -1,9 +1,10 @@
 """Record the user's answers: each is in the journal, on disk, before it counts.
 
-Faces are given by group numbers, names or face ids, one or several. Every answer is one event, which
-is returned; `undo` takes it back. All answers raise CacheError if the journal cannot be written, in
-which case nothing was recorded. They raise UsageError for an unknown group, person or face, and for a
-name without printable characters or with more than MAX_NAME_LENGTH.
+Faces are given by group numbers, names, face ids or PHOTO#N, one or several. Every answer is one
+event, which is returned; `undo` takes it back, `redo` gives it once more. All answers raise CacheError
+if the journal cannot be written, in which case nothing was recorded. They raise UsageError for an
+unknown group, person, photo or face, and for a name without printable characters or with more than
+MAX_NAME_LENGTH. Doubtful answers are put to the library's `doubts` first, see `people.doubts`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from faceclust.errors import CacheError, LibraryBusyError, NothingScannedError, 
 from faceclust.files.atomic import remove_file, write_private_atomically
 from faceclust.files.own_files import UnsafeFileError, read_own
 from faceclust.files.user_folders import expand_user
+from faceclust.library.doubtful import check_same_photo, settle_name
 from faceclust.library.selection import (
     Selector,
     Selectors,
@@ -72,19 +74,22 @@ def name(
     refuse_named_groups(
         library, selectors, "faceclust rename {name} …, or take faces out first: faceclust split {name} {group}"
     )
+    resolved = resolve_faces(library, selectors)
+    settled = settle_name(library, cleaned)
+    check_same_photo(library, resolved, settled)
     return record_answer(
         library,
         "name",
-        resolve_faces(library, selectors),
+        resolved,
         shown=None if confirmed is None else resolve_faces(library, confirmed),
         rest=resolve_faces(library, rejected),
-        name=_known_spelling(library, cleaned),
+        name=settled,
     )
 
 
 def _refuse_people(library: Catalogue, selectors: Iterable[Selector], name: str) -> None:
     for selector in selectors:
-        if isinstance(selector, str) and selector in library.occurrences_of:
+        if library.find_face(selector) is not None:
             continue
         selection = library.select_faces(selector)
         if selection.is_person:
@@ -106,10 +111,13 @@ def confirm(
     others = resolve_faces(library, rejected)
     if name is None:
         person, suggested = find_suggested(library, faces)
+        check_same_photo(library, suggested, person.label)
         return record_answer(library, "confirm", suggested, rest=others, name=person.label)
     is_name = isinstance(name, str) and not _NO_NAME.fullmatch(name)
-    cleaned = _validate_name(str(name)) if is_name else find_owner(library, name).label
-    return record_answer(library, "confirm", resolve_faces(library, faces), rest=others, name=cleaned)
+    cleaned = settle_name(library, _validate_name(str(name))) if is_name else find_owner(library, name).label
+    resolved = resolve_faces(library, faces)
+    check_same_photo(library, resolved, cleaned)
+    return record_answer(library, "confirm", resolved, rest=others, name=cleaned)
 
 
 def reject(library: Catalogue, faces: Selectors, name: str) -> Event:
@@ -125,6 +133,8 @@ def reject(library: Catalogue, faces: Selectors, name: str) -> Event:
 def rename(library: Catalogue, name: str, to: str) -> Event:
     """Rename the person `name` to `to`. Raises UsageError if nobody is called `name` or another is called `to`."""
     person, to = library.find_person(name), _validate_name(to)
+    if person_key(to) != person_key(person.label):  # not just another spelling
+        to = settle_name(library, to, renamed=person)
     if any(person_key(other.label) == person_key(to) and other.id != person.id for other in library.people()):
         raise UsageError(
             f"another person is called {to}",
@@ -161,7 +171,9 @@ def _validate_name(name: str) -> str:
 
 def link(library: Catalogue, faces: Selectors) -> Event:
     """Declare that these faces are one person, without naming that person."""
-    return record_answer(library, "merge", resolve_faces(library, faces))
+    resolved = resolve_faces(library, faces)
+    check_same_photo(library, resolved)
+    return record_answer(library, "merge", resolved)
 
 
 def split(library: Catalogue, faces: Selectors, others: Selectors) -> Event:
@@ -171,7 +183,7 @@ def split(library: Catalogue, faces: Selectors, others: Selectors) -> Event:
     both sides have the same name, this rejects the name for `faces`, as `reject` does. Raises
     UsageError if `faces` are not in the group or person, or nothing would be left of it.
     """
-    if not isinstance(others, Iterable) or (isinstance(others, str) and others not in library.occurrences_of):
+    if not isinstance(others, Iterable) or (isinstance(others, str) and library.find_face(others) is None):
         return _take_out(library, as_list(faces), library.select_faces(others))
     faces, others = resolve_faces(library, faces), resolve_faces(library, others)
     labels = library.answers.labels
@@ -237,6 +249,15 @@ def undo(library: Catalogue, event_id: str | None = None) -> Event | None:
     """Take back the last answer, or the event of this id. Return it, or None if there is nothing to undo."""
     with journal_transaction(library):
         return library.journal.undo(event_id)
+
+
+def redo(library: Catalogue) -> Event | None:
+    """Give the answer that was undone last once more. Return the new event.
+
+    None if nothing was undone, or an answer was recorded since.
+    """
+    with journal_transaction(library):
+        return library.journal.redo()
 
 
 def import_journal(library: Catalogue, other: str | os.PathLike[str]) -> int:

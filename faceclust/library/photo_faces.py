@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -214,7 +213,7 @@ class CachedPhotos:
         return _PhotoRow(row[0]["photo_hash"], (row[0]["width"], row[0]["height"])) if row else None
 
     def _load_faces(self, row: _PhotoRow) -> PhotoFaces:
-        occurrences = self._occurrences_by_photo.get(row.photo_id, ())
+        occurrences = self._library.faces_on.get(row.photo_id, ())
         faces = self._library.faces_of([occurrence.face_id for occurrence in occurrences])
         position = {face: i for i, face in enumerate(faces.face_ids.tolist())}
         order = np.array([position[occurrence.face_id] for occurrence in occurrences], dtype=np.intp)
@@ -225,14 +224,6 @@ class CachedPhotos:
             boxes=tuple(occurrence.box for occurrence in occurrences),
             embeddings=faces.embeddings[order],
         )
-
-    @cached_property
-    def _occurrences_by_photo(self) -> dict[str, Sequence[FaceOccurrence]]:
-        """Content hash → the photo's faces from left to right."""
-        found: dict[str, dict[str, FaceOccurrence]] = {}
-        for occurrence in self._library.occurrences:
-            found.setdefault(occurrence.photo_hash, {})[occurrence.face_id] = occurrence
-        return {photo: sorted(faces.values(), key=lambda face: face.box) for photo, faces in found.items()}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The faces that a user means: by group number, name or face id."""
+"""The faces that a user means: by group number, name, face id or PHOTO#N."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from faceclust.errors import UsageError
 from faceclust.types import Person
 from faceclust.types.arguments import as_list
 
-#: A group number, a person's name or a face id.
+#: A group number, a person's name, a face id, or PHOTO#N: face N of a photo, from the left.
 Selector: TypeAlias = int | str
 #: One or more of these.
 Selectors: TypeAlias = Selector | Iterable[Selector]
@@ -24,8 +24,8 @@ def resolve_faces(library: Catalogue, selectors: Selectors, *, person: str | Non
     """
     faces: dict[str, None] = {}
     for selector in as_list(selectors):
-        if isinstance(selector, str) and selector in library.occurrences_of:
-            faces[selector] = None
+        if (face := library.find_face(selector)) is not None:
+            faces[face] = None
             continue
         selection = library.select_faces(selector)
         theirs = [face for face in selection.all_faces if _name_of_face(library, face) == person] if person else []
@@ -80,7 +80,7 @@ def refuse_named_groups(library: Catalogue, selectors: Iterable[Selector], hint:
     A group number is easily mistyped. `hint` contains {name} and {group}.
     """
     for selector in selectors:
-        if isinstance(selector, str) and selector in library.occurrences_of:
+        if library.find_face(selector) is not None:
             continue
         selection = library.select_faces(selector)
         names = sorted({name for face in selection.all_faces if (name := _name_of_face(library, face))})

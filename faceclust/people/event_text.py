@@ -9,9 +9,9 @@ from faceclust.types import OPERATING_POINT
 
 def describe_event(event: Event) -> str:
     """Describe an event, for example "Anna (12 faces)", "not Anna (1 face)", "Anna is now called Anne",
-    "ignored (3 faces)" or "Anna (12 faces), from XMP sidecars"."""
-    text = _describe_without_source(event)
-    return f"{text}, from {event.source}" if event.source else text
+    "ignored (3 faces)", "Anna (12 faces), from XMP sidecars" or "Anna (12 faces), redone"."""
+    source = f", from {event.source}" if event.source else ""
+    return f"{_describe_without_source(event)}{source}{', redone' if event.redoes else ''}"
 
 
 def _describe_without_source(event: Event) -> str:

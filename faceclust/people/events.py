@@ -58,6 +58,8 @@ class Event:
     undo      takes back the event with the id `undoes`
 
     `source` names the program or file that an answer was imported from; None for the user's own answers.
+    `redoes` is the id of the undone answer that this one repeats: a redo is a line of its own, which versions
+    without redo read as the same answer, given again.
     """
 
     id: str
@@ -69,6 +71,7 @@ class Event:
     to: str | None = None
     undoes: str | None = None
     source: str | None = None
+    redoes: str | None = None
 
     @property
     def all_faces(self) -> tuple[JournalFace, ...]:
@@ -119,10 +122,31 @@ def effective_events(events: Iterable[Event]) -> list[Event]:
     ]
 
 
+def undoable_events(events: Iterable[Event]) -> list[Event]:
+    """Return the answers that can be undone, the last one first."""
+    return [event for event in reversed(effective_events(events)) if event.kind not in IRREVERSIBLE_KINDS]
+
+
+def redoable_events(events: Iterable[Event]) -> list[Event]:
+    """Return the answers that can be redone, the one undone last first: those undone since the last new answer."""
+    by_id: dict[str, Event] = {}
+    undone: dict[str, None] = {}  # ids, in the order they were undone
+    for event in events:
+        by_id[event.id] = event
+        if event.undoes is not None:
+            undone[event.undoes] = None
+        elif event.redoes is not None:
+            undone.pop(event.redoes, None)
+        elif event.kind != "found":  # not an answer
+            undone.clear()
+    answers = (by_id.get(id) for id in reversed(undone))
+    return [event for event in answers if event is not None and event.kind not in ("undo", *IRREVERSIBLE_KINDS)]
+
+
 def to_record(event: Event) -> dict[str, Any]:
     """Return the event as a JSON object. The time comes first, so that sorted lines are in order."""
     record: dict[str, Any] = {"time": event.time, "event": event.kind, "id": event.id, "version": __version__}
-    for field in ("name", "to", "undoes", "source"):
+    for field in ("name", "to", "undoes", "source", "redoes"):
         if getattr(event, field) is not None:
             record[field] = getattr(event, field)
     for field, faces in (("faces", event.faces), ("rest", event.rest)):
@@ -152,6 +176,7 @@ def from_record(record: Mapping[str, Any], folder: str = "") -> Event | None:
         None if to is None else _name(to),
         None if undoes is None else _text(undoes),
         _text_or_none(record.get("source")),
+        None if kind == "undo" else _text_or_none(record.get("redoes")),
     )
     if kind == "found" and len(event.faces) != len(event.rest):
         raise ValueError("found faces without their counterparts")

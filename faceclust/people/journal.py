@@ -17,12 +17,12 @@ from faceclust.errors import CacheError
 from faceclust.files.atomic import sync_folder, write_private_atomically
 from faceclust.files.own_files import UnsafeFileError, open_own, read_own
 from faceclust.people.events import (
-    IRREVERSIBLE_KINDS,
     Event,
     JournalFace,
-    effective_events,
     new_event,
+    redoable_events,
     to_record,
+    undoable_events,
 )
 from faceclust.people.journal_lines import (
     MAX_JOURNAL_SIZE,
@@ -89,15 +89,30 @@ class Journal:
 
     def undo(self, event_id: str | None = None) -> Event | None:
         """Undo the last event in effect, or the one with this id. Return it, or None if there is none."""
-        # An undo that may be in the file is tried again: it is no reason to undo one more answer.
-        uncertain = self._uncertain.id if self._uncertain and self._uncertain.kind == "undo" else None
-        events = [event for event in self.events() if event.id != uncertain]
-        undoable = [event for event in effective_events(events) if event.kind not in IRREVERSIBLE_KINDS]
-        undoable = [event for event in undoable if event_id in (None, event.id)]
-        if not undoable:
+        found = next((event for event in self.undoable() if event_id in (None, event.id)), None)
+        if found is not None:
+            self._append(new_event("undo", undoes=found.id))
+        return found
+
+    def redo(self) -> Event | None:
+        """Repeat the answer that was undone last, and return the new event.
+
+        None if nothing was undone, or an answer was recorded since.
+        """
+        undone = redoable_events(self._events_before_retry(lambda event: event.redoes is not None))
+        if not undone:
             return None
-        self._append(new_event("undo", undoes=undoable[-1].id))
-        return undoable[-1]
+        new = new_event(undone[0].kind)
+        return self._append(replace(undone[0], id=new.id, time=new.time, redoes=undone[0].id))
+
+    def undoable(self) -> list[Event]:
+        """Return the answers that can be undone, the last one first."""
+        return undoable_events(self._events_before_retry(lambda event: event.undoes is not None))
+
+    def _events_before_retry(self, is_of_kind: Callable[[Event], bool]) -> list[Event]:
+        """The events without one of this kind that may be in the file: it is tried again, instead of one more."""
+        uncertain = self._uncertain.id if self._uncertain and is_of_kind(self._uncertain) else None
+        return [event for event in self.events() if event.id != uncertain]
 
     def _append(self, event: Event) -> Event:
         if self._uncertain and replace(event, id=self._uncertain.id, time=self._uncertain.time) == self._uncertain:

@@ -10,6 +10,10 @@ from typing import Any
 import numpy as np
 
 from faceclust.errors import UsageError
+from faceclust.types.clustering import OPERATING_POINT
+
+#: Rounding errors of a norm.
+_ROUNDING = 1e-5
 
 
 def require_number(name: str, value: Any, *, above: float | None = None) -> None:
@@ -19,6 +23,19 @@ def require_number(name: str, value: Any, *, above: float | None = None) -> None
         raise UsageError(f"{name} must be a number, not {value!r}")
     if above is not None and not (math.isfinite(value) and value > above):
         raise UsageError(f"{name} must be above {above:g}, not {value:g}")
+
+
+def require_threshold(value: Any, radius: float) -> None:
+    """Raises UsageError unless `value` is a squared L2 that two embeddings of the norm `radius` can have.
+
+    That is above 0 and at most 4r², the distance of opposite embeddings.
+    """
+    require_number("threshold", value, above=0)
+    if value > (highest := 4 * radius**2) * (1 + _ROUNDING):
+        raise UsageError(
+            f"threshold must be above 0 and at most {highest:.3g}, the largest distance of two faces, not {value:g}",
+            hint=f"the default for groups is {OPERATING_POINT}",
+        )
 
 
 def require_text(name: str, value: Any) -> None:

@@ -158,7 +158,7 @@ def test_confirmed_people_stay_apart_at_any_threshold(library: Library, name_of_
     for person in (COLLINS, HOPPER):
         faces = [face for face, who in people.items() if who == person]
         library.name(faces, person, confirmed=faces[:1])
-    library.cluster(17.9)
+    library.cluster(5.1)
     for person in library.people():
         assert {people[face] for face in person.face_ids} == {person.name}
         assert len(person.confirmed) == 1

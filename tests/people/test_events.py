@@ -25,6 +25,7 @@ NO_OPTIONAL_TEXT = tuple(value for value in NO_TEXT if value is not None)
         ("time", NO_TEXT),
         ("event", NO_TEXT),
         ("source", NO_OPTIONAL_TEXT),
+        ("redoes", NO_OPTIONAL_TEXT),
         ("undoes", ("e1", *NO_OPTIONAL_TEXT)),
         ("to", ("Ben", *NO_OPTIONAL_TEXT)),
         ("name", (5, None, True, [], {}, 1.5, "\ud800", "", " ", "\0", "\u200b")),
@@ -36,7 +37,7 @@ def test_a_field_of_a_wrong_type_is_damage(field: str, values: tuple[object, ...
     for value in values:
         with pytest.raises(ValueError):
             from_record({**NAMED, field: value})
-    if field not in ("source", "undoes", "to", "faces", "rest"):
+    if field not in ("source", "redoes", "undoes", "to", "faces", "rest"):
         with pytest.raises(ValueError):
             from_record({key: value for key, value in NAMED.items() if key != field})
 

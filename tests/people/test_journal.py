@@ -72,6 +72,65 @@ def test_a_sequence_with_undos_equals_the_one_without_the_undone_events(
     assert Journal(journal.path).events() == journal.events()  # one read equals several partial ones
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.lists(answers() | st.sampled_from(["undo", "redo"]), max_size=25))
+def test_undo_and_redo_go_back_and_forth_as_in_an_editor(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[Event | str]
+) -> None:
+    journal = Journal(tmp_path_factory.mktemp("journal") / "people.jsonl")
+    done: list[Event] = []
+    undone: list[Event] = []
+    for step in steps:
+        if step == "undo":
+            assert (journal.undo() is None) == (not done)
+            undone += done[-1:]
+            del done[-1:]
+        elif step == "redo":
+            assert (journal.redo() is None) == (not undone)
+            done += undone[-1:]
+            del undone[-1:]
+        elif isinstance(step, Event):
+            done.append(journal.record(step.kind, step.faces, rest=step.rest, name=step.name, to=step.to))
+            undone.clear()
+    events = journal.events()
+    assert list(map(without_identity, effective_events(events))) == list(map(without_identity, done))
+    assert replay_events(events, PLACES) == replay_events(done, PLACES)
+    assert Journal(journal.path).events() == events
+    # A version without redo ignores the field, and reads the same answers.
+    assert replay_events([replace(event, redoes=None) for event in events], PLACES) == replay_events(done, PLACES)
+
+
+def without_identity(event: Event) -> Event:
+    return replace(event, id="", time="", redoes=None)
+
+
+def test_redo_ends_with_a_new_answer_but_not_with_what_a_scan_records(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "people.jsonl")
+    assert journal.redo() is None
+    journal.record("name", [make_face("1")], name="Anna")
+    journal.undo()
+    journal.record("found", [make_face("2")], rest=[make_face("1")])
+    redone = journal.redo()
+    assert redone is not None and describe_event(redone) == "Anna (1 face), redone"
+    assert journal.redo() is None
+    journal.undo()
+    journal.record("forget", [make_face("1")])
+    assert journal.redo() is None and journal.undo() is None
+
+
+def test_journals_with_redone_answers_merge(tmp_path: Path) -> None:
+    journal, copy = Journal(tmp_path / "people.jsonl"), tmp_path / "copy.jsonl"
+    journal.record("name", [make_face("1")], name="Anna")
+    journal.undo()
+    copy.write_bytes(journal.path.read_bytes())
+    journal.redo()
+    Journal(copy).record("name", [make_face("2")], name="Ben")
+    merged = merge_journals([journal.path.read_bytes(), copy.read_bytes()])
+    assert merged == merge_journals([merged, copy.read_bytes()])
+    copy.write_bytes(merged)
+    assert [event.name for event in effective_events(Journal(copy).events())] == ["Anna", "Ben"]
+
+
 @pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(answers(), max_size=10), answers(), st.lists(answers(), max_size=4))

@@ -14,6 +14,7 @@ import pytest
 from faceclust.errors import CacheError
 from faceclust.people import journal as journal_module
 from faceclust.people import journal_lines
+from faceclust.people.events import effective_events
 from faceclust.people.journal import Journal
 from tests.support.people_builders import make_face
 
@@ -124,6 +125,17 @@ def test_a_retry_of_an_undo_takes_back_one_answer(journal: Journal) -> None:
     assert undone is not None and undone.name == "Ben"
     undone = journal.undo()
     assert undone is not None and undone.name == "Anna"
+
+
+def test_a_retry_of_a_redo_repeats_one_answer(journal: Journal) -> None:
+    journal.record("name", FACE, name="Ben")
+    journal.undo()
+    journal.undo()
+    with failing(("fsync", 1, fault()), ("ftruncate", 1, fault())), pytest.raises(CacheError, match="may not be"):
+        journal.redo()
+    for expected in (["Anna"], ["Anna", "Ben"]):
+        assert journal.redo() is not None
+        assert [event.name for event in effective_events(journal.events())] == expected
 
 
 def test_a_part_of_a_line_that_cannot_be_removed_is_no_answer(journal: Journal) -> None:

@@ -173,7 +173,8 @@ def test_a_hostile_journal_raises_nothing_and_loses_no_valid_line(
     path.write_bytes(b"".join(line.rstrip(b"\n") + end for line in lines))
     journal = Journal(path)
     events = journal.events()
-    valid = list(dict.fromkeys(json.loads(line)["id"] for line in lines if line in LINES))
+    records = [json.loads(line) for line in lines if line in LINES]
+    valid = list(dict.fromkeys(record["id"] for record in records if "undoes" not in record))  # a second undo is none
     assert ([event.id for event in events if event.id in valid] and valid) or not valid
     assert set(valid) <= {event.id for event in events}
     replay_events(events, [make_occurrence(id) for id in "abcde"])

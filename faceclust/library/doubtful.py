@@ -1,0 +1,93 @@
+"""Find what is doubtful about an answer, and put it to the library's `doubts` before it is recorded."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+
+from faceclust.catalogue.catalogue import Catalogue
+from faceclust.errors import UsageError
+from faceclust.people.names import person_key
+from faceclust.people.near_names import find_near_name
+from faceclust.text.plural import format_count
+from faceclust.types import Person
+
+_MAX_LISTED_PHOTOS = 3
+
+
+def settle_name(library: Catalogue, name: str, *, renamed: Person | None = None) -> str:
+    """Return the spelling in use of a known name. A new one that is nearly a known one is doubtful.
+
+    `renamed`: the person who gets the name. Raises UsageError for what is a face, and what `doubts` raise.
+    """
+    known = {person_key(person.label): person.label for person in library.people()}
+    if person_key(name) in known:
+        return known[person_key(name)]
+    if _is_face(library, name):
+        raise UsageError(f"{name} is a face, not a name", hint='the name comes last: faceclust name WHAT "NAME"')
+    waiting = {person_key(other): other for other in library.answers.missing_names}
+    if person_key(name) in waiting:
+        return name
+    others = {**waiting, **known}
+    if renamed is not None:
+        others.pop(person_key(renamed.label), None)
+    near = find_near_name(name, others.values())
+    return name if near is None else library.doubts.choose_name(name, near)
+
+
+def check_same_photo(library: Catalogue, faces: Iterable[str], name: str | None = None) -> None:
+    """Put it to the library's `doubts` if these faces, of one person from now on, include two of one photo.
+
+    The confirmed faces of the person `name` count, too. Faces that are confirmed or merged already are in
+    order, and so is everything in a library whose groups may have two faces of one photo, as for collages.
+    """
+    person = next((p for p in library.people() if name and person_key(p.label) == person_key(name)), None)
+    confirmed = person.confirmed if person else frozenset[str]()
+    new = set(faces) - confirmed
+    clashes = [on_photo for on_photo in _faces_by_photo(library, new | confirmed) if on_photo & new]
+    merges = library.answers.merges if clashes else ()
+    clashes = [on_photo for on_photo in clashes if not any(on_photo <= merged for merged in merges)]
+    if clashes and not (library.clustering and library.clustering.params.allow_same_photo):
+        who = f"{name} would be" if name else "this person would be"
+        library.doubts.accept_same_photo(f"{who} twice on {_list_photos(library, clashes)}")
+
+
+def check_shared_photos(library: Catalogue, one: Person, other: Person) -> None:
+    """Put it to the library's `doubts` if two persons, one from now on, are on the same photos."""
+    both = _faces_by_photo(library, {*one.face_ids, *other.face_ids})
+    shared = [
+        on_photo
+        for on_photo in both
+        if not on_photo.isdisjoint(one.face_ids) and not on_photo.isdisjoint(other.face_ids)
+    ]
+    if shared and one.id != other.id:
+        library.doubts.accept_same_photo(
+            f"{one.label} and {other.label} are together on {_list_photos(library, shared)}"
+        )
+
+
+def _faces_by_photo(library: Catalogue, faces: Collection[str]) -> list[set[str]]:
+    """The faces of each photo with at least two of them."""
+    by_photo: dict[str, set[str]] = defaultdict(set)
+    for face in faces:
+        if face in library.photo_of:
+            by_photo[library.photo_of[face]].add(face)
+    return [found for found in by_photo.values() if len(found) > 1]
+
+
+def _is_face(library: Catalogue, name: str) -> bool:
+    with suppress(UsageError):  # there is no such photo or face
+        return library.find_face(name) is not None
+    return False
+
+
+def _list_photos(library: Catalogue, clashes: Iterable[set[str]]) -> str:
+    """Describe faces, given as those of each photo: "2 photos: a.jpg#1 and #3, b.jpg#1 and #2"."""
+    listed = []
+    for faces in clashes:
+        on_photo = library.faces_on[library.photo_of[next(iter(faces))]]
+        numbers = [f"#{number}" for number, face in enumerate(on_photo, start=1) if face.face_id in faces]
+        listed.append(on_photo[0].photo + " and ".join(numbers))
+    more = f" and {len(listed) - _MAX_LISTED_PHOTOS:,} more" if len(listed) > _MAX_LISTED_PHOTOS else ""
+    return f"{format_count(len(listed), 'photo')}: {', '.join(sorted(listed)[:_MAX_LISTED_PHOTOS])}{more}"
