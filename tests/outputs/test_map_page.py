@@ -49,12 +49,12 @@ def build_faces() -> tuple[list[FaceOccurrence], np.ndarray, list[int], list[Per
         for i, face in enumerate(ids):
             photo = f"2020/{EVIL.replace('/', '')} {i}#.jpg" if name == EVIL else f"2020/{number} {i}.jpg"
             taken = datetime(2015 + i % 3, 6, 1, 12)
-            places.append(FaceOccurrence(face, photo, "h", (0.1, 0.2, 0.3, 0.4), (4000, 3000), i / 20, 0.99, taken))
+            places.append(FaceOccurrence(face, photo, photo, (0.1, 0.2, 0.3, 0.4), (4000, 3000), i / 20, 0.99, taken))
             points.append(np.array(corner) + rng.uniform(-0.04, 0.04, 2))
             numbers.append(number)
         confirmed = frozenset(ids[:5]) if name else frozenset()
         persons.append(Person(f"p{number}", name, tuple(ids), confirmed, (number + 1,)))
-    places.append(FaceOccurrence("f" * 16, "alone.jpg", "h", (0.1, 0.2, 0.3, 0.4), (4000, 3000), 0.5, 0.99, None))
+    places.append(FaceOccurrence("f" * 16, "alone.jpg", "alone", (0.1, 0.2, 0.3, 0.4), (4000, 3000), 0.5, 0.99, None))
     return places, np.array([*points, (0.5, 0.5)], np.float32), [*numbers, -1], persons
 
 
@@ -350,7 +350,7 @@ def test_keys_zoom_move_and_show_all(browser: webdriver.Chrome) -> None:
 def test_keys_select_faces_and_announce_them(browser: webdriver.Chrome) -> None:
     spoken = browser.find_element(By.ID, "spoken")
     find_canvas(browser).send_keys(Keys.ENTER)
-    assert str(spoken.get_property("textContent")) == "in no group, alone.jpg"
+    assert str(spoken.get_property("textContent")) == "in no group, alone.jpg#1"  # as commands take it
     find_canvas(browser).send_keys(Keys.SHIFT, Keys.ARROW_UP)
     assert "alone.jpg" not in read_card(browser) and read_card(browser)
     assert "2020/" in str(spoken.get_property("textContent"))

@@ -18,6 +18,7 @@ from faceclust.outputs.map.sprites import CELLS_PER_ROW, choose_side, make_sheet
 from faceclust.outputs.overview import format_year_range
 from faceclust.progress import Progress, SilentProgress
 from faceclust.types import FaceOccurrence, Float32, Person
+from faceclust.types.face_numbers import number_faces
 
 #: Third-party scripts in the order in which they are needed; see vendor/vendor.toml.
 VENDORED = tuple(
@@ -121,6 +122,7 @@ def _build_data(
     confirmed = frozenset[str]().union(*(person.confirmed for person in persons))
     photos = sorted({face.photo for face in faces.occurrences})
     number_of = {photo: i for i, photo in enumerate(photos)}
+    number_on_photo = number_faces(faces.occurrences)
     taken_at = {face.photo: face.taken_at for face in faces.occurrences}
     state = [
         _PICTURED_BIT * (face.face_id in pictured) | _CONFIRMED_BIT * (face.face_id in confirmed)
@@ -132,6 +134,7 @@ def _build_data(
         "who": _encode_array(faces.persons, "<i4"),
         "state": _encode_array(np.array(state), "u1"),
         "photo": _encode_array(np.array([number_of[face.photo] for face in faces.occurrences]), "<u4"),
+        "number": _encode_array(np.array([number_on_photo[face.face_id] for face in faces.occurrences]), "<u2"),
         "photos": photos,
         "dates": [taken.date().isoformat() if (taken := taken_at[photo]) else "" for photo in photos],
         "people": [

@@ -16,6 +16,7 @@ from faceclust.outputs.report.timeline import build_timeline, to_face_picture
 from faceclust.outputs.report.values import Companion, ListedPhoto, Report, ReportEntry, ReviewFindings
 from faceclust.outputs.search import count_pairs
 from faceclust.types import FaceOccurrence, Person, PhotoInfo
+from faceclust.types.face_numbers import number_faces
 
 _MAX_PAIRS = 60  # listed below the matrix
 _MAX_PLACES = 40  # listed for the whole library
@@ -50,16 +51,18 @@ def compose_report(
     named = [person for person in source.persons if person.name is not None]
     unnamed = [person for person in source.persons if person.name is None and not person.ignored]
     shown = [*named, *unnamed[:max_groups]]
-    occurrences = (occurrence for found in source.occurrences_of.values() for occurrence in found)
+    occurrences = [occurrence for found in source.occurrences_of.values() for occurrence in found]
+    number_of = number_faces(occurrences)
     pairs = count_pairs(occurrences, named)
     id_of = {person.label: person.id for person in named}
     companions = find_companions(pairs, id_of)
-    review = ReviewBuilder(source.persons, source.occurrences_of, {person.id for person in shown})
+    review = ReviewBuilder(source.persons, source.occurrences_of, {person.id for person in shown}, number_of)
     outliers, merge_candidates, split_candidates, crowded_groups = review.build_items(source.findings)
     chosen = choose_pictures(shown, source.occurrences_of, review.pictured, faces_per_person, max_pictures)
     place_of_photo = assign_places(source.photos.values())
     entries = [
-        _build_entry(person, source, chosen.faces, companions.get(person.id, ()), place_of_photo) for person in shown
+        _build_entry(person, source, chosen.faces, companions.get(person.id, ()), place_of_photo, number_of)
+        for person in shown
     ]
     photo_counts = {
         entry.title: len({source.photos[line.photo].photo_hash for line in entry.photos}) for entry in entries
@@ -100,6 +103,7 @@ def _build_entry(
     pictured: frozenset[str],
     companions: tuple[Companion, ...],
     place_of_photo: Mapping[str, int],
+    number_of: Mapping[str, int],
 ) -> ReportEntry:
     occurrences = [found for face in person.face_ids for found in source.occurrences_of.get(face, ())]
     distinct = [source.occurrences_of[face][0] for face in person.face_ids if face in source.occurrences_of]
@@ -115,8 +119,8 @@ def _build_entry(
         first=overview.first,
         last=overview.last,
         years=format_year_range((overview.first, overview.last)),
-        best=to_face_picture(overview.best, person.confirmed) if overview.best else None,
-        timeline=build_timeline(distinct, pictured, person.confirmed),
+        best=to_face_picture(overview.best, person.confirmed, number_of) if overview.best else None,
+        timeline=build_timeline(distinct, pictured, person.confirmed, number_of),
         places=summarise_places(
             (source.photos[line.photo] for line in lines if line.photo in source.photos), place_of_photo
         ),

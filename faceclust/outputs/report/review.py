@@ -27,7 +27,7 @@ class ReviewBuilder:
     """Build review items from findings, which refer to persons by id.
 
     `pictured` has the ids of the faces shown so far, in order. `listed_ids` are the persons that have
-    an entry in the report.
+    an entry in the report. `number_of` maps face ids to the numbers on their photos.
     """
 
     def __init__(
@@ -35,10 +35,11 @@ class ReviewBuilder:
         persons: Sequence[Person],
         occurrences_of: Mapping[str, Sequence[FaceOccurrence]],
         listed_ids: Collection[str],
+        number_of: Mapping[str, int],
     ) -> None:
         self._persons = {person.id: person for person in persons}
         self._occurrences_of = occurrences_of
-        self._listed_ids = listed_ids
+        self._listed_ids, self._number_of = listed_ids, number_of
         self._references: dict[str, PersonReference] = {}
         self.pictured: dict[str, None] = {}
 
@@ -57,7 +58,7 @@ class ReviewBuilder:
         sides = [self._make_side(about, outlier.face_id, "this face")]
         sides += self._best_side(about, "the best of the others")
         explanation = f"{outlier.distance:.2f} from the other faces of {about.title}"
-        command = _removal_command(owner, outlier.face_id)
+        command = _removal_command(owner, sides[0][1].address)
         if outlier.nearest_person is not None:
             other = self._reference_to(self._persons[outlier.nearest_person])
             if outlier.nearest_distance < outlier.distance:
@@ -96,14 +97,17 @@ class ReviewBuilder:
             self._make_side(about, untypical, "the least typical of them"),
         )
         explanation = f"{group.offset:.2f} is added to each of their distances. If the second is somebody else:"
-        return ReviewItem(sides, explanation, (_removal_command(owner, untypical),))
+        return ReviewItem(sides, explanation, (_removal_command(owner, sides[1][1].address),))
 
     def _best_side(self, reference: PersonReference, caption: str) -> list[_ReviewSide]:
         return [self._make_side(reference, reference.best.face_id, caption)] if reference.best else []
 
     def _make_side(self, reference: PersonReference, face: str, caption: str) -> _ReviewSide:
         self.pictured[face] = None
-        return reference, to_face_picture(self._occurrences_of[face][0], self._persons[reference.id].confirmed), caption
+        return reference, self._picture(self._occurrences_of[face][0], self._persons[reference.id]), caption
+
+    def _picture(self, occurrence: FaceOccurrence, person: Person) -> FacePicture:
+        return to_face_picture(occurrence, person.confirmed, self._number_of)
 
     def _reference_to(self, person: Person) -> PersonReference:
         if person.id not in self._references:
@@ -113,14 +117,14 @@ class ReviewBuilder:
                 person.id,
                 title,
                 len(person.face_ids),
-                to_face_picture(best, person.confirmed) if best else None,
+                self._picture(best, person) if best else None,
                 person.id in self._listed_ids,
             )
         return self._references[person.id]
 
 
 def _removal_command(owner: Person, face: str) -> str:
-    """Return the command that takes a face off a person or a group."""
+    """Return the command that takes a face, given as PHOTO#N, off a person or a group."""
     if owner.name:
-        return f"faceclust reject {shlex.quote(owner.name)} {face}"
-    return f"faceclust split {owner.clusters[0]} {face}"
+        return f"faceclust reject {shlex.quote(owner.name)} {shlex.quote(face)}"
+    return f"faceclust split {owner.clusters[0]} {shlex.quote(face)}"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from faceclust.outputs.report.values import FacePicture, Month, Year
 from faceclust.types import FaceOccurrence
 
 
-def to_face_picture(occurrence: FaceOccurrence, confirmed: Collection[str]) -> FacePicture:
-    """Convert a face to its form in the report."""
-    return FacePicture(occurrence.face_id, occurrence.photo, occurrence.taken_at, occurrence.face_id in confirmed)
+def to_face_picture(
+    occurrence: FaceOccurrence, confirmed: Collection[str], number_of: Mapping[str, int]
+) -> FacePicture:
+    """Convert a face to its form in the report. `number_of`: see `types.face_numbers.number_faces`."""
+    face = occurrence.face_id
+    return FacePicture(face, occurrence.photo, number_of[face], occurrence.taken_at, face in confirmed)
 
 
 def select_faces_across_years(faces: Iterable[FaceOccurrence], count: int) -> list[FaceOccurrence]:
@@ -28,7 +31,10 @@ def select_faces_across_years(faces: Iterable[FaceOccurrence], count: int) -> li
 
 
 def build_timeline(
-    faces: Sequence[FaceOccurrence], pictured: Collection[str], confirmed: Collection[str]
+    faces: Sequence[FaceOccurrence],
+    pictured: Collection[str],
+    confirmed: Collection[str],
+    number_of: Mapping[str, int],
 ) -> tuple[Year, ...]:
     """Group faces by year and month, oldest first, undated ones last.
 
@@ -40,18 +46,22 @@ def build_timeline(
         years[taken.year if taken else None][taken.month if taken else None].append(face)
     sizes = {year: sum(map(len, months.values())) for year, months in years.items()}
     fullest = max(sizes.values(), default=1)
-    return tuple(
-        Year(year, sizes[year], sizes[year] / fullest, tuple(_build_months(years[year], pictured, confirmed)))
-        for year in sorted(years, key=_undated_last_key)
-    )
+    found = []
+    for year in sorted(years, key=_undated_last_key):
+        months = tuple(_build_months(years[year], pictured, confirmed, number_of))
+        found.append(Year(year, sizes[year], sizes[year] / fullest, months))
+    return tuple(found)
 
 
 def _build_months(
-    months: dict[int | None, list[FaceOccurrence]], pictured: Collection[str], confirmed: Collection[str]
+    months: dict[int | None, list[FaceOccurrence]],
+    pictured: Collection[str],
+    confirmed: Collection[str],
+    number_of: Mapping[str, int],
 ) -> Iterable[Month]:
     for month in sorted(months, key=_undated_last_key):
         shown = sorted((face for face in months[month] if face.face_id in pictured), key=_quality_key)
-        pictures = tuple(to_face_picture(face, confirmed) for face in shown)
+        pictures = tuple(to_face_picture(face, confirmed, number_of) for face in shown)
         yield Month(month, pictures, len(months[month]) - len(pictures))
 
 

@@ -5,15 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from faceclust.types.face_numbers import format_face_address
+
 
 @dataclass(frozen=True)
 class FacePicture:
-    """A face in a photo (POSIX path below the library)."""
+    """A face in a photo (POSIX path below the library), on which it is face `number` from the left."""
 
     face_id: str
     photo: str
+    number: int
     taken_at: datetime | None
     confirmed: bool
+
+    @property
+    def address(self) -> str:
+        """The face as commands take it."""
+        return format_face_address(self.photo, self.number)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@
   if (tall !== span(plane[1]) > span(plane[0])) plane.reverse();
   const [xs, ys] = plane;
   const who = new Int32Array(bytes(data.who)), photo = new Uint32Array(bytes(data.photo));
-  const state = new Uint8Array(bytes(data.state));
+  const state = new Uint8Array(bytes(data.state)), number = new Uint16Array(bytes(data.number));
   const n = xs.length, people = data.people, NAMED = 0, GROUP = 1;
   const PICTURED = 1, CONFIRMED = 2;
   const COLOURS = 12, MUTED = 5, SHAPES = 4;
@@ -242,6 +242,8 @@
     if (data.dates[photo[i]]) words.push(data.dates[photo[i]]);
     return words.join(" · ");
   }
+  // What commands call a face: its photo, and its number on it from the left.
+  const address = (i) => `${data.photos[photo[i]]}#${number[i]}`;
   function link(path) {
     try {
       return data.base + path.split("/").map(encodeURIComponent).join("/");
@@ -264,7 +266,7 @@
     byId("who").textContent = label(i);
     byId("what").textContent = facts(i);
     const anchor = byId("photo"), href = link(data.photos[photo[i]]);
-    anchor.textContent = data.photos[photo[i]];
+    anchor.textContent = address(i);
     if (held >= 0 && href) anchor.href = href; else anchor.removeAttribute("href");
     portrait(i);
     place(i);
@@ -279,7 +281,7 @@
   function hold(i, spoken) {
     held = i;
     show();
-    if (spoken) byId("spoken").textContent = i < 0 ? "" : [label(i), facts(i), data.photos[photo[i]]].filter(Boolean).join(", ");
+    if (spoken) byId("spoken").textContent = i < 0 ? "" : [label(i), facts(i), address(i)].filter(Boolean).join(", ");
   }
 
   // ---- Find the face at a position on the screen.

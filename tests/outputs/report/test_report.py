@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from html.parser import HTMLParser
 
@@ -14,9 +15,10 @@ from faceclust.outputs.report.places import assign_places, format_coordinates, s
 from faceclust.outputs.report.skipped import group_skips
 from faceclust.outputs.report.text import shade_level
 from faceclust.outputs.report.timeline import build_timeline, select_faces_across_years
-from faceclust.outputs.report.values import GeoPlace
+from faceclust.outputs.report.values import CrowdedGroup, GeoPlace, Outlier, ReviewFindings
 from faceclust.outputs.search import PersonPair
 from faceclust.types import Person, SkipReason
+from faceclust.types.face_numbers import number_faces
 from tests.support.report_builders import (
     HOSTILE_NAME,
     make_occurrence,
@@ -132,7 +134,7 @@ def test_a_timeline_is_by_month_with_undated_faces_last() -> None:
         make_occurrence("summer", when=(2019, 8)),
         make_occurrence("undated", when=None),
     ]
-    years = build_timeline(places, {found.face_id for found in places} - {"left out"}, {"old"})
+    years = build_timeline(places, {found.face_id for found in places} - {"left out"}, {"old"}, number_faces(places))
     assert [year.number for year in years] == [2018, 2019, None]
     assert [month.number for month in years[1].months] == [2, 8]
     assert [picture.face_id for picture in years[1].months[0].pictures] == ["better", "good"]
@@ -214,3 +216,25 @@ def test_every_reason_for_skipping_is_explained() -> None:
 )
 def test_year_range_is_formatted(years: list[int | None], text: str) -> None:
     assert format_year_range(datetime(y, 1, 1) if y else None for y in years) == text
+
+
+def test_review_items_and_pictures_name_the_face_as_commands_take_it() -> None:
+    """The doubtful face is the second one from the left, on a photo whose name needs quotes."""
+    photo = "2019/at home.jpg"
+    faces = [make_occurrence(f"f{number}", f"{number}.jpg") for number in range(3)]
+    faces += [
+        replace(make_occurrence("doubtful", photo), box=(0.6, 0.2, 0.8, 0.4)),
+        replace(make_occurrence("alone", photo), box=(0.1, 0.2, 0.3, 0.4)),
+    ]
+    ids = ("f0", "f1", "f2", "doubtful")
+    for name, command in (("Anna M", "faceclust reject 'Anna M' '2019/at home.jpg#2'"), (None, "faceclust split 4 ")):
+        persons = [Person("p", name, ids, frozenset(), (4,))]
+        findings = ReviewFindings(
+            outliers=(Outlier("doubtful", "p", 1.5, None, 0.0),),
+            crowded_groups=(CrowdedGroup("p", 0.1, ("f0", "doubtful")),),
+        )
+        report = make_report(persons, faces, findings=findings)
+        assert [item.commands[0].startswith(command) for item in report.outliers + report.crowded_groups] == [True] * 2
+        assert report.outliers[0].commands[0].endswith(" '2019/at home.jpg#2'")
+        page = render_html(report)
+        assert 'title="2019/at home.jpg#2"' in page and 'title="0.jpg#1"' in page
