@@ -22,6 +22,7 @@ from faceclust.cli.output.grouping import (
 from faceclust.cli.terminal.printing import print_line
 from faceclust.errors import UsageError
 from faceclust.library.calibration import AUTO_THRESHOLD, LINKAGE_OPTIONS
+from faceclust.store.clusters import DamagedClusteringError
 from faceclust.text.plural import format_count
 from faceclust.types import LOCAL_SCALING, OPERATING_POINT
 
@@ -129,7 +130,7 @@ def command(
     if undo:
         _undo_clustering(opened, dry_run, as_json)
         return
-    names = names_of_groups(opened)
+    names, named_before = names_of_groups(opened), _name_of_each_face(opened)
     is_configured = choices["threshold"] != AUTO_THRESHOLD and sources["threshold"] is ParameterSource.DEFAULT_MAP
     calibration = _resolve_threshold(context, opened, choices)
     grouping = opened.cluster(full=full, dry_run=dry_run, **choices)
@@ -138,6 +139,7 @@ def command(
     if as_json:
         record = {"calibrated": calibration is not None, "named": len(opened.people()), "written": not dry_run}
         print_json({"library": str(opened.root), **choices, **record, **grouping_record(grouping, sizes)})
+        _print_lost_names(opened, named_before)
         return
     _print_threshold_source(choices["threshold"], calibration, is_configured)
     uses_files = not context.find_root().params.get("no_config")
@@ -145,6 +147,7 @@ def command(
         _print_unused_calibration(opened, choices)
     _print_grouping(grouping, sizes, names | names_of_groups(opened))
     _print_next_step(opened, dry_run, len(sizes))
+    _print_lost_names(opened, named_before)
 
 
 def _undo_clustering(library: Library, dry_run: bool, as_json: bool) -> None:
@@ -199,6 +202,26 @@ def _print_grouping(grouping: Grouping, sizes: list[int], names: dict[int, str])
         print_face_changes(grouping, grouping.changes)
         print_group_changes(grouping.changes, names)
     suggest_full_run(grouping)
+
+
+def _name_of_each_face(library: Library) -> dict[str, str]:
+    """The person of each face with a name, confirmed or suggested."""
+    try:
+        return {face: person.label for face, person in library.person_of.items()}
+    except DamagedClusteringError:
+        return {}  # the command itself reports it
+
+
+def _print_lost_names(library: Library, before: dict[str, str]) -> None:
+    """If most named faces have lost their name, say how to bring back the grouping before."""
+    after = _name_of_each_face(library)
+    kept = sum(after.get(face) == name for face, name in before.items())
+    if kept < len(before) / 2:
+        print_line(
+            f"{len(before) - kept:,} of {format_count(len(before), 'named face')} lost the name they had; "
+            "to restore the grouping before: faceclust cluster --undo",
+            err=True,
+        )
 
 
 def _print_next_step(library: Library, dry_run: bool, groups: int) -> None:

@@ -21,6 +21,7 @@ _COMMANDS_BY_HEADING: dict[str, dict[str, str]] = {
         "ignore": "Stop asking about groups or faces.",
         "unignore": "Ask about ignored groups or faces again.",
         "undo": "Take back the last answers.",
+        "redo": "Give undone answers once more.",
         "journal": "List all answers, or merge another journal.",
         "import": "Import names from other programs.",
     },

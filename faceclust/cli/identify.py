@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from faceclust.cli.common import json_option, library_option, open_library, prin
 from faceclust.cli.terminal.printing import print_failure, print_lines
 from faceclust.text.visible import make_visible
 from faceclust.types import OPERATING_POINT
+from faceclust.types.face_numbers import format_face_address
 
 if TYPE_CHECKING:
     from faceclust.library.identification import IdentifiedFace, IdentifiedPhoto
@@ -34,7 +36,8 @@ def command(
 ) -> None:
     """Name the people on photos, of the library or any others.
 
-    Prints one line for each face; PHOTO#2 is the second face from the left. A face of the library gets the name
+    Prints one line for each face; PHOTO#2 is the second face from the left. Type it as it is printed
+    to name or reject that face, if the photo is in the library. A face of the library gets the name
     you gave it. Any other face is compared with confirmed faces, or with the suggested ones of
     people without confirmed faces. The distance is squared L2 to the mean of the N nearest faces
     of a person. Two faces on one photo are two people.
@@ -66,13 +69,19 @@ def command(
 
 
 def _identified_photo_lines(photo: IdentifiedPhoto) -> list[str]:
-    where = str(photo.photo)
+    path = str(photo.photo)
     names = [make_visible(face.name or face.how.value) for face in photo.faces]
     width = max(map(len, names), default=0)
     pairs = enumerate(zip(names, photo.faces, strict=True), start=1)
-    return [f"{where}#{i}  {name:{width}}  {_describe_match(face)}".rstrip() for i, (name, face) in pairs] or [
-        f"{where}  no face found"
+    return [f"{_quote(path, i)}  {name:{width}}  {_describe_match(face)}".rstrip() for i, (name, face) in pairs] or [
+        f"{path}  no face found"
     ]
+
+
+def _quote(photo: str, number: int) -> str:
+    """Return PHOTO#N as it is typed: in quotes if the path needs them."""
+    address = format_face_address(photo, number)
+    return address if shlex.quote(photo) == photo else shlex.quote(address)
 
 
 def _describe_match(face: IdentifiedFace) -> str:

@@ -15,7 +15,7 @@ from faceclust.cli.output.answers import record_and_print
 @library_option
 @json_option
 def command(what: tuple[str, ...], library: Path | None, as_json: bool) -> None:
-    """Stop asking about groups (by number) or faces (by id).
+    """Stop asking about groups (by number) or faces (PHOTO#2 or ids).
 
     With a person's name instead of a number, all faces of that person are ignored and lose the
     name; `faceclust undo` brings it back.
@@ -23,7 +23,7 @@ def command(what: tuple[str, ...], library: Path | None, as_json: bool) -> None:
     \b
     Examples:
       faceclust ignore 12 31
-      faceclust ignore 4f1c0a9be2d85c11
+      faceclust ignore party.jpg#2
     """
     opened = open_library(library)
     record_and_print(opened, as_json, lambda: opened.ignore(what))

@@ -33,8 +33,8 @@ def command(ctx: click.Context, library: Path | None, thorough: bool) -> None:
       Are these two the same person?     y or n
 
     \b
-    Always: Enter skips, ? explains the answers, b goes back, u undoes,
-    o opens the photo, q quits.
+    Always: Enter skips, ? explains the answers, b goes back, u undoes, U redoes,
+    s shows suggested faces, o opens the photo, q quits.
     At "Who is this?", n means nobody you know; that is never asked again.
 
     Every answer is saved before the next question, and the next run continues from there. Without

@@ -12,8 +12,10 @@ from faceclust.cli.output.people import print_people_table
 from faceclust.cli.terminal.printing import print_line
 from faceclust.outputs.overview import format_year_range
 from faceclust.text.plural import format_count
+from faceclust.types.face_numbers import split_face_address
 
 if TYPE_CHECKING:
+    from faceclust.library.library import Library
     from faceclust.outputs.overview import Overview
 
 
@@ -33,7 +35,7 @@ def command(library: Path | None, everyone: bool, as_json: bool) -> None:
       faceclust people --all --json
     """
     opened = open_library(library)
-    rows = [_person_record(overview) for overview in opened.overviews(include_unnamed=everyone)]
+    rows = [_person_record(overview, opened) for overview in opened.overviews(include_unnamed=everyone)]
     missing = opened.answers.missing_count
     if as_json:
         print_json({"library": str(opened.root), "people": rows, "waiting": missing})
@@ -47,7 +49,7 @@ def command(library: Path | None, everyone: bool, as_json: bool) -> None:
         print_line(f"{format_count(missing, 'named face')} on missing photos; the names return with the photos")
 
 
-def _person_record(overview: Overview) -> dict[str, Any]:
+def _person_record(overview: Overview, library: Library) -> dict[str, Any]:
     person, best = overview.person, overview.best
     return {
         "name": person.name,
@@ -61,6 +63,7 @@ def _person_record(overview: Overview) -> dict[str, Any]:
         "best": {
             "face_id": best.face_id,
             "photo": best.photo,
+            "number": split_face_address(library.address_of(best.face_id))[1],
             "quality": round(best.quality, 4),
             "confirmed": best.face_id in person.confirmed,
         }

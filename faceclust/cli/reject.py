@@ -18,11 +18,12 @@ from faceclust.cli.output.answers import record_and_print
 def command(name: str, what: tuple[str, ...], library: Path | None, as_json: bool) -> None:
     """Mark faces as not being NAME: they are never put with that person again.
 
-    WHAT are face ids or group numbers. Of a group that is partly NAME's, only NAME's faces are
+    WHAT are faces (PHOTO#2 or ids) or group numbers. Of a group that is partly NAME's, only NAME's faces are
     meant. A later `name` or `confirm` overrides it.
 
     \b
     Examples:
+      faceclust reject Anna party.jpg#2
       faceclust reject Anna 4f1c0a9be2d85c11
       faceclust reject Anna 31
     """

@@ -19,13 +19,13 @@ from faceclust.cli.terminal.printing import print_line
 def command(whole: str, what: tuple[str, ...], library: Path | None, as_json: bool) -> None:
     """Take faces out of a group or a person.
 
-    WHOLE is a group number or a name. WHAT are faces in it (by id), or groups of that person.
+    WHOLE is a group number or a name. WHAT are faces in it (PHOTO#2 or ids), or groups of that person.
     Faces that are more similar to them than to the rest go with them. They get a group number of
     their own.
 
     \b
     Examples:
-      faceclust split 12 4f1c0a9be2d85c11 09d2e7714c6a3b58
+      faceclust split 12 party.jpg#2 09d2e7714c6a3b58
       faceclust split Anna 31
     """
     opened = open_library(library)

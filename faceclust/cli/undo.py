@@ -3,44 +3,71 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library
 from faceclust.cli.output.answers import count_faces_by_name, print_changes
-from faceclust.cli.terminal.printing import print_line
-from faceclust.errors import FaceclustError
+from faceclust.cli.terminal.printing import can_ask, confirm, print_line
+from faceclust.errors import FaceclustError, UsageError
+from faceclust.people.event_text import describe_event
 from faceclust.text.plural import format_count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from faceclust.people.events import Event
+
+#: More answers than this are listed and undone only after a question: `undo 30` is easily typed for `undo 3`.
+_MAX_UNASKED = 3
 
 
 @click.command("undo")
 @click.argument("number", type=click.IntRange(1), default=1, metavar="[N]")
+@click.option("--dry-run", "-n", is_flag=True, help="List the answers that would be undone, and write nothing.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask, however many answers it is.")
 @library_option
 @json_option
-def command(number: int, library: Path | None, as_json: bool) -> None:
+def command(number: int, dry_run: bool, yes: bool, library: Path | None, as_json: bool) -> None:
     """Undo the last answer, or the last N.
 
     Every answer can be undone: names, confirmations, merges and all others, whether given by a
-    command or in `label`. The exception is `forget`. `faceclust journal` lists the answers.
+    command or in `label`. The exception is `forget`. More than 3 answers are listed first, and you
+    are asked. `faceclust redo` brings them back; `faceclust journal` lists all answers.
 
     \b
     Examples:
       faceclust undo
       faceclust undo 3
+      faceclust undo 12 --dry-run
     """
     opened = open_library(library)
     events = opened.journal.events()
     if events and events[-1].kind == "forget":
         print_line("note: `forget` cannot be undone; undoing the answer before it", err=True)
-    before = count_faces_by_name(opened)
-    undone = []
-    for _ in range(number):
-        event = opened.undo()
-        if event is None:
-            break
-        undone.append(event)
-    if not undone:
+    planned = opened.journal.undoable()[:number]
+    if not planned:
         raise FaceclustError("there is nothing to undo", hint="faceclust journal lists the answers")
-    print_changes(opened, as_json, undone, before, undone=True)
-    if len(undone) < number and not as_json:
-        print_line(f"only {format_count(len(undone), 'answer')} left to undo, not {number:,}")
+    before = count_faces_by_name(opened)
+    if dry_run:
+        print_changes(opened, as_json, planned, before, done="would undo")
+    else:
+        if len(planned) > _MAX_UNASKED and not yes:
+            _confirm_undo(planned, as_json)
+        undone = [event for answer in planned if (event := opened.undo(answer.id))]
+        print_changes(opened, as_json, undone, before, done="undone")
+    if len(planned) < number and not as_json:
+        print_line(f"only {format_count(len(planned), 'answer')} left to undo, not {number:,}")
+
+
+def _confirm_undo(planned: Sequence[Event], as_json: bool) -> None:
+    count = format_count(len(planned), "answer")
+    if as_json or not can_ask():
+        raise UsageError(
+            f"undo asks before it takes back {count}, and needs a terminal", hint="add --yes, or --dry-run to list them"
+        )
+    for event in planned:
+        print_line(f"  {event.time[:19].replace('T', ' ')}  {describe_event(event)}", err=True)
+    if not confirm(f"Undo these {count}?", err=True):
+        raise FaceclustError("nothing was undone", hint="faceclust undo takes back the last answer alone")

@@ -15,7 +15,7 @@ from faceclust.cli.output.answers import record_and_print
 @library_option
 @json_option
 def command(what: tuple[str, ...], library: Path | None, as_json: bool) -> None:
-    """Ask about ignored groups or faces again.
+    """Ask about ignored groups or faces (PHOTO#2 or ids) again.
 
     \b
     Examples:

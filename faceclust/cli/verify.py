@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,12 +11,13 @@ import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
 from faceclust.cli.terminal.printing import print_line
-from faceclust.errors import FaceclustError, UsageError
-from faceclust.library.identification import is_face_id, verify
+from faceclust.errors import FaceclustError, NoLibraryError, UsageError
+from faceclust.library.identification import is_face_id, is_file, verify
 from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
     from faceclust.library.identification import Verification
+    from faceclust.library.library import Library
 
 
 @click.command("verify")
@@ -30,7 +32,7 @@ def command(ctx: click.Context, a: str, b: str, threshold: float, library: Path 
 
     A and B are photos, of the library or any others, or face ids of the library (faceclust export
     lists them). If a photo has several faces, the largest is compared; PHOTO#2 is the second from
-    the left. The distance is squared L2.
+    the left. A photo of the library may be given by its path there. The distance is squared L2.
 
     A threshold of 1.5 gives the most right answers for pairs of single faces (99 %); it takes 0.4 %
     of pairs of strangers for the same person. 1.4 lowers that to 0.1 %, and misses 1 in 67 pairs
@@ -61,8 +63,18 @@ def command(ctx: click.Context, a: str, b: str, threshold: float, library: Path 
     ctx.exit(0 if result.same else 1)
 
 
+def _open_library_for(a: str, b: str, library: Path | None) -> Library | None:
+    """Open the library if it was named or can tell which faces are meant."""
+    if library or is_face_id(a) or is_face_id(b):
+        return open_library(library)
+    if not (is_file(a) and is_file(b)):
+        with suppress(NoLibraryError):
+            return open_library(None)
+    return None
+
+
 def _verify_pair(a: str, b: str, threshold: float, library: Path | None) -> Verification:
-    opened = open_library(library) if library or is_face_id(a) or is_face_id(b) else None
+    opened = _open_library_for(a, b, library)
     result = verify(a, b, threshold=threshold, library=opened)
     for named, face in zip((a, b), result.faces, strict=True):
         if face.count > 1 and named == face.photo:

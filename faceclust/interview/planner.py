@@ -157,11 +157,7 @@ def _plan_outlier_questions(
 ) -> Iterator[Question]:
     """Ask about a person's suggested faces: new ones, or else the ones most probably wrong."""
     for person in named:
-        suggested = [
-            face
-            for face in person.face_ids
-            if face not in person.confirmed and question_key(QuestionKind.OUTLIER, face, person.label) not in skipped
-        ]
+        suggested = suggested_faces(person, skipped)
         probability = group_distances.outlier_probabilities(suggested)
         new = {face for face in suggested if face not in state.answers.labels and face in state.new_faces}
         order = sorted(new or suggested, key=lambda face: (-probability.get(face, 0.0), face))
@@ -170,6 +166,26 @@ def _plan_outlier_questions(
         if new or expected_gain >= min_gain:
             unshown = tuple(order[max_candidates:]) if new else ()
             yield Question(QuestionKind.OUTLIER, shown, (person.label,), expected_gain, bool(new), unshown)
+
+
+def plan_suggested_question(
+    group_distances: GroupDistances, person: Person, skipped: frozenset[str] = frozenset(), *, max_candidates: int
+) -> Question:
+    """Return a question about a person's suggested faces, of which there must be some, the most doubtful first."""
+    suggested = suggested_faces(person, skipped)
+    probability = group_distances.outlier_probabilities(suggested)
+    order = sorted(suggested, key=lambda face: (-probability.get(face, 0.0), face))[:max_candidates]
+    shown = tuple(Candidate((face,), probability=probability.get(face, 0.0)) for face in order)
+    return Question(QuestionKind.OUTLIER, shown, (person.label,), len(shown))
+
+
+def suggested_faces(person: Person, skipped: frozenset[str]) -> list[str]:
+    """Return the suggested faces of a person that were not skipped."""
+    return [
+        face
+        for face in person.face_ids
+        if face not in person.confirmed and question_key(QuestionKind.OUTLIER, face, person.label) not in skipped
+    ]
 
 
 # -- are these two the same? --------------------------------------------------

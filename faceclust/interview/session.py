@@ -12,18 +12,24 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from faceclust.errors import UsageError
-from faceclust.interview.planner import plan_questions
+from faceclust.interview.planner import plan_questions, plan_suggested_question, suggested_faces
 from faceclust.interview.presenter import PresentedQuestion, Presenter
-from faceclust.interview.questions import InterviewState, QuestionKind
+from faceclust.interview.questions import InterviewState, Question, QuestionKind
 from faceclust.library.library import Library
 from faceclust.people.event_text import describe_event
 from faceclust.people.events import Event
 from faceclust.people.similarity import GroupDistances
+from faceclust.text.plural import format_count
+from faceclust.types import Person
 
 YES_WORDS, NO_WORDS = ("y", "yes"), ("n", "no", "none")
 #: Words that are hardly anybody's name. In quotes they are accepted as names.
 _RESERVED_WORDS = frozenset(
-    [*YES_WORDS, *NO_WORDS, "nobody", "unknown", "skip", "later", "all", "help", "undo", "back", "open"]
+    [*YES_WORDS, *NO_WORDS, "nobody", "unknown", "skip", "later", "all", "help", "undo", "redo", "back", "open"]
+)
+#: Another answer and something else: "n Anna", "?x", "-x". In quotes, they are names, too.
+_MIXED_ANSWER = re.compile(
+    r"(?:[ynbuoqsYNU]|(?i:yes|no|none|undo|redo|back|open|skip))\s.*|[-?!/+*=<>|~#,;:%$\\\[\]{}].*"
 )
 
 
@@ -39,6 +45,9 @@ class Interview:
         self._skipped_keys: frozenset[str] = frozenset()
         self._history: list[tuple[PresentedQuestion, Event | None]] = []  # None: skipped
         self._repeated: PresentedQuestion | None = None
+        self._undone: dict[str, PresentedQuestion] = {}  # by the id of the answer
+        self._open_count = 0
+        self._last_name: str | None = None
         self.answer_count = 0
 
     @cached_property
@@ -58,10 +67,35 @@ class Interview:
             max_candidates=self._pictures_per_row - 1,
             thorough=self._thorough,
         )
-        if not questions:
-            return None
-        presenter = Presenter(self._library, self._group_distances, self._pictures_per_row)
-        return presenter.present(questions[0], len(questions))
+        self._open_count = len(questions)
+        return self._present(questions[0], len(questions)) if questions else None
+
+    def _present(self, question: Question, remaining: int) -> PresentedQuestion:
+        return Presenter(self._library, self._group_distances, self._pictures_per_row).present(question, remaining)
+
+    def show_suggested(self) -> None:
+        """Ask about the suggested faces of the person named last, as many as fit; the current question follows.
+
+        Raises UsageError if there are none.
+        """
+        person = self._person_with_suggested()
+        if person is None:
+            raise UsageError("the person named last has no suggested faces", hint="? shows what to type")
+        question = plan_suggested_question(
+            self._group_distances, person, self._skipped_keys, max_candidates=self._pictures_per_row - 1
+        )
+        self._repeated = self._present(question, self._open_count + 1)
+
+    @property
+    def offer(self) -> str:
+        """The question whether to see the suggested faces of the person named last; "" without any."""
+        person = self._person_with_suggested()
+        return f"See {_describe_suggested_faces(person)}?" if person else ""
+
+    def _person_with_suggested(self) -> Person | None:
+        """The person named last, if there are suggested faces of that person that were not skipped."""
+        people = (person for person in self._library.people() if person.label == self._last_name)
+        return next((person for person in people if suggested_faces(person, self._skipped_keys)), None)
 
     def _current_state(self) -> InterviewState:
         library = self._library
@@ -95,7 +129,20 @@ class Interview:
             self._skipped_keys |= question.question.keys
             return ""
         self.answer_count += 1
-        return f"saved: {describe_event(event)}{self._describe_also_removed(question, event)}"
+        return (
+            f"saved: {describe_event(event)}{self._describe_also_removed(question, event)}"
+            f"{self._describe_suggested(event)}"
+        )
+
+    def _describe_suggested(self, event: Event) -> str:
+        """Offer to show the suggested faces of a person who was named or confirmed."""
+        if event.kind not in ("name", "confirm") or event.name is None:
+            return ""
+        self._last_name = event.name
+        person = next((person for person in self._library.people() if person.label == event.name), None)
+        if person is None or len(person.face_ids) == len(person.confirmed):
+            return ""
+        return f"; s shows {_describe_suggested_faces(person)}"
 
     def _describe_also_removed(self, question: PresentedQuestion, event: Event) -> str:
         """Mention the faces that left with those declared not to belong."""
@@ -183,6 +230,7 @@ class Interview:
             self._skipped_keys -= question.question.keys
             return ""
         self.answer_count -= 1
+        self._undone[event.id] = question
         return _describe_undo(self._library.undo(event.id))
 
     def undo(self) -> str:
@@ -197,7 +245,21 @@ class Interview:
             self._history.remove(step)
             self._repeated = step[0]
             self.answer_count -= 1
+            if event is not None:
+                self._undone[event.id] = step[0]
         return _describe_undo(event)
+
+    def redo(self) -> str:
+        """Give the answer that was undone last once more. Return a message for the user."""
+        event = self._library.redo()
+        if event is None:
+            return "nothing to redo"
+        question = self._undone.pop(event.redoes or "", None)
+        if question is not None:
+            self._history.append((question, event))
+            self.answer_count += 1
+        self._repeated = None
+        return f"saved: {describe_event(event)}"
 
 
 def parse_answer(text: str, count: int) -> tuple[list[int], str]:
@@ -227,7 +289,13 @@ def _unquote_name(text: str) -> str:
         raise UsageError(f"{text!r} is not a name", hint=f'? shows what to type; "{text}" in quotes is a name')
     if text and re.fullmatch(r"[\d\s,;&-]+", text):
         raise UsageError(f"{text!r} is not a name", hint="? shows how to type numbers of faces")
+    if _MIXED_ANSWER.fullmatch(text):
+        raise UsageError(f"{text!r} is not a name", hint=f'type one of the two; "{text}" in quotes is a name')
     return text
+
+
+def _describe_suggested_faces(person: Person) -> str:
+    return f"{person.label}'s {format_count(len(person.face_ids) - len(person.confirmed), 'other face')}"
 
 
 def _describe_undo(event: Event | None) -> str:

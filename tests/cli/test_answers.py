@@ -32,7 +32,7 @@ def count_faces(library: Library) -> dict[str, tuple[int, int]]:
 def test_name_accepts_groups_and_faces(collins: Collins) -> None:
     library, group, faces = collins
     other = 3 - group
-    out = run_answer(library, "name", str(group), str(other), "Everybody")
+    out = run_answer(library, "name", str(group), str(other), "Everybody", "--yes")
     assert "Everybody (12 faces)" in out and "Everybody: 12 faces, 12 confirmed (new)" in out
     run_answer(library, "undo")
     one = min(faces)
@@ -49,10 +49,10 @@ def test_rename_and_merge(collins: Collins) -> None:
     run_answer(library, "name", str(3 - group), "Grace")
     assert "Ana is now called Anna" in run_answer(library, "rename", "ana", "Anna")
     assert count_faces(library) == {"Anna": (6, 6), "Grace": (6, 6)}
-    assert "faceclust merge Anna grace" in expect_refusal(library, "rename", "Anna", "grace")
+    assert "faceclust merge Anna Grace" in expect_refusal(library, "rename", "Anna", "grace")
     assert "nobody is called Bob" in expect_refusal(library, "rename", "Bob", "Rob")
     assert "did you mean Anna?" in expect_refusal(library, "rename", "Annna", "Rob")
-    out = run_answer(library, "merge", "Grace", "anna")
+    out = run_answer(library, "merge", "Grace", "anna", "--yes")
     assert "Grace and Anna are one: Anna" in out and "Anna: 12 faces, 12 confirmed (before: 6, 6 confirmed)" in out
     assert "Grace: no faces left" in out
     assert "all of these are already Anna" in expect_refusal(library, "merge", "Anna", "anna")
@@ -61,7 +61,7 @@ def test_rename_and_merge(collins: Collins) -> None:
 
 
 def test_unnamed_groups_can_be_merged_and_then_named_together(library: Library) -> None:
-    assert "one person (12 faces)" in run_answer(library, "merge", "1", "2")
+    assert "one person (12 faces)" in run_answer(library, "merge", "1", "2", "--yes")
     (person,) = Library(library.root).unnamed_groups()
     assert person.clusters == (1, 2) and len(person.face_ids) == 12
     run_answer(library, "cluster")
@@ -73,7 +73,7 @@ def test_unnamed_groups_can_be_merged_and_then_named_together(library: Library) 
 def test_merging_groups_into_a_person_names_them(collins: Collins) -> None:
     library, group, _ = collins
     run_answer(library, "name", str(group), "Anna")
-    assert "Anna: 12 faces" in run_answer(library, "merge", str(3 - group), "Anna")
+    assert "Anna: 12 faces" in run_answer(library, "merge", str(3 - group), "Anna", "--yes")
 
 
 def test_split_takes_faces_out_of_a_group_and_of_a_person(collins: Collins) -> None:
@@ -164,7 +164,7 @@ def test_json_lists_the_changes_of_each_command(library: Library) -> None:
     ]
     undone = json.loads(run_answer(library, "undo", "--json"))
     assert undone["undone"][0]["id"] == output["said"][0]["id"] and undone["changed"][0]["faces"]["after"] == 0
-    for arguments in (["merge", "1", "2"], ["ignore", "1"], ["unignore", "1"]):
+    for arguments in (["merge", "1", "2", "--yes"], ["ignore", "1"], ["unignore", "1"]):
         assert json.loads(run_answer(library, *arguments, "--json"))["said"][0]["event"] == arguments[0]
 
 

@@ -58,6 +58,32 @@ def test_another_threshold_lists_the_changes_and_can_be_undone(library: Library)
     assert sorted(Library(library.root).group_of) == sorted(before)
 
 
+def test_a_grouping_that_loses_most_names_says_how_to_restore_the_one_before(
+    collins: tuple[Library, int, set[str]],
+) -> None:
+    library, _, faces = collins
+    library.name([min(faces)], "Eileen")  # the others are suggested
+    done = run("cluster", "--threshold", "0.02", "--library", library.root)
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[-1] == (
+        "5 of 6 named faces lost the name they had; to restore the grouping before: faceclust cluster --undo"
+    )
+    assert len(Library(library.root).find_person("Eileen").face_ids) == 1
+    run_checked("cluster", "--undo", "--library", library.root)
+    assert len(Library(library.root).find_person("Eileen").face_ids) == 6
+    assert "lost" not in run("cluster", "--threshold", "1.0", "--library", library.root).stderr
+    assert "lost" not in run("cluster", "--threshold", "0.02", "--library", library.root, "--dry-run").stderr
+    done = run("cluster", "--threshold", "0.02", "--library", library.root, "--json")
+    assert "lost the name" in done.stderr and json.loads(done.stdout)["written"]
+
+
+def test_a_threshold_can_be_the_largest_distance(library: Library) -> None:
+    highest = 4 * library.cache_info.radius**2
+    assert run("cluster", "-t", highest, "-l", library.root, "--dry-run").returncode == 0
+    assert run("cluster", "-t", highest + 0.001, "-l", library.root, "--dry-run").returncode == 2
+    assert run("cluster", "-t", "99", "-a", "hdbscan", "-l", library.root, "--dry-run").returncode == 0  # unused
+
+
 def test_the_weight_of_local_scaling_is_kept_and_another_one_groups_from_scratch(library: Library) -> None:
     before = dict(library.group_of)
     assert json.loads(run_checked("cluster", "--library", library.root, "--json"))["local_scaling"] == LOCAL_SCALING

@@ -76,7 +76,8 @@ def test_every_key_is_explained_and_photos_are_opened(library: Library, tmp_path
     terminal.wait_for_question("(group 1)")
     terminal.type("?\r")
     screen = terminal.wait_for_text("continues from here")
-    for key in ("a name ", "n  ", "2 3  ", "Enter ", "b  ", "u  ", "m  ", "r  ", "o, o 2 ", "q  "):
+    keys = ("a name ", "n  ", "2 3  ", "Enter ", "b  ", "u, U ", "m  ", "s  ", "r  ", "o, o 2 ", "q  ")
+    for key in keys:
         assert key in screen, key
     for answer, number in (("o\r", 1), ("o 2\r", 2)):
         terminal.type(answer)
@@ -118,7 +119,11 @@ def test_tab_completes_a_known_name(library: Library) -> None:
     terminal.type("eile")
     terminal.wait_for_text("Eileen Collins")  # the menu
     terminal.type("\t\r")
+    terminal.wait_for_text("twice on 2 photos")  # they are two people
+    terminal.type("y\r")
     terminal.wait_for_text("saved: Eileen Collins")
+    terminal.wait_for_text("See Eileen Collins's 1 other face?")
+    terminal.type("\r")
     terminal.wait_for_exit()
     (person,) = Library(library.root).people()
     assert person.clusters == (1, 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -51,6 +52,29 @@ def test_identify_prints_one_line_for_each_face(collins: tuple[Library, int, set
     assert lines[3].startswith(f"{inside}#1  {COLLINS}  0.") and lines[3].endswith("  confirmed")
 
 
+def test_what_identify_prints_names_a_face(collins: tuple[Library, int, set[str]]) -> None:
+    library, _, faces = collins
+    library.name(min(faces), COLLINS)
+    lines = run_checked("identify", "both 0.jpg", "-l", library.root, cwd=library.root / "together").splitlines()
+    assert [line.partition("  ")[0] for line in lines] == ["'both 0.jpg#1'", "'both 0.jpg#2'"]
+    addresses = [shlex.split(line)[0] for line in lines]
+    (address,) = [address for address in addresses if library.find_face(f"together/{address}") not in faces]
+    run_checked("name", address, "Grace", "-l", library.root, cwd=library.root / "together")
+    face = library.find_face(f"together/{address}")
+    assert face in Library(library.root).find_person("Grace").confirmed and face not in faces
+
+
+def test_verify_takes_a_photo_of_the_library_by_its_path_there(collins: tuple[Library, int, set[str]]) -> None:
+    library, _, _ = collins
+    both = [f"together/both {photo}.jpg#{number}" for photo in (0, 1) for number in (1, 2)]
+    assert sorted(run("verify", both[0], other, "-l", library.root).returncode for other in both[1:]) == [0, 1, 1]
+    current = {"FACECLUST_LIBRARY": str(library.root)}
+    assert run("verify", both[0], both[1], env=current).stdout.startswith("different people")
+    for environment in (current, {}):  # with and without a library
+        done = run("verify", "no.jpg#1", "no.jpg", env=environment)
+        assert done.returncode == 2 and "no.jpg: there is no such file" in done.stderr
+
+
 def test_identify_skips_photos_that_cannot_be_read(collins: tuple[Library, int, set[str]], pictures: Path) -> None:
     done = run("identify", *BAD, "again.jpg", "--library", name_collins(collins), cwd=pictures)
     assert done.returncode == 1 and "Traceback" not in done.stderr
@@ -87,6 +111,7 @@ def test_names_that_are_not_utf8(collins: tuple[Library, int, set[str]], picture
     [
         (["collins.jpg"], "nobody has a name yet"),
         (["--threshold", "0", "collins.jpg"], "threshold must be above 0, not 0"),
+        (["--threshold", "99", "collins.jpg"], "threshold must be above 0 and at most 5.15, the largest distance of"),
         (["-k", "0", "collins.jpg"], "k must be at least 1, not 0"),
         ([], "faceclust identify needs the argument PHOTO"),
     ],

@@ -212,7 +212,7 @@ def test_the_table_of_people_fits_a_terminal(both_named: Library) -> None:
     numbers = rows[rows.index(long) + 1]
     assert numbers.split()[:4] == ["6", "6", "0", "6"]
     assert collins_row.index("2019-05-01") == numbers.index("2019-05-01") == heading.index("first")
-    assert sum("best face on 20" in row or "best face on together" in row for row in rows) == 2
+    assert sum("best face: 20" in row or "best face: together" in row for row in rows) == 2
 
 
 def test_an_unnamed_group_has_no_confirmed_or_suggested_faces(library: Library) -> None:

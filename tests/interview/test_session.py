@@ -247,3 +247,66 @@ def test_an_invalid_answer_is_refused_and_the_question_stays_open(
 )
 def test_numbers_and_name_are_parsed(text: str, expected: tuple[list[int], str]) -> None:
     assert parse_answer(text, 4) == expected
+
+
+def test_redo_brings_back_what_u_and_b_took_back(world: tuple[Library, dict[str, str]]) -> None:
+    library, _ = world
+    interview = Interview(library, pictures_per_row=4)
+    assert interview.redo() == "nothing to redo"
+    first = ask(interview)
+    interview.answer(first, "Anna")
+    second = ask(interview)
+    interview.answer(second, "Ben")
+    interview.undo()
+    interview.go_back()
+    assert library.people() == () and interview.answer_count == 0 and ask(interview) == first
+    assert interview.redo() == "saved: Anna (9 faces, 4 of them confirmed), redone"
+    assert ask(interview).question == second.question
+    assert interview.redo() == "saved: Ben (6 faces, 4 of them confirmed), redone" and interview.answer_count == 2
+    assert interview.redo() == "nothing to redo"
+    assert interview.go_back().startswith("taken back: Ben") and ask(interview).question == second.question
+    interview.answer(second, "Benno")
+    assert interview.redo() == "nothing to redo"  # there is a new answer
+
+
+def test_the_suggested_faces_are_offered_and_shown_page_by_page(world: tuple[Library, dict[str, str]]) -> None:
+    library, _ = world
+    interview = Interview(library, pictures_per_row=4)
+    with pytest.raises(UsageError, match="no suggested faces"):
+        interview.show_suggested()
+    assert interview.answer(ask(interview), "Anna").endswith("4 of them confirmed); s shows Anna's 5 other faces")
+    open_question = ask(interview)
+    interview.show_suggested()
+    page = ask(interview)
+    assert (page.text, page.question.kind, len(page.numbered_faces)) == ("Are these all Anna?", QuestionKind.OUTLIER, 3)
+    assert interview.answer(page, "y").endswith("s shows Anna's 2 other faces")
+    assert ask(interview) == open_question  # it was not answered
+    interview.show_suggested()
+    interview.answer(ask(interview), "2")
+    anna = library.find_person("Anna")
+    assert len(anna.face_ids) == len(anna.confirmed) == 8
+    with pytest.raises(UsageError, match="no suggested faces"):
+        interview.show_suggested()
+
+
+@pytest.mark.parametrize(
+    "text", ["n Anna", "y Anna", "N Anna", "no Anna", "?x", "-x", "u 2", "undo it", "/anna", "#2 Anna"]
+)
+def test_an_answer_mixed_with_a_name_is_no_name(world: tuple[Library, dict[str, str]], text: str) -> None:
+    library, _ = world
+    interview = Interview(library, pictures_per_row=4)
+    with pytest.raises(UsageError, match="is not a name") as error:
+        interview.answer(ask(interview), text)
+    assert library.journal.events() == [] and "in quotes" in str(error.value.hint)
+    interview.answer(ask(interview), f'"{text}"')
+    assert [person.name for person in library.people()] == [text]
+
+
+@pytest.mark.parametrize(
+    "text", ["J Smith", "O'Brien", "'t Hooft", "Nora", "No\u00ebl Y", "No-one Else", "(neighbour)"]
+)
+def test_names_that_begin_like_answers_are_names(world: tuple[Library, dict[str, str]], text: str) -> None:
+    library, _ = world
+    interview = Interview(library, pictures_per_row=4)
+    interview.answer(ask(interview), text)
+    assert [person.name for person in library.people()] == [text]

@@ -204,6 +204,8 @@ SCENARIOS = [
     Scenario(f"ignore {{group}}{_L}"),
     Scenario(f"unignore {{group}}{_L}", before=(f"ignore {{group}}{_L}",)),
     Scenario(f"undo{_L}"),
+    Scenario(f"undo --dry-run{_L}"),
+    Scenario(f"redo{_L}", before=(f"undo{_L}",)),
     Scenario(f"journal{_L}"),
     Scenario(f"journal --merge {{in}}/people.jsonl{_L}"),
     Scenario(f"import {{in}}/names.csv{_L}"),

@@ -85,3 +85,13 @@ class LabelTerminal:
             self.read(0.05)
         self.child.close()
         return int(self.child.exitstatus or 0)
+
+
+def answer_on_terminal(words: list[str], answers: list[str]) -> tuple[str, int]:
+    """Run a command in a terminal and type the answers to its questions. Return its output and exit code."""
+    child = pexpect.spawn(COMMAND[0], [*COMMAND[1:], *words], dimensions=(40, 200), timeout=60, encoding="utf-8")
+    for answer in answers:
+        child.sendline(answer)
+    received = child.read()
+    child.close()
+    return received.replace("\r\n", "\n"), int(child.exitstatus or 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -26,24 +27,41 @@ def record_and_print(library: Library, as_json: bool, record_event: Callable[[],
 
 
 def print_changes(
-    library: Library, as_json: bool, events: Sequence[Event], before: FaceCounts, *, undone: bool = False
+    library: Library, as_json: bool, events: Sequence[Event], before: FaceCounts, *, done: str = ""
 ) -> None:
-    """Print the answers that were recorded or undone, and the people whose faces changed."""
+    """Print the answers, and the people whose faces changed.
+
+    `done`: what happened to them: "undone", "redone" or "would undo"; "" if they were recorded.
+    """
     after = count_faces_by_name(library)
     changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
     if as_json:
         records = [_count_change_record(name, before.get(name, (0, 0)), after.get(name, (0, 0))) for name in changed]
         answers = [_event_record(event) for event in events]
-        print_json({"library": str(library.root), "undone" if undone else "said": answers, "changed": records})
+        key = {"": "said", "redone": "redone"}.get(done, "undone")
+        written = {"written": done == "undone"} if key == "undone" else {}
+        print_json({"library": str(library.root), key: answers, "changed": records, **written})
         return
     for event in events:
-        print_line(f"{'undone: ' if undone else ''}{describe_event(event)}")
+        print_line(f"{f'{done}: ' if done and not event.redoes else ''}{describe_event(event)}")
     if all(event.kind == "rename" for event in events):
         return  # the faces stay with the person
     for name in changed:
         print_line(f"  {name}: {_describe_face_counts(before.get(name), after.get(name))}")
-    if not changed and not undone:
+    _print_suggested(library, events if done in ("", "redone") else ())
+    if not changed and not done:
         print_line("  no named person has changed")
+
+
+def _print_suggested(library: Library, events: Sequence[Event]) -> None:
+    """Point to the suggested faces of the people who were named."""
+    named = {event.to or event.name for event in events if event.kind in ("name", "confirm", "merge")}
+    for person in library.people():
+        if person.label in named and (count := len(person.face_ids) - len(person.confirmed)):
+            print_line(
+                f"{format_count(count, 'more face')} suggested as {person.label}: see them in faceclust label, "
+                f"or confirm all: faceclust confirm {shlex.quote(person.label)}"
+            )
 
 
 def count_faces_by_name(library: Library) -> FaceCounts:

@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from faceclust.cli.terminal.printing import print_line, print_lines
 from faceclust.cli.terminal.table import table_lines
 from faceclust.text.visible import make_visible
+from faceclust.types.face_numbers import format_face_address
 
 _NUMBER_COLUMNS = ("faces", "confirmed", "suggested", "photos")
 _DATE_COLUMNS = ("first", "last")
@@ -52,7 +53,7 @@ def _number_cells(row: Mapping[str, Any]) -> list[str]:
 
 def _detail_lines(row: Mapping[str, Any], columns: int) -> Iterator[str]:
     best, groups = row["best"], row["groups"] if row["name"] else row["groups"][1:]
-    where = f"{_INDENT}best face on {make_visible(best['photo'])}" if best else ""
+    where = f"{_INDENT}best face: {make_visible(format_face_address(best['photo'], best['number']))}" if best else ""
     numbers = f"group{'s' if len(groups) > 1 else ''} {', '.join(map(str, groups))}" if groups else ""
     if where and numbers and len(where) + 2 + len(numbers) <= columns:
         yield f"{where}, {numbers}"

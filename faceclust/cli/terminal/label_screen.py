@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.completion import WordCompleter
+from prompt_toolkit.completion import DummyCompleter, WordCompleter
 from rich.console import Console
 from rich.text import Text
 
+from faceclust.cli.doubts import AskedDoubts, NothingSavedError
 from faceclust.cli.terminal.pictures import describe_colours, faces_per_screen, render_faces
 from faceclust.cli.terminal.viewer import find_viewable_photo, open_photo
 from faceclust.errors import UsageError
 from faceclust.interview.more_faces import with_more_faces
 from faceclust.interview.presenter import PresentedQuestion
 from faceclust.interview.questions import QuestionKind
-from faceclust.interview.session import Interview, parse_answer
+from faceclust.interview.session import YES_WORDS, Interview, parse_answer
 from faceclust.library.library import Library
 from faceclust.text.plural import format_count
 from faceclust.text.visible import make_visible
@@ -47,8 +48,9 @@ n        no: never ask again""",
 _COMMON_HELP = """\
 Enter    skip: ask again the next time
 b        back to the previous question, undoing its answer
-u        undo the last answer; repeat to undo more
+u, U     undo the last answer, and redo it; repeat for more
 m        more faces of this group
+s        show the suggested faces of the person named last
 r        draw the question again, such as after a change of the window's size
 o, o 2   open the photo of the first face, of face 2
 q        quit; the next run continues from here"""
@@ -61,6 +63,7 @@ class LabelScreen:
         self._library, self._thorough = library, thorough
         self._console = Console(highlight=False)
         self._session: PromptSession[str] = PromptSession()
+        library.doubts = AskedDoubts(self._ask)
         self._interview = Interview(library, pictures_per_row=faces_per_screen(self._console), thorough=thorough)
         self.interrupted = False  # true after Ctrl-C
 
@@ -75,18 +78,20 @@ class LabelScreen:
         first = self._interview.next_question()
         self._library.progress.finish()
         self._print_message(describe_colours(self._console))
-        while prompt := first or self._interview.next_question():
-            first = None
-            self._draw_question(prompt)
-            shown: PresentedQuestion | None = prompt
-            try:
+        try:
+            while (prompt := first or self._interview.next_question()) or self._accepts_offer():
+                first = None
+                if prompt is None:
+                    continue
+                self._draw_question(prompt)
+                shown: PresentedQuestion | None = prompt
                 while shown is not None:
                     shown = self._handle_input(shown, self._read_input(shown))
-            except KeyboardInterrupt:
-                self.interrupted = True
-                return
-            except EOFError:
-                return
+        except KeyboardInterrupt:
+            self.interrupted = True
+            return
+        except EOFError:
+            return
         skipped = self._interview.skipped_count
         later = f" faceclust label asks {format_count(skipped, 'skipped question')} again." if skipped else ""
         self._console.print(f"No more questions.{later}")
@@ -134,10 +139,13 @@ class LabelScreen:
             if word == "o" and parse_answer(number, len(prompt.numbered_faces))[1] == "":
                 self._open_photo(prompt, number)
                 return prompt
-            back, undo = self._interview.go_back, self._interview.undo
-            special = {"b": back, "back": back, "u": undo, "undo": undo}.get(text)
+            if text == "s":
+                self._interview.show_suggested()
+                return None
+            back, undo, redo = self._interview.go_back, self._interview.undo, self._interview.redo
+            special = {"b": back, "back": back, "u": undo, "undo": undo, "U": redo, "redo": redo}.get(text)
             self._print_message(special() if special else self._interview.answer(prompt, text))
-        except UsageError as error:
+        except (UsageError, NothingSavedError) as error:
             self._print_message(f"{error}" + (f" ({error.hint})" if error.hint else ""))
             return prompt
         return None
@@ -150,6 +158,18 @@ class LabelScreen:
             return prompt
         self._draw_question(larger, first=len(prompt.pictures) if more else 0)
         return larger
+
+    def _accepts_offer(self) -> bool:
+        """Offer to show the suggested faces of the person named last, when there are no more questions."""
+        offer = self._interview.offer
+        if not offer or self._ask(f"{offer} (y, Enter: no)").strip().casefold() not in YES_WORDS:
+            return False
+        self._interview.show_suggested()
+        return True
+
+    def _ask(self, question: str) -> str:
+        self._print_message(question)
+        return self._session.prompt([("bold", "> ")], completer=DummyCompleter())
 
     def _open_photo(self, prompt: PresentedQuestion, selection: str) -> None:
         numbers, _ = parse_answer(selection, len(prompt.numbered_faces))

@@ -72,6 +72,11 @@ def _print_hidden_lines(*, err: bool = False) -> None:
     hidden_lines.clear()
 
 
+def can_ask() -> bool:
+    """Whether somebody can answer a question: standard input is a terminal."""
+    return bool(sys.stdin and sys.stdin.isatty())
+
+
 def data_stream() -> BinaryIO:
     """Return stdout for data that other programs read: exact, but made visible on a terminal.
 
