@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from faceclust.cli.common import complete_names, json_option, library_option, open_library, print_json
-from faceclust.cli.terminal.printing import ask, print_line
+from faceclust.cli.terminal.printing import ask, can_ask, print_line
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.people.names import person_key
 from faceclust.text.plural import format_count
@@ -55,7 +54,7 @@ def command(name: str, confirmed: bool, dry_run: bool, yes: bool, library: Path 
 
 
 def _require_typed_name(name: str) -> None:
-    if not sys.stdin.isatty():
+    if not can_ask():
         raise UsageError("forget asks for confirmation and needs a terminal", hint="add --yes or --dry-run")
     typed = ask("This cannot be undone. To continue, type the name")
     if person_key(typed) != person_key(name):

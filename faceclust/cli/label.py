@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ import click
 
 from faceclust.cli.common import command_for, library_option, open_library, remind_to_regroup
 from faceclust.cli.terminal.label_screen import LabelScreen
-from faceclust.cli.terminal.printing import is_terminal, print_line
+from faceclust.cli.terminal.printing import can_ask, is_terminal, print_line
 from faceclust.errors import UsageError
 from faceclust.text.plural import format_count
 
@@ -45,7 +44,7 @@ def command(ctx: click.Context, library: Path | None, thorough: bool) -> None:
       faceclust label
       faceclust label --thorough
     """
-    if not (sys.stdin.isatty() and is_terminal()):
+    if not (can_ask() and is_terminal()):
         raise UsageError("label asks questions and needs a terminal", hint='without one: faceclust name GROUP "NAME"')
     opened = open_library(library)
     if opened.clustering is None:

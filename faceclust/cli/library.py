@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import click
 
 from faceclust.cli.common import json_option, print_json
 from faceclust.cli.lazy_group import CommandGroup
-from faceclust.cli.terminal.printing import confirm, print_line
+from faceclust.cli.terminal.printing import can_ask, confirm, print_line
 from faceclust.cli.terminal.table import print_table
 from faceclust.errors import CacheError, UsageError
 from faceclust.library.relocation import EndPlan, end_library, move_library, plan_end
@@ -132,7 +131,7 @@ def _require_confirmation(plan: EndPlan, *, may_ask: bool) -> None:
     if plan.config:
         print_line(f"among them your options: {plan.config}")
     print_line(f"kept: your photos, and {format_count(plan.answers, 'answer')} about people, in a file elsewhere")
-    if not (may_ask and sys.stdin.isatty()):
+    if not (may_ask and can_ask()):
         raise UsageError("dissolve asks for confirmation and needs a terminal", hint="add --yes")
     if not confirm("End this library?"):
         raise click.Abort

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ import faceclust
 from faceclust.cli.common import command_for, json_option, library_option, print_json
 from faceclust.cli.config_files import is_on_command_line
 from faceclust.cli.terminal.interrupt import stop_on_interrupt
-from faceclust.cli.terminal.printing import confirm, print_failure, print_line
+from faceclust.cli.terminal.printing import can_ask, confirm, print_failure, print_line
 from faceclust.cli.terminal.progress import TerminalProgress
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.scan.unchanged import scan_if_unchanged
@@ -149,7 +148,7 @@ def _confirm_nesting(root: Path, *, may_ask: bool, yes: bool) -> list[str]:
     some = ", ".join(nested[:_MAX_NESTED]) + (", …" if len(nested) > _MAX_NESTED else "")
     count = format_count(len(nested), "library", "libraries")
     one = f"faceclust scan {shlex.quote(str(root / nested[0]))}"
-    if not (may_ask and sys.stdin.isatty()):
+    if not (may_ask and can_ask()):
         raise UsageError(
             f"{root} is no library yet, but contains {count}: {some}",
             hint=f"to scan the one: {one}; to make one library of the whole, which keeps all names: add --yes",

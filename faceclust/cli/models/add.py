@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from faceclust.cli.common import complete_packs, json_option, print_json
 from faceclust.cli.models.add_output import added_pack_record, print_added_pack
 from faceclust.cli.models.calibrate_output import calibrate_pack
 from faceclust.cli.models.user_model import install_from_options
-from faceclust.cli.terminal.printing import ask, is_terminal, print_line
+from faceclust.cli.terminal.printing import ask, can_ask, is_terminal, print_line
 from faceclust.errors import UsageError
 from faceclust.evaluation.labelled_folders import find_labelled_photos
 from faceclust.files.user_folders import expand_user
@@ -92,7 +91,7 @@ def command(files: tuple[Path, ...], folder: Path | None, dry_run: bool, as_json
 def _calibrate_added_pack(added: AddedPack, folder: Path | None, *, as_json: bool) -> None:
     """Calibrate on `folder` or, for an uncalibrated pack in a terminal, on one the user types."""
     name, is_uncalibrated = added.pack.name, added.pack.radius_source == "none"
-    if folder is None and is_uncalibrated and sys.stdin.isatty() and is_terminal():
+    if folder is None and is_uncalibrated and can_ask() and is_terminal():
         answer = ask("Folder of <person>/<photo> to calibrate on (Enter to skip)")
         folder = Path(answer.strip()) if answer.strip() else None
     if folder is not None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faceclust.cli.terminal.printing import confirm, print_wrapped
+from faceclust.cli.terminal.printing import can_ask, confirm, print_wrapped
 from faceclust.errors import FaceclustError, NoLibraryError, UsageError
 from faceclust.installer.licence_terms import has_accepted_terms, record_agreement
 from faceclust.store.find_library import find_library
@@ -88,7 +87,7 @@ def file_records(checks: list[FileCheck]) -> list[dict[str, Any]]:
     ]
 
 
-def require_licence_agreement(pack: Pack, *, yes: bool, can_ask: bool = True) -> None:
+def require_licence_agreement(pack: Pack, *, yes: bool, may_ask: bool = True) -> None:
     """Print the restrictions of a pack's licence and ask once whether the user accepts them.
 
     A pack without restrictions, or whose terms were accepted before, needs no answer. Raises
@@ -101,13 +100,13 @@ def require_licence_agreement(pack: Pack, *, yes: bool, can_ask: bool = True) ->
     refusal = UsageError(
         f"the licence terms of {pack.name} have to be accepted once", hint="if you accept them, add --yes"
     )
-    if not yes and not ask_yes_or_no("Do you accept these terms?", refusal, can_ask=can_ask):
+    if not yes and not ask_yes_or_no("Do you accept these terms?", refusal, may_ask=may_ask):
         raise FaceclustError("terms not accepted: nothing was installed")
     record_agreement(pack)
 
 
-def ask_yes_or_no(question: str, refusal: UsageError, *, can_ask: bool = True) -> bool:
+def ask_yes_or_no(question: str, refusal: UsageError, *, may_ask: bool = True) -> bool:
     """Ask in the terminal; the default is no. Raises `refusal` if there is no terminal or none may be used."""
-    if not can_ask or not sys.stdin.isatty():
+    if not may_ask or not can_ask():
         raise refusal
     return confirm(question, err=True)

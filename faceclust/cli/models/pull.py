@@ -42,7 +42,7 @@ def command(name: str, url: str | None, dry_run: bool, yes: bool, as_json: bool)
     files = files_to_pull(pack)
     size = size_to_pull(pack, files)
     if files and not dry_run:
-        _download_pack(pack, url, yes=yes, can_ask=not as_json)
+        _download_pack(pack, url, yes=yes, may_ask=not as_json)
     result: dict[str, Any] = {
         "name": name,
         "folder": str(pack.folder),
@@ -53,8 +53,8 @@ def command(name: str, url: str | None, dry_run: bool, yes: bool, as_json: bool)
     print_json(result) if as_json else _print_pull_result(pack, result, dry_run)
 
 
-def _download_pack(pack: Pack, url: str | None, *, yes: bool, can_ask: bool) -> None:
-    require_licence_agreement(pack, yes=yes, can_ask=can_ask)
+def _download_pack(pack: Pack, url: str | None, *, yes: bool, may_ask: bool) -> None:
+    require_licence_agreement(pack, yes=yes, may_ask=may_ask)
     files = files_to_pull(pack)
     total = sum(archive.size for archive in pack.archives)
     total += sum(file.size or 0 for file in files if file.member is None)

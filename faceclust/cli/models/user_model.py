@@ -58,7 +58,7 @@ def install_from_options(
     """
 
     def accept_terms(offered: Pack) -> None:
-        require_licence_agreement(offered, yes=yes, can_ask=not as_json)
+        require_licence_agreement(offered, yes=yes, may_ask=not as_json)
 
     install: _InstallOptions = {"overwrite": replace, "dry_run": dry_run, "accept_terms": accept_terms}
     for file in files:
