@@ -101,7 +101,7 @@ def move_command(library: Path, target: Path, as_json: bool) -> None:
 def dissolve_command(library: Path, yes: bool, as_json: bool) -> None:
     """Make the library FOLDER an ordinary folder again: delete what faceclust keeps there.
 
-    Your answers are moved to a file in your data folder, from which `faceclust journal --merge`
+    Your answers are moved to a file in your data folder, from which `faceclust journal --merge FILE`
     brings the names back. Photos, sidecars, albums and reports stay, and so do other libraries in
     or around FOLDER.
 
