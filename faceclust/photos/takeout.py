@@ -30,6 +30,8 @@ _EDITED = (
 _COPY_PATTERN = re.compile(r"(.*?)(\(\d{1,5}\))", re.DOTALL)
 #: Keys of which a photo's JSON has at least one, other than the JSON of an album.
 _MARKS = {"photoTakenTime", "people", "googlePhotosOrigin", "imageViews"}
+#: Photography began in this year, and no clock is further ahead.
+_FIRST_YEAR, _MAX_AHEAD = 1826, timedelta(days=366)
 #: Characters of a title that file names cannot have.
 _REPLACED_PATTERN = re.compile(r"""[\x00-\x1f&%'"<>:/\\|?*]""")
 
@@ -163,9 +165,10 @@ def _read_time(record: Mapping[str, Any]) -> datetime | None:
         if not seconds:
             return None
         utc = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
-        return (utc + timedelta(hours=_zone_of(record))).replace(tzinfo=None)
+        date = (utc + timedelta(hours=_zone_of(record))).replace(tzinfo=None)
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
+    return date if _FIRST_YEAR <= date.year and date <= datetime.now() + _MAX_AHEAD else None
 
 
 def _zone_of(record: Mapping[str, Any]) -> int:

@@ -109,6 +109,8 @@ NOON = {"timestamp": "1558094400", "formatted": "17 May 2019, 12:00:00 UTC"}
         ({"photoTakenTime": {"timestamp": "0"}}, TakeoutFacts("a.jpg")),
         ({"photoTakenTime": {"timestamp": "-86400"}}, TakeoutFacts("a.jpg", (), datetime(1969, 12, 31))),
         ({"photoTakenTime": {"timestamp": "9" * 30}}, TakeoutFacts("a.jpg")),
+        ({"photoTakenTime": {"timestamp": "-9000000000"}}, TakeoutFacts("a.jpg")),
+        ({"photoTakenTime": {"timestamp": "9000000000"}}, TakeoutFacts("a.jpg")),
         ({"photoTakenTime": {"timestamp": [1]}}, TakeoutFacts("a.jpg")),
         ({"photoTakenTime": {}}, TakeoutFacts("a.jpg")),
         # San Francisco is eight hours behind.
