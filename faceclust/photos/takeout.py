@@ -168,7 +168,7 @@ def _read_time(record: Mapping[str, Any]) -> datetime | None:
         date = (utc + timedelta(hours=_zone_of(record))).replace(tzinfo=None)
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
-    return date if _FIRST_YEAR <= date.year and date <= datetime.now() + _MAX_AHEAD else None
+    return date if date.year >= _FIRST_YEAR and date <= datetime.now() + _MAX_AHEAD else None
 
 
 def _zone_of(record: Mapping[str, Any]) -> int:
