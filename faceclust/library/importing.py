@@ -55,6 +55,8 @@ def plan_import(
     collected = collect_names(library.root, library.photos, chosen, library.progress, tags)
     photos_with_regions = {names.photo for names in collected.photo_names if names.regions}
     known = _collect_library_names(library, photos_with_regions)
+    if any(names.people for names in collected.photo_names) and library.groups is not None:  # slow with many faces
+        known = replace(known, persons=library.persons)
     plan = reconcile(collected, known, keywords=keywords)
     people = {*known.spelling, *(person_key(naming.name) for naming in plan.namings)}
     return replace(
@@ -113,7 +115,6 @@ def _collect_library_names(library: Catalogue, photos_with_regions: Iterable[str
         spelling=spelling,
         renamed=_trace_renames(library.journal.events(), spelling.keys()),
         current_names={face: person.label for person in people for face in person.face_ids},
-        persons=library.persons if library.groups is not None else None,
     )
 
 
