@@ -35,8 +35,8 @@ def _iter_dates(path: Path, read_embedded: Callable[[], EmbeddedMetadata]) -> It
     yield from (("xmp", _read_packet_date(packet)) for packet in embedded.xmp)
     yield "iptc", embedded.iptc_date
     yield "png", embedded.png_date
-    yield "takeout", read_takeout_date(path)
     yield "name", parse_name_date(path.name)
+    yield "takeout", read_takeout_date(path)
 
 
 def _read_packet_date(packet: bytes) -> datetime | None:

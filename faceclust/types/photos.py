@@ -33,8 +33,8 @@ class PhotoRef:
 
 
 #: The sources of a photo's date, the preferred one first: its EXIF, the sidecar beside it, its XMP, IPTC and PNG
-#: text, the JSON of Google Takeout beside it, and the file's name.
-DATE_SOURCES = ("exif", "sidecar", "xmp", "iptc", "png", "takeout", "name")
+#: text, the file's name, and the JSON of Google Takeout beside it, whose time zone is a guess.
+DATE_SOURCES = ("exif", "sidecar", "xmp", "iptc", "png", "name", "takeout")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from faceclust.files.names import CACHE_NAME
 from faceclust.photos.embedded_metadata import EmbeddedMetadata, find_metadata
 from faceclust.scan.photo_dates import add_date
 from faceclust.scan.sidecar_facts import SidecarFacts, read_sidecar_facts
-from faceclust.scan.takeout_dates import read_takeout_date
 from faceclust.types import DATE_SOURCES, Metadata
 from tests.store.test_schemas import write_older_schema
 from tests.support.catalogue_builders import build_takeout
@@ -71,25 +70,6 @@ def test_the_sidecar_with_the_full_name_takes_precedence(tmp_path: Path) -> None
     (tmp_path / "a.xmp").write_bytes(SIDECAR)
     (tmp_path / "a.jpg.xmp").write_bytes(SIDECAR.replace(b"1985", b"1986").replace(b"tiff:Orientation", b"tiff:Make"))
     assert read_sidecar_facts(tmp_path / "a.jpg") == SidecarFacts(datetime(1986, 7, 1), 3)
-
-
-def test_the_date_of_google_takeout_needs_the_photos_own_json(tmp_path: Path) -> None:
-    photo = tmp_path / "A long name of a photo that Google Takeout cuts.jpg"
-    json = tmp_path / f"{photo.name[:46]}.json"
-    for content, date in (
-        (build_takeout(photo.name), datetime(2019, 5, 17, 12)),
-        (build_takeout("A long name of a photo that Google Takeout cut later.jpg"), None),
-        (build_takeout(photo.name, taken=0), None),
-        (build_takeout(photo.name)[:-9], None),
-        ("[" * 100_000, None),
-    ):
-        json.write_text(content)
-        assert read_takeout_date(photo) == date
-    json.unlink()
-    json.symlink_to(tmp_path / "secret")
-    (tmp_path / "secret").write_text(build_takeout(photo.name))
-    assert read_takeout_date(photo) is None
-    assert read_takeout_date(tmp_path / "gone" / "a.jpg") is None
 
 
 def test_unsafe_and_damaged_sidecars_are_ignored(tmp_path: Path) -> None:
