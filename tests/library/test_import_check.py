@@ -13,12 +13,15 @@ from tests.support.synthetic_library import write_caches
 FACES = 10  # of each person
 
 
-@pytest.fixture
-def library(tmp_path: Path) -> Library:
+@pytest.fixture(params=[False, True], ids=["scanned", "grouped"])
+def library(tmp_path: Path, request: pytest.FixtureRequest) -> Library:
     """Twelve people with ten faces each, every face on a photo of its own."""
     rng = np.random.default_rng(0)
     people = rng.normal(size=(12, 1, 128)) + 0.15 * rng.normal(size=(12, FACES, 128))
-    return write_caches(tmp_path / "library", people.reshape(-1, 128), np.arange(12 * FACES))
+    library = write_caches(tmp_path / "library", people.reshape(-1, 128), np.arange(12 * FACES))
+    if request.param:
+        library.cluster()
+    return library
 
 
 def import_table(library: Library, names: dict[int, str]) -> dict[str, bool]:
