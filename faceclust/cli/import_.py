@@ -48,9 +48,10 @@ def command(
     left, top, right, bottom and name. FROM are folders or such files; the default is the whole library.
     FROM can also be digiKam's digikam4.db, Lightroom's .lrcat, or saved answers of Immich's API.
 
-    Each name goes to the face at its position and counts as confirmed. A name without a position is
-    suggested for the group of faces that is on the photos with the name, and seldom on others. Your own
-    answers take precedence. Names that contradict them, or each other, are listed and not imported.
+    Each name goes to the face at its position and counts as confirmed. On a face that looks unlike
+    the others of the name, it is only suggested. A name without a position is suggested for the group of
+    faces that is on the photos with the name, and seldom on others. Your own answers take precedence.
+    Names that contradict them, or each other, are listed and not imported.
 
     \b
     Examples:

@@ -1,7 +1,7 @@
 """Recognise what programs and people write as the name of somebody unknown.
 
-Such a word on many faces would make one person of strangers. The words are those of digiKam's tags Unknown,
-Unconfirmed and Ignored, of Picasa, Photos, Lightroom, Mylio and osxphotos, and of people who tag photos.
+Such a word on many faces would make one person of strangers. The words are digiKam's tags Unknown, Unconfirmed
+and Ignored in its languages, and what other programs and people write in their place.
 """
 
 from __future__ import annotations
