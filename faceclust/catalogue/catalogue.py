@@ -356,7 +356,8 @@ class Catalogue:
                 raise UsageError(f"there is no face {selector}", hint="faceclust export lists the faces")
             return selector.lower()
         typed, number = split_face_address(selector)
-        if number is None or any(person_key(person.label) == person_key(selector) for person in self.people()):
+        named = (person.label for person in self.people() if number is not None and "#" in person.label)
+        if number is None or person_key(selector) in map(person_key, named):
             return None
         photo = find_photo(self.root, self.photos, typed)
         return find_numbered_face(self.faces_on.get(self.photos[photo].photo_hash, ()), photo, number)

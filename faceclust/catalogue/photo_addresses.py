@@ -19,8 +19,8 @@ from faceclust.text.plural import format_count
 from faceclust.types import FaceOccurrence
 from faceclust.types.face_numbers import format_face_address
 
-#: Names that a mistyped one is compared with: difflib takes a second for 100,000.
-_MAX_COMPARED_NAMES = 10_000
+#: Names that a mistyped one is compared with, and their length: difflib would take minutes for hostile ones.
+_MAX_COMPARED_NAMES, _MAX_COMPARED_LENGTH = 10_000, 40
 _MAX_LISTED = 3
 
 
@@ -89,8 +89,12 @@ def _advise(root: Path, photos: Collection[str], typed: str) -> str:
         return "if it is new: faceclust scan" if is_inside else f"it is not in {root}; --library chooses another"
     name = posixpath.basename(typed).casefold()
     same = [photo for photo in photos if posixpath.basename(photo).casefold() == name]
-    names = {posixpath.basename(photo).casefold(): photo for photo in islice(photos, _MAX_COMPARED_NAMES)}
-    near = same or [names[close] for close in difflib.get_close_matches(name, names, n=_MAX_LISTED)]
+    names = {
+        posixpath.basename(photo).casefold()[:_MAX_COMPARED_LENGTH]: photo
+        for photo in islice(photos, _MAX_COMPARED_NAMES)
+    }
+    close = difflib.get_close_matches(name[:_MAX_COMPARED_LENGTH], names, n=_MAX_LISTED)
+    near = same or [names[key] for key in close]
     if near:
         return f"did you mean {' or '.join(near[:_MAX_LISTED])}?"
     return "a photo is given by its path from here or from the library's folder"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 import unicodedata
 from pathlib import Path
 
@@ -82,6 +83,14 @@ def test_another_photo_is_refused_with_advice(root: Path, typed: str, message: s
         find_photo(root, PHOTOS, typed)
     assert message in str(error.value)
     assert hint.replace("ROOT", str(root)) in str(error.value.hint)
+
+
+def test_a_mistyped_photo_among_many_is_refused_at_once(tmp_path: Path) -> None:
+    photos = {f"{number:06}{'ab' * 120}.jpg" for number in range(20_000)}
+    started = time.process_time()
+    with pytest.raises(UsageError, match="there is no photo"):
+        find_photo(tmp_path, photos, "ba" * 120 + ".jpg")
+    assert time.process_time() - started < 8  # without a bound, comparing takes minutes
 
 
 def test_faces_are_numbered_from_the_left() -> None:
