@@ -12,15 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from faceclust.importers.small_files import UnreadableFileError, decode_text
+from faceclust.photos.picasa_ini import INI_SPELLINGS, iter_entries
 from faceclust.types import Box
 from faceclust.xmp.safe_xml import InvalidXmlError, parse_xml
 
-INI_NAMES = frozenset([".picasa.ini", "picasa.ini"])
+INI_NAMES = frozenset(spelling.lower() for spelling in INI_SPELLINGS)
 CONTACTS_NAME = "contacts.xml"
 #: The contact id of faces without a name.
 UNNAMED_CONTACT = "ffffffffffffffff"
 
-_SECTION_PATTERN = re.compile(r"\s*\[(.+)\]\s*")
 _FACE_PATTERN = re.compile(r"rect64\(([0-9a-f]{1,16})\)\s*,\s*([0-9a-f]{1,16})", re.IGNORECASE)
 _RECT64_SCALE = 65535
 
@@ -39,14 +39,8 @@ class PicasaIni:
 
 def read_ini(data: bytes) -> PicasaIni:
     """Read the faces and contacts in a `.picasa.ini`; other lines are ignored."""
-    ini, section = PicasaIni(), ""
-    for line in decode_text(data).splitlines():
-        if header := _SECTION_PATTERN.fullmatch(line):
-            section = header[1].strip()
-            continue
-        key, equals, value = line.partition("=")
-        if not equals:
-            continue
+    ini = PicasaIni()
+    for section, key, value in iter_entries(decode_text(data)):
         if section.lower() == "contacts2":  # id=name;address;…
             if name := value.partition(";")[0].strip():
                 ini.contacts[_normalise_contact_id(key)] = name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
@@ -16,9 +16,9 @@ from faceclust.photos.colour import convert_to_rgb, needs_colour_transform, take
 from faceclust.photos.errors import UndecodableError
 from faceclust.photos.exif_orientation import upright_size
 from faceclust.photos.formats import Format
-from faceclust.photos.heif import read_heif_orientation
+from faceclust.photos.heif import read_heif_orientation, remove_crop
 from faceclust.photos.limits import MAX_PIXELS, check_picture_size, reject_decompression_bombs
-from faceclust.photos.turbojpeg import PixelBuffer, decode_with_turbojpeg
+from faceclust.photos.turbojpeg import PixelBuffer, add_end_marker, decode_with_turbojpeg
 from faceclust.types import SkipReason, UInt8
 
 pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
@@ -63,6 +63,36 @@ def decode_picture(
     exception of the decoder.
     """
     reject_decompression_bombs(data, format)
+    try:
+        return _decode(data, format, min_long_side, buffer, convert_colours=convert_colours)
+    except UndecodableError:
+        raise
+    except Exception as error:
+        if format is Format.JPEG and (completed := add_end_marker(data)) is not None:
+            return _decode(completed, format, min_long_side, buffer, convert_colours=convert_colours)
+        if format is Format.HEIF and "Security limit" in str(error):
+            return _decode_uncropped(data, str(error), convert_colours=convert_colours)
+        raise
+
+
+def _decode_uncropped(data: bytes, refusal: str, *, convert_colours: bool) -> DecodedImage:
+    """Decode a HEIC file whose picture is cropped, and crop it afterwards.
+
+    libheif 1.23.0 limits the whole picture to the size of the crop, and refuses it.
+    """
+    uncropped = remove_crop(data)
+    if uncropped is None:
+        raise UndecodableError(SkipReason.TOO_LARGE, " ".join(refusal.split()))
+    decoded = _decode(uncropped.data, Format.HEIF, None, None, convert_colours=convert_colours)
+    pixels = uncropped.crop(decoded.pixels)
+    height, width = pixels.shape[:2]
+    check_picture_size(width, height, Format.HEIF)
+    return replace(decoded, pixels=pixels, size=(width, height))
+
+
+def _decode(
+    data: bytes, format: Format, min_long_side: int | None, buffer: PixelBuffer | None, *, convert_colours: bool
+) -> DecodedImage:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns about unusual tags
         image = _open_image(data, format)

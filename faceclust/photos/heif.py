@@ -1,9 +1,13 @@
-"""Orientation in HEIC and AVIF files, whose container stores it as item properties."""
+"""Orientation and crop in HEIC and AVIF files, whose container stores them as item properties."""
 
 from __future__ import annotations
 
+import io
 import os
+import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
 from typing import BinaryIO
 
 import numpy as np
@@ -29,6 +33,57 @@ def read_heif_orientation(file: BinaryIO) -> int:
     marked = np.array([[1, 2], [3, 4]], np.uint8)
     turned = _apply_properties(marked, properties)
     return next(value for value in range(1, 9) if np.array_equal(apply_orientation(marked, value), turned))
+
+
+@dataclass(frozen=True)
+class UncroppedHeif:
+    """A HEIC file without the crop (`clap`) of its primary picture, and that crop.
+
+    `box`: left, top, right, bottom in pixels of the picture before it is turned. `orientation`: the EXIF
+    orientation that the decoder applies.
+    """
+
+    data: bytes
+    box: tuple[int, int, int, int]
+    orientation: int
+
+    def crop(self, pixels: UInt8) -> UInt8:
+        """Crop the decoded picture of `data`, (h, w, 3)."""
+        left, top, right, bottom = self.box
+        inverse = {6: 8, 8: 6}.get(self.orientation, self.orientation)
+        return apply_orientation(apply_orientation(pixels, inverse)[top:bottom, left:right], self.orientation)
+
+
+def remove_crop(data: bytes) -> UncroppedHeif | None:
+    """Remove the crop of a HEIC file's primary picture; None if it has none, or an invalid one.
+
+    The property stays, but covers the whole picture (ISO/IEC 14496-12, section 12.1.4).
+    """
+    try:
+        properties = _read_primary_properties(_read_meta_box(io.BytesIO(data)))
+        kinds = [kind for kind, _ in properties]
+        crop, size = (properties[kinds.index(kind)][1] for kind in (b"clap", b"ispe"))
+        if {b"irot", b"imir"} & set(kinds[: kinds.index(b"clap")]):
+            return None
+        box, width, height = _parse_crop(crop, size)
+    except (ValueError, KeyError, IndexError, struct.error, ZeroDivisionError):
+        return None
+    whole = struct.pack(">8I", width, 1, height, 1, 0, 1, 0, 1)
+    uncropped = data.replace(b"clap" + crop, b"clap" + whole, 1)
+    return UncroppedHeif(uncropped, box, read_heif_orientation(io.BytesIO(data)))
+
+
+def _parse_crop(crop: bytes, size: bytes) -> tuple[tuple[int, int, int, int], int, int]:
+    """Return the box of a crop, and the picture's width and height. Raises ValueError, struct.error,
+    ZeroDivisionError."""
+    width, height = struct.unpack_from(">4xII", size)
+    numbers = struct.unpack(">IIIIiIiI", crop)
+    across, down, right_of_centre, below_centre = (Fraction(*numbers[i : i + 2]) for i in (0, 2, 4, 6))
+    left, top = int((width - across) / 2 + right_of_centre), int((height - down) / 2 + below_centre)
+    right, bottom = left + int(across), top + int(down)
+    if not (0 <= left < right <= width and 0 <= top < bottom <= height):
+        raise ValueError("the crop is not within the picture")
+    return (left, top, right, bottom), width, height
 
 
 def _read_meta_box(file: BinaryIO) -> bytes:

@@ -30,7 +30,8 @@ def make_face_thumbnails(
 ) -> Iterator[tuple[str, bytes]]:
     """Yield (face id, JPEG bytes of THUMBNAIL_SIDE² pixels) for each face whose photo can be read.
 
-    Each photo is decoded once, several at a time. The thumbnails hold no metadata. `on_note` receives a
+    Each photo is decoded once, several at a time. Faces that lie on their side or upside down are turned.
+    The thumbnails hold no metadata. `on_note` receives a
     message for each photo that is there but cannot be opened.
     """
     by_photo: dict[str, list[FaceOccurrence]] = defaultdict(list)
@@ -79,7 +80,7 @@ def _crop_thumbnail(photo: Photo, place: FaceOccurrence, side: float) -> bytes:
     box = (x - i, y - j, x - i + side, y - j + side)
     crop = part.resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS, box=box)
     out = io.BytesIO()
-    colours = convert_to_srgb(np.asarray(crop), photo.icc_profile)
+    colours = convert_to_srgb(np.rot90(np.asarray(crop), place.turn), photo.icc_profile)
     Image.fromarray(colours).save(out, "JPEG", quality=_JPEG_QUALITY)
     return out.getvalue()
 

@@ -10,6 +10,7 @@ import simplejpeg
 from faceclust.types import UInt8
 
 _REDUCTIONS = (8, 4, 2)
+_END_MARKER = b"\xff\xd9"
 #: Photos with up to this many pixels are always decoded in full. Huffman decoding takes most of the
 #: time, and a reduced copy needs it too: half the size of 12 megapixels saves only a fifth of the
 #: time, and all of it is spent again if a small face needs the full resolution.
@@ -59,3 +60,22 @@ def decode_with_turbojpeg(
     except ValueError:
         return None
     return memory.reshape(height, width, 4)[:, :, :3] if pixels.shape == (height, width, 4) else None
+
+
+def add_end_marker(data: bytes) -> bytes | None:
+    """Return a JPEG with the end marker that it lacks; None if more than the marker is missing.
+
+    The marker may be missing in full or in half, and zeros may be in its place. Decoding tells whether
+    the picture is complete: libjpeg-turbo warns if the marker comes too early.
+    """
+    picture = data.rstrip(b"\0")
+    halves = [picture[:-1], picture + b"\0"] if picture.endswith(b"\xff") else [picture]  # FF, or FF 00 for a byte FF
+    return next(filter(_is_complete, (half + _END_MARKER for half in halves)), None)
+
+
+def _is_complete(data: bytes) -> bool:
+    try:
+        simplejpeg.decode_jpeg(data, "GRAY", fastdct=True, min_factor=8)
+    except ValueError:
+        return False
+    return True

@@ -20,6 +20,7 @@ from faceclust.photos.errors import UndecodableError
 from faceclust.photos.face_ids import content_hash, face_id
 from faceclust.photos.reading import read_photo
 from faceclust.photos.turbojpeg import PixelBuffer
+from faceclust.scan.likely_turn import read_likely_turn
 from faceclust.scan.photo_dates import add_date
 from faceclust.types import (
     Detections,
@@ -33,6 +34,7 @@ from faceclust.types import (
     UInt8,
 )
 from faceclust.vision.pipeline import EmbeddedFaces, FacePipeline
+from faceclust.vision.quarter_turns import turn_back
 
 
 @dataclass(frozen=True)
@@ -192,11 +194,15 @@ class PhotoExaminer:
             photo = self._decode(data, ref, wanted)
             before = max(photo.pixels.shape)
         clock.lap("decode")
-        found = self._analyser.detect(photo.pixels, min_face * before / full)
+        turn, found = self._analyser.detect_any_way(
+            photo.pixels,
+            min_face * before / full,
+            lambda: read_likely_turn(self._root / ref.rel_path, photo.metadata.orientation),
+        )
         clock.lap("detect")
         photo, found = self._redecode_larger(photo, found, data)
         clock.lap("decode")
-        return self._cut_out_faces(photo, found, clock)
+        return self._cut_out_faces(photo, turn, found, clock)
 
     def _add_date(self, detected: _DetectedPhoto, data: bytes) -> _DetectedPhoto:
         photo = detected.photo
@@ -206,16 +212,24 @@ class PhotoExaminer:
     def _detect_on_pixels(self, pixels: UInt8, clock: _StageTimer) -> _DetectedPhoto:
         height, width = pixels.shape[:2]
         photo = Photo(PhotoRef("", 0, 0), "", pixels, (width, height), Metadata())
-        found = self._analyser.detect(pixels, self._settings.smallest_face((width, height)))
-        return self._cut_out_faces(photo, found, clock)
+        turn, found = self._analyser.detect_any_way(pixels, self._settings.smallest_face((width, height)))
+        return self._cut_out_faces(photo, turn, found, clock)
 
-    def _cut_out_faces(self, photo: Photo, found: Detections, clock: _StageTimer) -> _DetectedPhoto:
-        found = self._analyser.refine(photo.pixels, found)
+    def _cut_out_faces(self, photo: Photo, turn: int, found: Detections, clock: _StageTimer) -> _DetectedPhoto:
+        """Cut the chips of faces that were found in the photo's pixels after a turn (see `numpy.rot90`).
+
+        The detections are returned in the photo's pixels.
+        """
+        pixels = np.rot90(photo.pixels, turn)
+        found = self._analyser.refine(pixels, found)
         clock.lap("detect")
-        chips = convert_to_srgb(self._analyser.align(photo.pixels, found), photo.icc_profile)
+        chips = convert_to_srgb(self._analyser.align(pixels, found), photo.icc_profile)
         clock.lap("embed")
         height, width = photo.pixels.shape[:2]
-        return _DetectedPhoto(photo.without_pixels(), np.array([width, height], np.float32), found, chips)
+        found = turn_back(found, turn, (width, height))
+        order = np.lexsort((found.boxes[:, 1], found.boxes[:, 0]))  # from left to right, as without a turn
+        size = np.array([width, height], np.float32)
+        return _DetectedPhoto(photo.without_pixels(), size, found.take(order), chips[order])
 
     def _decode(self, data: bytes, ref: PhotoRef, min_long_side: int) -> Photo:
         """Decode a photo. Its pixels are overwritten by the next one, and may not be sRGB."""

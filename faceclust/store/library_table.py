@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from faceclust.files.names import PRECISIONS
 from faceclust.store.precision import decode_embeddings
 from faceclust.store.schema import STATUS_OK, CacheInfo, concatenate, convert_table, folder_schema, table_precision
-from faceclust.types import FaceOccurrence, FaceTable, PhotoInfo
+from faceclust.types import FaceOccurrence, FaceTable, Float64, PhotoInfo
+from faceclust.types.landmarks import find_upright_turns
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ _PHOTO_COLUMNS = (
 )
 #: The columns that `iter_occurrences` needs.
 OCCURRENCE_COLUMNS = (
-    "folder photo photo_hash width height taken_at face face_id left top right bottom score quality".split()
+    "folder photo photo_hash width height taken_at face face_id left top right bottom score quality landmarks".split()
 )
 
 
@@ -132,7 +133,8 @@ def iter_occurrences(rows: pa.Table) -> Iterator[FaceOccurrence]:
         [("folder", "ascending"), ("photo", "ascending"), ("face", "ascending")]
     )
     for batch in rows.to_batches(max_chunksize=8192):
-        for row in batch.to_pylist():
+        turns = find_upright_turns(_landmarks_in_pixels(batch)).tolist()
+        for row, turn in zip(batch.drop_columns(["landmarks"]).to_pylist(), turns, strict=True):
             yield FaceOccurrence(
                 face_id=row["face_id"],
                 photo=_photo_path(row),
@@ -142,7 +144,18 @@ def iter_occurrences(rows: pa.Table) -> Iterator[FaceOccurrence]:
                 quality=row["quality"] or 0.0,
                 score=row["score"],
                 taken_at=row["taken_at"],
+                turn=turn,
             )
+
+
+def _landmarks_in_pixels(rows: pa.RecordBatch) -> Float64:
+    """Return the landmarks (n, 5, 2) in pixels of the photos, 0 for forgotten faces."""
+    landmarks = np.zeros((len(rows), 5, 2))
+    column = rows["landmarks"]
+    known = column.is_valid().to_numpy(zero_copy_only=False)
+    landmarks[known] = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, 5, 2)
+    size = np.stack([rows["width"].to_numpy(), rows["height"].to_numpy()], axis=1)
+    return np.asarray(landmarks * size[:, None], np.float64)
 
 
 def is_forgotten(rows: pa.Table) -> pa.ChunkedArray:

@@ -17,7 +17,7 @@ class Face:
 
     Other packages call the values bbox, kps or landmarks, det_score, encoding or normed_embedding.
     `box`: left, top, right, bottom, within the picture. `landmarks`: float32 (5, 2), x and y of the eye
-    on the left of the picture, the other eye, the tip of the nose, the left corner of the mouth and
+    on the left of the upright face, the other eye, the tip of the nose, the left corner of the mouth and
     the right one. `score`: confidence of the detector, 0 to 1. `quality`: image quality for
     recognition, 0 to 1. `embedding`: float32 (d,), with the pack's radius as norm: the squared L2
     distance of two embeddings says how alike the faces are. `chip`: uint8 RGB (h, w, 3), the aligned

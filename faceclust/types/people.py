@@ -11,7 +11,8 @@ from faceclust.types.boxes import Box
 @dataclass(frozen=True)
 class FaceOccurrence:
     """One face on one photo of the library. `photo` is a POSIX path below the root, `photo_hash` the hash of
-    its content, `box` in fractions of the upright photo and `photo_size` its width and height in px."""
+    its content, `box` in fractions of the upright photo and `photo_size` its width and height in px. `turn`:
+    quarter turns counter-clockwise that make a face upright which lies on its side or upside down."""
 
     face_id: str
     photo: str
@@ -21,6 +22,7 @@ class FaceOccurrence:
     quality: float
     score: float
     taken_at: datetime | None
+    turn: int = 0
 
     @property
     def pixel_box(self) -> tuple[int, int, int, int]:

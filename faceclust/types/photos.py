@@ -80,7 +80,7 @@ class Detections:
     """Faces detected in one picture, float32, in pixels. n = 0 is valid.
 
     `boxes` (n, 4) are left, top, right, bottom; `scores` (n,) are 0 to 1. `landmarks` (n, 5, 2)
-    are x and y of five points: the eye on the left of the picture, the other eye, the tip of
+    are x and y of five points: the eye on the left of the upright face, the other eye, the tip of
     the nose, the left corner of the mouth and the right one.
     """
 

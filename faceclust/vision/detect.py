@@ -4,22 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any
+from typing import Any, Protocol
 
 from faceclust.errors import PackError
 from faceclust.packs.onnx_file import read_onnx
 from faceclust.packs.pack import COLOURS, Pack
 from faceclust.packs.session import OnnxModel, format_shape
-from faceclust.types import Detections, UInt8
+from faceclust.types import Detections
 from faceclust.vision.mtcnn import Mtcnn, MtcnnSettings, with_coarse_cells
+from faceclust.vision.pyramid import ImagePyramid
 from faceclust.vision.retinaface import Retinaface, RetinafaceSettings
 from faceclust.vision.scrfd import Scrfd
 from faceclust.vision.single_stage import SingleStageSettings
 from faceclust.vision.yunet import Yunet
 
-#: Finds the faces in an RGB picture (H, W, 3), in its pixels. The second argument is the width of
-#: the smallest face to look for, in pixels.
-Detector = Callable[[UInt8, float], Detections]
+
+class Detector(Protocol):
+    """Finds the faces in an RGB picture, in its pixels."""
+
+    def __call__(self, pyramid: ImagePyramid, min_face: float, *, quick: bool = False) -> Detections:
+        """`min_face`: width of the smallest face to look for, in pixels. `quick`: the detector may leave
+        out faces that it is not sure of."""
+
+
+@dataclass(frozen=True)
+class ScoreLevels:
+    """Scores by which faces decide whether a picture is upright.
+
+    A picture with a `certain` face is. A picture that is turned shows a `sure` face. Measured for MTCNN
+    and YuNet (tests/benchmarks/four_ways.py); the others' scores have the range of YuNet's.
+    """
+
+    sure: float = 0.8
+    certain: float = 0.9
 
 
 @dataclass(frozen=True)
@@ -38,6 +55,7 @@ class _DetectorKind:
     accepts_any_size: bool = True
     variants: Mapping[str, tuple[str, Callable[[bytes], bytes | None]]] = field(default_factory=dict)
     former_settings: frozenset[str] = frozenset()
+    score_levels: ScoreLevels = ScoreLevels()
 
 
 def _fixed_input_size(model: OnnxModel) -> tuple[int, int] | None:
@@ -65,6 +83,7 @@ DETECTORS = {
         accepts_any_size=False,
         variants={"coarse_pnet": ("pnet", with_coarse_cells)},
         former_settings=frozenset({"factor", "thresholds", "overlap"}),
+        score_levels=ScoreLevels(sure=0.95, certain=0.99),
     ),
     "yunet": _DetectorKind(
         SingleStageSettings, ("yunet",), lambda m, s: Yunet(m["yunet"], s, _fixed_input_size(m["yunet"]))

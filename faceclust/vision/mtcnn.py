@@ -40,21 +40,17 @@ class MtcnnSettings:
 
 
 class Mtcnn:
-    """Detector: `detector(pixels, min_face)` returns the `Detections` in a picture (H, W, 3).
-
-    `min_face`: side of the smallest face to look for, in pixels of the picture.
-    """
+    """Detector (see `vision.detect`). A quick one leaves out what P-Net is not sure of."""
 
     def __init__(self, models: Mapping[str, Model]) -> None:
         self._pnet, self._rnet, self._onet = models["pnet"], models["rnet"], models["onet"]
         self._coarse_pnet = models.get("coarse_pnet")
 
-    def __call__(self, pixels: UInt8, min_face: float) -> Detections:
-        pyramid = ImagePyramid(pixels)
-        boxes = self._refine(pyramid, self._propose(pyramid, min_face))
+    def __call__(self, pyramid: ImagePyramid, min_face: float, *, quick: bool = False) -> Detections:
+        boxes = self._refine(pyramid, self._propose(pyramid, min_face, quick=quick))
         return self._finalise(pyramid, boxes)
 
-    def _propose(self, pyramid: ImagePyramid, min_face: float) -> Float32:
+    def _propose(self, pyramid: ImagePyramid, min_face: float, *, quick: bool) -> Float32:
         boxes, scores = [np.empty((0, 4), np.float32)], [np.empty(0, np.float32)]
         scale = min(1.0, _CELL / min_face)
         for number, level in enumerate(pyramid.levels(scale, _CELL)):
@@ -66,7 +62,7 @@ class Mtcnn:
             boxes.append(np.divide(cell, level.scale * 2, dtype=np.float32))
             scores.append(face_map[rows, columns])
         box, score = np.concatenate(boxes), np.concatenate(scores)
-        max_unsure = round(_MAX_UNSURE * max(1.0, math.prod(pyramid.size) * scale**2 / _USUAL_AREA))
+        max_unsure = 0 if quick else round(_MAX_UNSURE * max(1.0, math.prod(pyramid.size) * scale**2 / _USUAL_AREA))
         likely = _select_likely(score, 4 * max_unsure)
         box, score = box[likely], score[likely]
         kept = non_maximum_suppression(box, score, _OVERLAP)

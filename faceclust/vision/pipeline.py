@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,11 +12,16 @@ from faceclust.packs.pack import Pack
 from faceclust.packs.session import OnnxModel
 from faceclust.types import Detections, Float32, Float64, UInt8
 from faceclust.vision.align import box_transforms, chip_transforms, cut_chips
-from faceclust.vision.detect import load_detector
+from faceclust.vision.detect import detector_settings, load_detector
 from faceclust.vision.embed import load_embedder
 from faceclust.vision.geometry import transform_scale
 from faceclust.vision.landmarks import LandmarkRefiner
+from faceclust.vision.pyramid import ImagePyramid
 from faceclust.vision.quality import face_quality
+from faceclust.vision.quarter_turns import choose_turn, lay_out_turned_copies
+
+#: Width of the smallest face that decides the way up, as a fraction of the picture's longer side.
+_SMALLEST_TURNED_SHARE = 1 / 10
 
 
 class EmbeddedFaces(NamedTuple):
@@ -43,6 +48,7 @@ class FacePipeline:
     def __init__(self, pack: Pack, device: str = "cpu") -> None:
         self.pack = pack
         self._detector = load_detector(pack, device)
+        self._levels = detector_settings(pack)[0].score_levels
         onet = pack.detector.landmarks
         self._refiner = LandmarkRefiner(OnnxModel(pack.path(onet), device)) if onet else None
         self._embedder = load_embedder(pack, device)
@@ -76,13 +82,51 @@ class FacePipeline:
         pixel of each box lies within the picture.
         `min_face`: width of the smallest face to look for in pixels, None for the pack's default.
         """
-        if min_face is None:
-            min_face = self.pack.detector.min_face((pixels.shape[1], pixels.shape[0]))
-        found = self._detector(pixels, min_face)
+        return self._detect(ImagePyramid(pixels), min_face)
+
+    def detect_any_way(
+        self, pixels: UInt8, min_face: float | None = None, find_likely_turn: Callable[[], int] = lambda: 0
+    ) -> tuple[int, Detections]:
+        """Detect faces in a picture (H, W, 3) that may lie on its side or upside down.
+
+        Return the turn that makes the picture upright, and the faces in `numpy.rot90(pixels, turn)`, as
+        `detect` returns them. The turn is 0 unless another one shows a face that is surer than all faces
+        of the picture as it is. If none of those is certain, small copies turned three ways are searched
+        for faces wider than a 10th of the longer side.
+        `find_likely_turn`: called if no face is certain, to get a turn to try first, in full.
+        """
+        pyramid = ImagePyramid(pixels)
+        upright = self._detect(pyramid, min_face)
+        best = upright.scores.max(initial=0.0)
+        if best >= self._levels.certain:
+            return 0, upright
+        if likely_turn := find_likely_turn():
+            found = self.detect(np.rot90(pixels, likely_turn), min_face)
+            if found.scores.max(initial=0.0) > best:
+                return likely_turn, found
+        turn = self._find_turn(pyramid)
+        if turn not in (None, likely_turn):
+            found = self.detect(np.rot90(pixels, turn), min_face)
+            if found.scores.max(initial=0.0) >= max(best, self._levels.sure):
+                return turn, found
+        return 0, upright
+
+    def _find_turn(self, pyramid: ImagePyramid) -> int | None:
+        """Return the turn with the surest faces, None if none is sure."""
+        smallest = self.pack.detector.smallest
+        copy = pyramid.resize(min(1.0, smallest / _SMALLEST_TURNED_SHARE / max(pyramid.size)))
+        found = self._detect(ImagePyramid(lay_out_turned_copies(copy)), smallest, quick=True)
+        sure = np.flatnonzero(found.scores >= self._levels.sure)
+        return choose_turn(found.take(sure), max(copy.shape[:2]))
+
+    def _detect(self, pyramid: ImagePyramid, min_face: float | None, *, quick: bool = False) -> Detections:
+        size = pyramid.size
+        min_face = self.pack.detector.min_face(size) if min_face is None else min_face
+        found = self._detector(pyramid, min_face, quick=quick)
         # A face whose landmarks coincide cannot be aligned.
         spread = np.ptp(found.landmarks, axis=1).max(axis=1, initial=0.0)
         is_finite = np.isfinite(found.boxes).all(axis=1) & np.isfinite(found.landmarks).all(axis=(1, 2))
-        inside = np.minimum(found.boxes[:, 2:], pixels.shape[1::-1]) - np.maximum(found.boxes[:, :2], 0)
+        inside = np.minimum(found.boxes[:, 2:], size) - np.maximum(found.boxes[:, :2], 0)
         usable = np.flatnonzero((spread > 1) & is_finite & (inside >= 1).all(axis=1))
         order = usable[np.lexsort((found.boxes[usable, 1], found.boxes[usable, 0]))]
         return found.take(order)

@@ -49,10 +49,9 @@ class Candidates(NamedTuple):
 
 
 class SingleStageDetector(ABC):
-    """Detector: `detector(pixels, min_face)` returns the `Detections` in a picture (H, W, 3).
+    """Detector (see `vision.detect`), never quicker than usual.
 
-    `min_face`: width of the smallest face to look for, in pixels of the picture. `size`: (width,
-    height) of the network's input, None if it takes any size. Subclasses set the input format
+    `size`: (width, height) of the network's input, None if it takes any size. Subclasses set the input format
     (`colour`, `mean`, `scale`) and implement `decode`.
     """
 
@@ -63,11 +62,11 @@ class SingleStageDetector(ABC):
     def __init__(self, model: Model, settings: SingleStageSettings, size: tuple[int, int] | None = None) -> None:
         self._model, self._settings, self._fixed_size = model, settings, size
 
-    def __call__(self, pixels: UInt8, min_face: float) -> Detections:
+    def __call__(self, pyramid: ImagePyramid, min_face: float, *, quick: bool = False) -> Detections:
         scale = min(1.0, self._settings.smallest / min_face)
         if self._fixed_size:
-            scale = min(scale, self._fixed_size[0] / pixels.shape[1], self._fixed_size[1] / pixels.shape[0])
-        padded = self._pad(ImagePyramid(pixels).resize(scale))
+            scale = min(scale, self._fixed_size[0] / pyramid.size[0], self._fixed_size[1] / pyramid.size[1])
+        padded = self._pad(pyramid.resize(scale))
         out = self._model(to_model_input(padded[None], self.colour, self.mean, self.scale))
         found = _select_best(self.decode(out, padded.shape[0] // COARSEST_STRIDE, padded.shape[1] // COARSEST_STRIDE))
         kept = non_maximum_suppression(found.boxes, found.scores, self._settings.overlap)

@@ -148,7 +148,7 @@ def test_crops_are_grey_beyond_the_picture() -> None:
 def test_refined_landmarks_are_near_those_of_the_cascade(mtcnn: Mtcnn) -> None:
     for person in (COLLINS, HOPPER):
         pixels = np.asarray(load_portrait(person))
-        found = mtcnn(pixels, 40)
+        found = mtcnn(ImagePyramid(pixels), 40)
         eye_distance = np.linalg.norm(found.landmarks[0, 1] - found.landmarks[0, 0])
         shifted = Detections(found.boxes, found.scores, found.landmarks + np.float32(0.3 * eye_distance))
         refined = LandmarkRefiner(mtcnn._onet)(pixels, shifted)
@@ -188,7 +188,7 @@ def test_yunets_outputs_become_boxes_and_landmarks() -> None:
     model = _FakeYunet({8: (5, 2), 16: (7, 1), 32: (1, 1)})
     pixels = np.zeros((70, 250, 3), np.uint8)
     pixels[:, :, 0] = 200  # red
-    found = Yunet(model, SingleStageSettings(smallest=10, threshold=0.5, overlap=0.3))(pixels, 20)
+    found = Yunet(model, SingleStageSettings(smallest=10, threshold=0.5, overlap=0.3))(ImagePyramid(pixels), 20)
     assert model.given.shape == (1, 3, 64, 128)  # half the size, padded to whole cells of 32
     assert model.given[0, 2, :35, :125].min() == 200 and model.given[0, 0].max() == 0  # BGR
     by_width = np.argsort(found.boxes[:, 2] - found.boxes[:, 0])

@@ -21,6 +21,7 @@ from faceclust.packs.session import OnnxModel
 from faceclust.types import Detections
 from faceclust.vision.detect import load_detector
 from faceclust.vision.pipeline import FacePipeline
+from faceclust.vision.pyramid import ImagePyramid
 from faceclust.vision.scrfd import Scrfd
 from faceclust.vision.single_stage import SingleStageSettings
 from tests.support import tiny_models
@@ -132,13 +133,13 @@ PICTURES = [
 def test_scrfd_equals_its_definition(tmp_path: Path, pixels: np.ndarray) -> None:
     tiny_models.write_scrfd(tmp_path / "scrfd.onnx", BOX, POINTS)
     detector = load_detector(pack_with(tmp_path, "scrfd"))
-    assert_same_faces(detector(pixels, 10), decode_scrfd_cell_by_cell(pixels))
-    assert len(detector(pixels[:, :, ::-1], 10)) == 0  # red is the first channel
+    assert_same_faces(detector(ImagePyramid(pixels), 10), decode_scrfd_cell_by_cell(pixels))
+    assert len(detector(ImagePyramid(pixels[:, :, ::-1]), 10)) == 0  # red is the first channel
 
 
 def test_scrfd_decodes_one_cell(tmp_path: Path) -> None:
     tiny_models.write_scrfd(tmp_path / "scrfd.onnx", BOX, POINTS)
-    found = load_detector(pack_with(tmp_path, "scrfd"))(black_with_red_cells((96, 64), (8, 3, 2)), 10)
+    found = load_detector(pack_with(tmp_path, "scrfd"))(ImagePyramid(black_with_red_cells((96, 64), (8, 3, 2))), 10)
     np.testing.assert_allclose(found.boxes, [[8, 8, 48, 48]])
     np.testing.assert_allclose(found.landmarks[0], np.array(POINTS).reshape(5, 2) * 8 + (24, 16))
     np.testing.assert_allclose(found.scores, [127.5 / 128])
@@ -156,7 +157,7 @@ def test_scrfds_outputs_may_have_a_leading_axis_and_any_order() -> None:
             out["16-4"][0, 5] = BOX
             return out
 
-    found = Scrfd(Model(), SingleStageSettings(20, 0.5, 0.4))(np.zeros((64, 96, 3), np.uint8), 10)
+    found = Scrfd(Model(), SingleStageSettings(20, 0.5, 0.4))(ImagePyramid(np.zeros((64, 96, 3), np.uint8)), 10)
     np.testing.assert_allclose(found.boxes, [[0, -16, 80, 64]])
 
 
@@ -166,23 +167,29 @@ def test_retinaface_equals_its_definition(tmp_path: Path, pixels: np.ndarray, so
     tiny_models.write_retinaface(tmp_path / "retinaface.onnx", BOX, POINTS, softmaxed=softmaxed)
     pack = pack_with(tmp_path, "retinaface", softmaxed=softmaxed, threshold=0.6)
     blue = np.ascontiguousarray(pixels[:, :, ::-1])  # blue is the first channel
-    assert_same_faces(load_detector(pack)(blue, 10), decode_retinaface_cell_by_cell(blue, softmaxed=softmaxed))
+    assert_same_faces(
+        load_detector(pack)(ImagePyramid(blue), 10), decode_retinaface_cell_by_cell(blue, softmaxed=softmaxed)
+    )
 
 
 def test_mean_scale_and_channel_order_are_settings(tmp_path: Path) -> None:
     tiny_models.write_retinaface(tmp_path / "retinaface.onnx", BOX, POINTS)
     settings: dict[str, Any] = {"colour": "rgb", "mean": [255.0, 0.0, 0.0], "scale": [-2.55, 1.0, 1.0]}
     found = load_detector(pack_with(tmp_path, "retinaface", **settings))
-    assert len(found(black_with_red_cells((64, 64), (32, 0, 0)), 10)) > 0  # everything that is not red
-    assert len(found(black_with_red_cells((64, 64), (32, 0, 0), (32, 0, 1), (32, 1, 0), (32, 1, 1)), 10)) == 0
+    assert len(found(ImagePyramid(black_with_red_cells((64, 64), (32, 0, 0))), 10)) > 0  # everything that is not red
+    assert (
+        len(found(ImagePyramid(black_with_red_cells((64, 64), (32, 0, 0), (32, 0, 1), (32, 1, 0), (32, 1, 1))), 10))
+        == 0
+    )
 
 
 def test_a_network_of_fixed_size_gets_pictures_of_that_size(tmp_path: Path) -> None:
     tiny_models.write_scrfd(tmp_path / "scrfd.onnx", BOX, POINTS, (1, 3, 96, 96))
     detector = load_detector(pack_with(tmp_path, "scrfd"))
-    found = detector(black_with_red_cells((192, 128), (16, 4, 3)), 10)  # twice as wide as it takes
+    found = detector(ImagePyramid(black_with_red_cells((192, 128), (16, 4, 3))), 10)  # twice as wide as it takes
     np.testing.assert_allclose(found.boxes, [[2 * 16, 2 * 16, 2 * 56, 2 * 56]])
-    assert len(detector(black_with_red_cells((40, 30), (8, 2, 1)), 10)) == 1  # smaller than the network's input
+    small = ImagePyramid(black_with_red_cells((40, 30), (8, 2, 1)))  # smaller than the network's input
+    assert len(detector(small, 10)) == 1
 
 
 def test_the_picture_is_scaled_to_the_smallest_face(tmp_path: Path) -> None:
@@ -190,7 +197,7 @@ def test_the_picture_is_scaled_to_the_smallest_face(tmp_path: Path) -> None:
     detector = load_detector(pack_with(tmp_path, "scrfd"))
     picture = black_with_red_cells((768, 512), (32, 6, 4))
     assert_same_faces(
-        detector(picture, 80),
+        detector(ImagePyramid(picture), 80),
         [
             (
                 127.5 / 128,
@@ -261,7 +268,7 @@ def test_yunets_outputs_are_checked(tmp_path: Path) -> None:
 def test_non_finite_outputs_give_no_face(tmp_path: Path) -> None:
     tiny_models.write_retinaface(tmp_path / "retinaface.onnx", (0, 0, 1e9, 1e9), POINTS)
     detector = load_detector(pack_with(tmp_path, "retinaface"))
-    assert len(detector(np.full((64, 64, 3), 255, np.uint8), 10)) == 0
+    assert len(detector(ImagePyramid(np.full((64, 64, 3), 255, np.uint8)), 10)) == 0
 
 
 def test_only_detectors_may_have_their_fixed_size_removed(tmp_path: Path) -> None:
