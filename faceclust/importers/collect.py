@@ -237,7 +237,10 @@ class _NameCollector:
         frame = Frame.UPRIGHT if is_raw else Frame.STORED
         where = posixpath.join(folder, ".picasa.ini")
         if len(photos) == 1:
-            self.collected.photo_names.append(PhotoNames(photo, PICASA, where, regions=tuple(regions), frame=frame))
+            rotation = ini.rotations.get(file) if self.photos[photo].orientation == 1 else None
+            self.collected.photo_names.append(
+                PhotoNames(photo, PICASA, where, regions=tuple(regions), frame=frame, orientation=rotation)
+            )
         else:
             names = [region.name for region in regions]
             self._add_ambiguous(photos, names, f"[{file}] may be the faces of this photo", where)

@@ -27,6 +27,8 @@ _MIN_MEAN_FIT = 0.6
 _ASPECT_TOLERANCE = 0.05  # difference of the logarithms of two aspect ratios
 #: Minimum number of a program's photos that vote for a frame, and the minimum share that agrees.
 _MIN_VOTES, _MIN_AGREEMENT = 3, 0.8
+#: The orientations that undo others; the rest undo themselves.
+_INVERSE = {6: 8, 8: 6}
 #: A source and a scheme. One program always uses the same frame for a scheme.
 SourceScheme = tuple[str, str]
 
@@ -73,6 +75,8 @@ def interpret_boxes(photo_names: PhotoNames, photo: PhotoInfo, faces: Sequence[B
         candidates += [(Frame.STORED, photo.orientation), (Frame.UPRIGHT, 1)]
         if photo_names.orientation is not None:  # the orientation of the picture that the program saw
             candidates.append((Frame.ROTATED, photo_names.orientation))
+            if photo_names.orientation != photo.orientation:  # the file was not rotated, only its display
+                candidates.append((Frame.ROTATED, _INVERSE.get(photo_names.orientation, photo_names.orientation)))
     by_orientation: dict[int, FrameInterpretation] = {}
     for frame, orientation in candidates:
         if orientation not in by_orientation:

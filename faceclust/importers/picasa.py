@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from faceclust.importers.small_files import UnreadableFileError, decode_text
-from faceclust.photos.picasa_ini import INI_SPELLINGS, iter_entries
+from faceclust.photos.picasa_ini import INI_SPELLINGS, iter_entries, parse_rotation
 from faceclust.types import Box
 from faceclust.xmp.safe_xml import InvalidXmlError, parse_xml
 
@@ -30,11 +30,12 @@ class PicasaIni:
     """The contents of one `.picasa.ini`.
 
     `faces` has (box in fractions, contact id) of each face by file name. `contacts` has the names in
-    this file by contact id.
+    this file by contact id. `rotations` has the rotation by file name, as an EXIF orientation.
     """
 
     faces: dict[str, list[tuple[Box, str]]] = field(default_factory=dict)
     contacts: dict[str, str] = field(default_factory=dict)
+    rotations: dict[str, int] = field(default_factory=dict)
 
 
 def read_ini(data: bytes) -> PicasaIni:
@@ -49,6 +50,8 @@ def read_ini(data: bytes) -> PicasaIni:
                 (parse_rect64(rect), _normalise_contact_id(contact)) for rect, contact in _FACE_PATTERN.findall(value)
             )
             ini.faces[section] = [(box, contact) for box, contact in found if box[0] < box[2] and box[1] < box[3]]
+        elif (rotation := parse_rotation(key, value)) is not None:
+            ini.rotations[section] = rotation
     return ini
 
 

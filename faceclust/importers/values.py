@@ -13,7 +13,7 @@ class Frame(StrEnum):
 
     STORED = "stored"  # before the EXIF orientation is applied
     UPRIGHT = "upright"  # after the EXIF orientation is applied
-    ROTATED = "turned"  # stored, before somebody rotated the file
+    ROTATED = "turned"  # stored, before somebody rotated the file; or turned in the program alone
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,14 @@ def iter_entries(text: str) -> Iterator[tuple[str, str, str]]:
             yield section, key, value
 
 
+def parse_rotation(key: str, value: str) -> int | None:
+    """Return the rotation in an entry, as an EXIF orientation of the picture before; None for other entries."""
+    rotation = _ROTATION_PATTERN.fullmatch(value) if key.strip().lower() == "rotate" else None
+    return None if rotation is None else _CLOCKWISE[int(rotation[1])]
+
+
 def read_rotation(photo: Path) -> int:
-    """Return the rotation of a photo in Picasa as an EXIF orientation of the picture displayed before; 1 if none.
+    """Return the rotation of a photo in Picasa, as `parse_rotation` does; 1 if none.
 
     Never raises: a file that cannot be read has no rotation.
     """
@@ -55,9 +61,9 @@ def _read_rotations(ini: Path, size: int, mtime_ns: int) -> Mapping[str, int]:
     """Return the orientations by folded file name. `size` and `mtime_ns` are those of the file now."""
     text = read_own(ini, _MAX_BYTES).decode(errors="replace")
     return {
-        _fold_name(section): _CLOCKWISE[int(rotation[1])]
+        _fold_name(section): rotation
         for section, key, value in iter_entries(text)
-        if key.strip().lower() == "rotate" and (rotation := _ROTATION_PATTERN.fullmatch(value))
+        if (rotation := parse_rotation(key, value)) is not None
     }
 
 

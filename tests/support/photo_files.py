@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Iterator
 
 import imagecodecs
 import numpy as np
@@ -185,3 +186,39 @@ def _build_tiff(ifds: list[dict[int, tuple[int, int, int | bytes]]]) -> bytes:
         file += struct.pack("<H", len(tags)) + entries + b"\0\0\0\0"
     file[4:8] = struct.pack("<I", starts[-1])
     return bytes(file)
+
+
+def crop_heif(heic: bytes, size: tuple[int, int], right: int = 0, down: int = 0) -> bytes:
+    """Add a crop (`clap`) to the picture in a HEIC file that pillow-heif wrote, before its rotation.
+
+    `size`: width and height of the crop. `right`, `down`: its offset from the middle, in halves of a pixel.
+    """
+    crop = _box(b"clap", struct.pack(">IIIIiIiI", size[0], 1, size[1], 1, right, 2, down, 2))
+    boxes = dict(_children(heic, 0))
+    meta = dict(_children(boxes[b"meta"], 4))
+    properties = dict(_children(meta[b"iprp"], 0))
+    number = len(list(_children(properties[b"ipco"], 0))) + 1
+    first = 11  # version, flags, number of items (8 bytes), item 1, then the number of its properties
+    ipma = bytearray(properties[b"ipma"])
+    ipma[first - 1] += 1
+    ipma[first + 4 : first + 4] = bytes([0x80 | number])  # after hvcC, colr, ispe and pixi
+    properties |= {b"ipco": properties[b"ipco"] + crop, b"ipma": bytes(ipma)}
+    meta[b"iprp"] = b"".join(_box(*child) for child in properties.items())
+    iloc = bytearray(meta[b"iloc"])  # 8 bytes, then 18 for each item, with the offset of its data at 10
+    for item in range(int.from_bytes(iloc[6:8], "big")):
+        at = 8 + 18 * item + 10
+        iloc[at : at + 4] = struct.pack(">I", int.from_bytes(iloc[at : at + 4], "big") + len(crop) + 1)
+    meta[b"iloc"] = bytes(iloc)
+    boxes[b"meta"] = boxes[b"meta"][:4] + b"".join(_box(*child) for child in meta.items())
+    return b"".join(_box(*child) for child in boxes.items())
+
+
+def _box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content) + 8) + kind + content
+
+
+def _children(content: bytes, at: int) -> Iterator[tuple[bytes, bytes]]:
+    while at < len(content):
+        size = int.from_bytes(content[at : at + 4], "big")
+        yield content[at + 4 : at + 8], content[at + 8 : at + size]
+        at += size
