@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from faceclust.importers.coordinate_frame import FrameChoice, choose_interpretation, infer_usual_frames, interpret_boxes
 from faceclust.importers.values import Frame, PhotoNames, Region
 from faceclust.types import Box, PhotoInfo
-from faceclust.xmp.values import stored_box
+from faceclust.xmp.values import stored_box, upright_box
 
 FACE, MIRRORED = (0.2, 0.4, 0.4, 0.6), (0.6, 0.4, 0.8, 0.6)
 
@@ -86,3 +88,12 @@ def test_mostly_unmatched_boxes_are_undecided() -> None:
 def test_no_faces_and_no_boxes() -> None:
     assert choose(make_names(FACE), make_photo_info(), []).interpretation.pairs == {}  # type: ignore[union-attr]
     assert choose(make_names(FACE, applied_to=(100, 900)), make_photo_info(), []).interpretation is None
+
+
+def test_a_region_may_be_drawn_on_a_display_that_was_turned_in_the_program_alone() -> None:
+    """The file lies on its side; the sidecar, or Picasa, has the rotation that makes it upright."""
+    photo = make_photo_info(orientation=1, size=(600, 400))
+    for drawn in (FACE, upright_box(FACE, 6)):  # on the stored picture, and on the turned one
+        names = replace(make_names(drawn), orientation=6)
+        interpretation = choose(names, photo, [FACE]).interpretation
+        assert interpretation and interpretation.pairs == {0: 0}
