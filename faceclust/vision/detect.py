@@ -83,7 +83,7 @@ DETECTORS = {
         accepts_any_size=False,
         variants={"coarse_pnet": ("pnet", with_coarse_cells)},
         former_settings=frozenset({"factor", "thresholds", "overlap"}),
-        score_levels=ScoreLevels(sure=0.95, certain=0.99),
+        score_levels=ScoreLevels(sure=0.95, certain=0.995),
     ),
     "yunet": _DetectorKind(
         SingleStageSettings, ("yunet",), lambda m, s: Yunet(m["yunet"], s, _fixed_input_size(m["yunet"]))
