@@ -20,6 +20,7 @@ from faceclust.types import PhotoRef, ScannedPhoto
 from faceclust.types.boxes import Box, intersection_over_union
 from faceclust.vision.pipeline import FacePipeline
 from tests.support.sample_photos import COLLINS, HOPPER, join_images, load_portrait, make_scenery, save_photo
+from tests.support.xmp_packets import build_sidecar
 
 GREY = (128, 128, 128)
 
@@ -128,7 +129,10 @@ def test_a_scan_finds_and_shows_turned_faces_upright(tmp_path: Path) -> None:
 def test_the_turn_of_a_sidecar_counts_from_the_upright_picture(
     tmp_path: Path, applied: int | None, recorded: int | None, turn: int
 ) -> None:
-    assert read_likely_turn(tmp_path / "a.jpg", applied, recorded) == turn
+    if recorded:
+        attributes = f" xmlns:tiff='http://ns.adobe.com/tiff/1.0/' tiff:Orientation='{recorded}'"
+        (tmp_path / "a.jpg.xmp").write_text(build_sidecar(attributes=attributes), encoding="utf-8")
+    assert read_likely_turn(tmp_path / "a.jpg", applied) == turn
 
 
 @pytest.mark.parametrize(
@@ -156,13 +160,19 @@ def test_picasas_file_is_found_by_its_spellings_and_never_behind_a_link(tmp_path
     assert read_rotation(tmp_path / "folder/ä.jpg") == 1
 
 
-def test_a_photo_turned_in_picasa_alone_is_scanned_that_way(tmp_path: Path) -> None:
+SIDECAR = build_sidecar(attributes=" xmlns:tiff='http://ns.adobe.com/tiff/1.0/' tiff:Orientation='6'")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [(".picasa.ini", "[a.jpg]\nrotate=rotate(1)\n"), ("a.jpg.xmp", SIDECAR), ("a.xmp", SIDECAR)]
+)
+def test_a_photo_turned_by_another_program_alone_is_scanned_that_way(tmp_path: Path, name: str, text: str) -> None:
     canvas = Image.new("RGB", (1600, 1200), GREY)
     canvas.paste(load_portrait(COLLINS).resize((180, 180)), (700, 500))
     path = save_photo(canvas.rotate(90, expand=True), tmp_path / "a.jpg")
     examiner = PhotoExaminer(tmp_path, ScanSettings(load_pack(DEFAULT_PACK)))
     ref = PhotoRef("a.jpg", path.stat().st_size, 0)
-    for text, faces in (("", 0), ("[a.jpg]\nrotate=rotate(1)\n", 1)):
-        (tmp_path / ".picasa.ini").write_text(text)
+    for content, faces in (("", 0), (text, 1)):
+        (tmp_path / name).write_text(content, encoding="utf-8")
         found = examiner(ref)
         assert isinstance(found, tuple) and len(found[0].face_ids) == faces
