@@ -102,6 +102,7 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[str | Path]]] = {
     "faults": lambda inputs: [find_program("cc"), "--only", "models use", "--points", "1"][1:],
     "local_scaling": lambda inputs: [inputs.labelled(), "--draws", "1"],
     "fit": lambda inputs: [inputs.labelled(), "--photos", "0"],
+    "four_ways": lambda inputs: ["--photos", inputs.labelled(), "--rounds", "1"],
     "fuzz": lambda inputs: [require_atheris() or "tables", "--seconds", "2", "--findings", inputs.missing_folder],  # type: ignore[func-returns-value]
     "hostile_libraries": lambda inputs: ["4", "--jobs", "1"],
     "imports": lambda inputs: [find_program("exiftool"), *inputs.library_and_truth()][1:],

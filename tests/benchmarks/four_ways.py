@@ -67,7 +67,9 @@ def cpu_seconds(run: Callable[[], object]) -> float:
 def measure_recall(examiner: PhotoExaminer, pipeline: FacePipeline, folder: Path) -> None:
     """Print the faces found on turned photos, and their distance to the upright ones."""
     people = sorted(path for path in folder.iterdir() if path.is_dir())
-    pictures = [Image.open(min(person.iterdir())).convert("RGB") for person in people[:: len(people) // 100][:100]]
+    pictures = [
+        Image.open(min(person.iterdir())).convert("RGB") for person in people[:: max(1, len(people) // 100)][:100]
+    ]
     pictures = [picture.resize((500, 500), Image.Resampling.BICUBIC) for picture in pictures]
     print("degrees, found one way, found four ways, median and 95th percentile of the distance, quality")
     upright: list[UInt8] = []
