@@ -122,7 +122,7 @@ def test_tab_completes_a_known_name(library: Library) -> None:
     terminal.wait_for_text("twice on 2 photos")  # they are two people
     terminal.type("y\r")
     terminal.wait_for_text("saved: Eileen Collins")
-    terminal.wait_for_text("See Eileen Collins's 1 other face?")
+    terminal.wait_for_text("See Eileen Collins's 2 other faces?")
     terminal.type("\r")
     terminal.wait_for_exit()
     (person,) = Library(library.root).people()
