@@ -79,8 +79,9 @@ def match_catalogue(root: Path, photos: Mapping[str, PhotoInfo], catalogue: Sequ
     """Find the library's photo of each photo in a catalogue by the path.
 
     Either path may begin higher up, or on another disk: one must end with all of the other that is below its
-    own root. The longest common end counts, then the folders that most photos agree on. Capitals and Unicode
-    forms may differ. Photos that were taken at another time are others.
+    own root. A name without a folder in common counts only if the photo was taken at the same time; if a time
+    is missing, it has to be in no folder there and to have the same size. The longest common end counts, then
+    the folders that most photos agree on. Capitals and Unicode forms may differ.
     """
     matcher = _PathMatcher(root, photos)
     candidates = [matcher.find_candidates(photo) for photo in catalogue]
@@ -129,15 +130,21 @@ class _PathMatcher:
             mine = (*self._root, *own)
             common = _count_common_end(whole, mine)
             needed = min(len(own), len(below) if photo.is_moved else max(len(below), 2))
-            if common >= needed and self._may_be_same_time(photo, candidate):
+            if common >= needed and self._is_same_picture(photo, candidate, len(below), common):
                 found[candidate] = whole[: len(whole) - common], mine[: len(mine) - common]
         return found
 
-    def _may_be_same_time(self, photo: CataloguePhoto, candidate: str) -> bool:
-        taken_at = self._photos[candidate].taken_at
-        if photo.taken_at is None or taken_at is None:
+    def _is_same_picture(self, photo: CataloguePhoto, candidate: str, depth: int, common: int) -> bool:
+        """Is it likely that a photo with the same name is this one? Cameras use names again.
+
+        `depth`: number of folders and name below the program's root. `common`: those that are the same.
+        """
+        info = self._photos[candidate]
+        if common >= 2 and not photo.is_moved:
             return True
-        return abs(photo.taken_at - taken_at.replace(tzinfo=None)) <= timedelta(seconds=_MAX_SECONDS)
+        if photo.taken_at is not None and info.taken_at is not None:
+            return abs(photo.taken_at - info.taken_at.replace(tzinfo=None)) <= timedelta(seconds=_MAX_SECONDS)
+        return common >= 2 or (depth == 1 and photo.size is not None and sorted(photo.size) == sorted(info.size))
 
 
 def _aspect_difference(a: tuple[int, int], b: tuple[int, int]) -> float:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import datetime
 
 from faceclust.importers.catalogue import CataloguePhoto
 from faceclust.importers.sqlite_file import SqliteFile, Value
 from faceclust.importers.values import Region
+from faceclust.text.dates import parse_date
 from faceclust.types import Box
 
 DIGIKAM = "digiKam"
@@ -54,11 +56,13 @@ def read_digikam(database: SqliteFile) -> Iterator[CataloguePhoto]:
     for image, tag in database.read("ImageTags", ["imageid", "tagid"]) if persons else ():
         if tag in persons - nobody and tag in names and (image, tag) not in with_region:
             people[image].append(names[tag])
-    sizes = {
-        image: (width, height)
-        for image, width, height in database.read("ImageInformation", ["imageid", "width", "height"])
-        if isinstance(width, int) and isinstance(height, int) and min(width, height) > 0
-    }
+    sizes, dates = dict[Value, tuple[int, int]](), dict[Value, datetime | None]()
+    for image, width, height, date in database.read(
+        "ImageInformation", ["imageid", "width", "height"], ["creationDate"]
+    ):
+        dates[image] = parse_date(date) if isinstance(date, str) else None
+        if isinstance(width, int) and isinstance(height, int) and min(width, height) > 0:
+            sizes[image] = width, height
     roots = {root: str(path or "") for root, path in database.read("AlbumRoots", ["id", "specificPath"])}
     albums = {
         album: (root, folder) for album, root, folder in database.read("Albums", ["id", "albumRoot", "relativePath"])
@@ -73,6 +77,7 @@ def read_digikam(database: SqliteFile) -> Iterator[CataloguePhoto]:
                 regions=tuple(Region(*rect) for rect in rects.get(image, ())),
                 people=tuple(people.get(image, ())),
                 size=sizes.get(image),
+                taken_at=dates.get(image),
             )
 
 

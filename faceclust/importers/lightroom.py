@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import datetime
 
 from faceclust.importers.catalogue import CataloguePhoto
 from faceclust.importers.sqlite_file import SqliteFile, Value
 from faceclust.importers.values import Region
+from faceclust.text.dates import parse_date
 from faceclust.types import Box
 
 LIGHTROOM = "Lightroom"
@@ -61,7 +63,9 @@ def read_lightroom(database: SqliteFile) -> Iterator[CataloguePhoto]:
         if isinstance(name, str)
     }
     images_of_file: dict[Value, list[Value]] = defaultdict(list)  # several with virtual copies
-    for image, file in database.read("Adobe_images", ["id_local", "rootFile"]):
+    dates: dict[Value, datetime | None] = {}
+    for image, file, date in database.read("Adobe_images", ["id_local", "rootFile"], ["captureTime"]):
+        dates[file] = parse_date(date) if isinstance(date, str) else None
         if image in regions or image in people:
             images_of_file[file].append(image)
     for file, images in images_of_file.items():
@@ -74,6 +78,7 @@ def read_lightroom(database: SqliteFile) -> Iterator[CataloguePhoto]:
                 regions=tuple(dict.fromkeys(region for image in images for region in regions.get(image, ()))),
                 people=tuple(dict.fromkeys(person for image in images for person in people.get(image, ()))),
                 is_fractional=True,
+                taken_at=dates.get(file),
             )
 
 

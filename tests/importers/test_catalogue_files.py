@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,35 +85,37 @@ def test_names_and_boxes_are_read(write: Callable[[Path], Path], tmp_path: Path)
 def test_digikams_size_may_be_of_the_stored_or_the_upright_picture(
     size: tuple[int, int] | None, tmp_path: Path
 ) -> None:
-    face = NamedFace("a.jpg", "Anna", (300, 1000, 600, 1400))
+    face = NamedFace("2019/a.jpg", "Anna", (300, 1000, 600, 1400))
     path = write_digikam(tmp_path / "digikam4.db", [face], size=size)
-    found, _ = collect(path, photos_of("a.jpg", size=(3000, 4000), orientation=6))
-    assert found["a.jpg"].regions[0].box == (0.1, 0.25, 0.2, 0.35)
+    found, _ = collect(path, photos_of("2019/a.jpg", size=(3000, 4000), orientation=6))
+    assert found["2019/a.jpg"].regions[0].box == (0.1, 0.25, 0.2, 0.35)
 
 
 def test_people_without_a_region_and_rejected_faces(tmp_path: Path) -> None:
-    people = [("a.jpg", "Anna"), ("b.jpg", "Ben")]
-    photos = photos_of("a.jpg", "b.jpg")
+    people = [("2019/a.jpg", "Anna"), ("2019/b.jpg", "Ben")]
+    photos = photos_of("2019/a.jpg", "2019/b.jpg")
     digikam = write_digikam(tmp_path / "digikam4.db", [], people=people)
-    rejected = [NamedFace("a.jpg", "Cleo", (0.1, 0.1, 0.2, 0.2))]
+    rejected = [NamedFace("2019/a.jpg", "Cleo", (0.1, 0.1, 0.2, 0.2))]
     lightroom = write_lightroom(tmp_path / "a.lrcat", [], people=people, rejected=rejected)
     for path in (digikam, lightroom):
         found, _ = collect(path, photos)
         assert {photo: (names.people, names.regions) for photo, names in found.items()} == {
-            "a.jpg": (("Anna",), ()),
-            "b.jpg": (("Ben",), ()),
+            "2019/a.jpg": (("Anna",), ()),
+            "2019/b.jpg": (("Ben",), ()),
         }
 
 
 def test_faces_of_nobody_and_of_deleted_photos_are_left_out(tmp_path: Path) -> None:
-    path = write_digikam(tmp_path / "digikam4.db", [NamedFace("a.jpg", "Anna", (1, 1, 9, 9))], people=[("b.jpg", "B")])
+    path = write_digikam(
+        tmp_path / "digikam4.db", [NamedFace("2019/a.jpg", "Anna", (1, 1, 9, 9))], people=[("2019/b.jpg", "B")]
+    )
     rect = '<rect x="1" y="1" width="5" height="5"/>'
     with closing(sqlite3.connect(path)) as database, database:
         for row in ([2, 2, "tagRegion"], [1, 2, "autodetectedFace"], [1, 99, "tagRegion"], [1, 4, "ignoredFace"]):
             database.execute("INSERT INTO ImageTagProperties VALUES (?, ?, ?, ?)", [*row, rect])
         database.execute("UPDATE Images SET status = 3 WHERE name = 'b.jpg'")
-    found, unknown = collect(path, photos_of("a.jpg", "b.jpg"))
-    assert {photo: len(names.regions) for photo, names in found.items()} == {"a.jpg": 1} and unknown == []
+    found, unknown = collect(path, photos_of("2019/a.jpg", "2019/b.jpg"))
+    assert {photo: len(names.regions) for photo, names in found.items()} == {"2019/a.jpg": 1} and unknown == []
 
 
 @pytest.mark.parametrize(
@@ -139,7 +142,7 @@ def test_rectangles(text: str | None, expected: tuple[int, ...] | None) -> None:
         ("2019/a.jpg", ("/home/x/Pictures", "/2019/a.jpg"), True),
         ("2019/a.jpg", ("C:\\Users\\X\\", "2019\\a.jpg"), True),
         # The library is deeper, or higher up.
-        ("a.jpg", ("/home/x/Pictures", "2019/a.jpg"), True),
+        ("a.jpg", ("/home/x/Pictures", "Library/a.jpg"), True),
         ("Pictures/2019/a.jpg", ("/home/x/Pictures", "2019/a.jpg"), True),
         ("Bilder/2019/a.jpg", ("/home/x/Pictures", "2019/a.jpg"), True),
         # Capitals and Unicode forms.
@@ -152,7 +155,9 @@ def test_rectangles(text: str | None, expected: tuple[int, ...] | None) -> None:
         ("2019/a.jpg", ("", "../../2019/../a.jpg"), False),
         # A photo directly in the program's folder.
         ("Pictures/a.jpg", ("/home/x/Pictures", "/a.jpg"), True),
-        ("a.jpg", ("/home/x/Pictures", "/a.jpg"), True),
+        ("a.jpg", ("/mnt/Library", "/a.jpg"), True),
+        ("a.jpg", ("/home/x/Pictures", "/a.jpg"), False),
+        ("a.jpg", ("/home/x/Pictures", "2019/a.jpg"), False),
         ("2019/a.jpg", ("/home/x/Pictures", "/a.jpg"), False),
     ],
 )
@@ -178,16 +183,51 @@ def test_photos_that_could_be_two_are_left_out() -> None:
     catalogue = [CataloguePhoto("/x", f"{year}/Summer/a.jpg") for year in (2018, 2019)]
     matched = match_catalogue(ROOT, photos_of("Summer/a.jpg"), catalogue)
     assert matched.found == {} and set(matched.ambiguous) == {"2018/Summer/a.jpg", "2019/Summer/a.jpg"}
-    matched = match_catalogue(ROOT, photos_of("1/a.jpg", "2/a.jpg"), [CataloguePhoto("", "a.jpg", is_moved=True)])
+    moved = CataloguePhoto("", "a.jpg", size=(4000, 3000), is_moved=True)
+    matched = match_catalogue(ROOT, photos_of("1/a.jpg", "2/a.jpg"), [moved])
     assert matched.found == {} and matched.ambiguous == {"a.jpg": ("1/a.jpg", "2/a.jpg")}
 
 
-def test_a_photo_taken_at_another_time_is_another() -> None:
-    noon = datetime(2019, 5, 17, 12)
-    photos = {"a.jpg": PhotoInfo("a.jpg", "", (4, 3), 1, noon, None, None, None)}
-    for taken_at, expected in ((noon, True), (None, True), (datetime(2019, 5, 17, 13), False)):
-        catalogue = [CataloguePhoto("", "a.jpg", taken_at=taken_at)]
-        assert bool(match_catalogue(ROOT, photos, catalogue).found) is expected
+NOON = datetime(2019, 5, 17, 12)
+
+
+@pytest.mark.parametrize(
+    ("photo", "taken_at", "below", "fields", "expected"),
+    [
+        # A name in no folder of both.
+        ("a.jpg", None, "a.jpg", {}, False),
+        ("a.jpg", None, "a.jpg", {"size": (3000, 4000)}, True),
+        ("a.jpg", None, "a.jpg", {"size": (3000, 2000)}, False),
+        ("a.jpg", None, "2019/a.jpg", {"size": (4000, 3000)}, False),
+        ("a.jpg", NOON, "2019/a.jpg", {"taken_at": NOON}, True),
+        ("a.jpg", NOON, "a.jpg", {"size": (4000, 3000), "taken_at": datetime(2019, 5, 17, 13)}, False),
+        # Whoever corrects the time in the program still has the photo.
+        ("2019/a.jpg", NOON, "2019/a.jpg", {"taken_at": datetime(2019, 5, 17, 13)}, True),
+        # Programs with folders of their own.
+        ("2019/a.jpg", None, "a.jpg", {"is_moved": True}, False),
+        ("2019/a.jpg", NOON, "a.jpg", {"is_moved": True, "taken_at": NOON}, True),
+        ("x/a.jpg", NOON, "x/a.jpg", {"is_moved": True, "taken_at": datetime(2019, 5, 17, 13)}, False),
+    ],
+)
+def test_a_name_alone_needs_the_same_time_or_size(
+    photo: str, taken_at: datetime | None, below: str, fields: dict[str, Any], expected: bool
+) -> None:
+    photos = {photo: PhotoInfo(photo, "", (4000, 3000), 1, taken_at, None, None, None)}
+    assert bool(match_catalogue(ROOT, photos, [CataloguePhoto("/x", below, **fields)]).found) is expected
+
+
+def test_the_times_in_databases_are_read(tmp_path: Path) -> None:
+    digikam = write_digikam(tmp_path / "digikam4.db", PIXELS[:1], size=(400, 300))
+    lightroom = write_lightroom(tmp_path / "a.lrcat", FACES[:1])
+    for path, table, column in (
+        (digikam, "ImageInformation", "creationDate"),
+        (lightroom, "Adobe_images", "captureTime"),
+    ):
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute(f"UPDATE {table} SET {column} = '2019-05-17T12:00:00.25'")
+        photos = {"a.jpg": PhotoInfo("a.jpg", "", (4, 3), 1, NOON, None, None, None)}
+        found, unknown = collect(path, photos)
+        assert list(found) == ["a.jpg"] and unknown == []
 
 
 # -- Immich -----------------------------------------------------------------------
@@ -205,7 +245,8 @@ def test_a_renamed_upload_of_immich_goes_by_its_original_name() -> None:
     asset["localDateTime"] = "2019-05-17T12:00:00.000Z"
     (photo,) = read_immich(json.dumps(asset).encode(), "x")
     assert (photo.below, photo.taken_at) == ("IMG_1.jpg", datetime(2019, 5, 17, 12))
-    assert match_catalogue(ROOT, photos_of("2019/IMG_1.jpg"), [photo]).found
+    photos = {"2019/IMG_1.jpg": replace(photos_of("2019/IMG_1.jpg")["2019/IMG_1.jpg"], taken_at=photo.taken_at)}
+    assert match_catalogue(ROOT, photos, [photo]).found
 
 
 @pytest.mark.parametrize(

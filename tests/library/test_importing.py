@@ -613,7 +613,7 @@ def test_catalogues_are_imported_in_every_orientation_and_format(photos: Library
         for face, name in people
     ]
     if program == "lightroom":
-        path = write_lightroom(tmp_path / "catalogue.lrcat", faces)
+        path = write_lightroom(tmp_path / "catalogue.lrcat", faces, root=f"/mnt/{photos.root.name}/")
     else:
         path = write_digikam(
             tmp_path / "digikam4.db", faces, size=(width, height) if program == "digikam" else (height, width)
