@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from faceclust.photos.embedded_metadata import read_embedded_metadata
+from faceclust.photos.errors import UndecodableError
 from faceclust.photos.metadata import read_metadata
+from faceclust.photos.reading import read_head, read_photo
 from faceclust.scan.folder import ScanFolder
 from faceclust.scan.photo_dates import add_date
 from faceclust.store.schema import stored_name
 from faceclust.types import Metadata, PhotoRef
+
+_TIFF_SIGNATURES = (b"II", b"MM")
 
 
 def list_undated_photos(folder: ScanFolder) -> list[PhotoRef]:
@@ -22,6 +26,8 @@ def find_missing_date(root: Path, ref: PhotoRef) -> Metadata:
     path = root / ref.rel_path
     try:
         embedded = read_embedded_metadata(path)
-    except OSError:
+        is_tiff = read_head(path).startswith(_TIFF_SIGNATURES)  # the file itself is the EXIF block
+        exif = (read_photo(path, ref)[0],) if is_tiff else embedded.exif
+    except (OSError, UndecodableError):
         return Metadata()
-    return add_date(read_metadata(*embedded.exif), path, lambda: embedded)
+    return add_date(read_metadata(*exif), path, lambda: embedded)

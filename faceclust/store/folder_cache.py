@@ -28,6 +28,7 @@ from faceclust.store.schema import (
     file_schema,
     folder_schema,
     list_undated_photos,
+    mark_dates_missing,
     migrate_table,
     parse_cache_info,
     photos_to_table,
@@ -102,15 +103,18 @@ class FolderCache:
     def set_dates(self, dates: Mapping[str, Metadata]) -> None:
         """Set the dates and their sources of photos, by name. Raises CacheError if the file cannot be
         written, UnusableCacheError."""
-        self._write(with_dates(self.read(), dates))
+        self._write(with_dates(self.read(), dates), has_all_dates=True)
 
     def remove_photos(self, names: Collection[str]) -> None:
         """Remove the rows of the photos with these names, as stored in the cache. Raises CacheError
         if the file cannot be written, UnusableCacheError."""
         self._write(without_photos(self.read(), names))
 
-    def _write(self, table: pa.Table) -> None:
+    def _write(self, table: pa.Table, *, has_all_dates: bool = False) -> None:
+        """`has_all_dates`: the dates outside of EXIF have been searched for in all photos."""
         make_private_folder(self.paths.write_path.parent)
+        if self.undated_photos and not has_all_dates:
+            table = mark_dates_missing(table)
         table = table.sort_by([("photo", "ascending"), ("face", "ascending")])
         content = encode_parquet(table)
         write_private_atomically(self.paths.write_path, lambda stream: stream.write(content))

@@ -36,6 +36,8 @@ TEXT_COLUMNS = ("photo", "photo_hash", "detail", "face_id")
 #: Characters that are kept of a camera's name and of the detail of a skipped photo.
 MAX_CAMERA_LENGTH, MAX_DETAIL_LENGTH = 200, 500
 _METADATA_KEY = b"faceclust"
+#: Key in the metadata of rows of older schemas that were rewritten before their dates were searched for.
+_DATES_NOTE = "dates"
 _MAX_FINGERPRINT_LENGTH = 10_000
 _MIN_RADIUS, _MAX_RADIUS = 1e-3, 1e3  # as in a pack's manifest
 _METADATA_FIELDS = [field.name for field in fields(Metadata)]
@@ -104,6 +106,7 @@ def parse_cache_info(schema: pa.Schema) -> CacheInfo:
     try:
         found = json.loads(raw)
         version = found.pop("schema")
+        found.pop(_DATES_NOTE, None)
         if type(version) is int and version > SCHEMA_VERSION:
             raise NewerCacheError(
                 f"it was made by a newer faceclust (schema {version}, this one reads {SCHEMA_VERSION})",
@@ -142,12 +145,19 @@ def migrate_table(table: pa.Table, info: CacheInfo) -> pa.Table:
 
 
 def list_undated_photos(table: pa.Table) -> frozenset[str]:
-    """Return the names of the scanned photos without a date, if the file's schema is older than the search
-    for dates outside of EXIF. `table` has the metadata of the file."""
-    if json.loads(table.schema.metadata[_METADATA_KEY])["schema"] >= _DATES_SCHEMA:
+    """Return the names of the scanned photos without a date, if dates outside of EXIF have not been searched
+    for. `table` has the metadata of the file."""
+    notes = json.loads(table.schema.metadata[_METADATA_KEY])
+    if notes["schema"] >= _DATES_SCHEMA and _DATES_NOTE not in notes:
         return frozenset()
     is_undated = pc.and_(pc.is_null(table["taken_at"]), pc.is_valid(table["photo_hash"]))
     return frozenset(table["photo"].filter(is_undated).to_pylist())
+
+
+def mark_dates_missing(table: pa.Table) -> pa.Table:
+    """Note in the metadata that dates outside of EXIF have not been searched for."""
+    notes = json.loads(table.schema.metadata[_METADATA_KEY]) | {_DATES_NOTE: "exif"}
+    return table.replace_schema_metadata({_METADATA_KEY: json.dumps(notes).encode()})
 
 
 def with_dates(table: pa.Table, dates: Mapping[str, Metadata]) -> pa.Table:

@@ -9,13 +9,17 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from faceclust import Library
 from faceclust.files.names import CACHE_NAME
 from faceclust.photos.embedded_metadata import EmbeddedMetadata, find_metadata
+from faceclust.scan.missing_dates import find_missing_date
 from faceclust.scan.photo_dates import add_date
 from faceclust.scan.sidecar_facts import SidecarFacts, read_sidecar_facts
-from faceclust.types import DATE_SOURCES, Metadata
+from faceclust.store.folder_cache import FolderCache, read_cache_info
+from faceclust.store.locations import CachePaths
+from faceclust.types import DATE_SOURCES, Metadata, PhotoRef
 from tests.store.test_schemas import write_older_schema
 from tests.support.catalogue_builders import build_takeout
 from tests.support.metadata_files import IPTC, PNG_TIME, XMP, chunk, jpeg, photoshop, png, raw_profile, text_chunk
@@ -107,15 +111,39 @@ def sources(root: Path) -> dict[str, str | None]:
     return dict(zip(table["photo"].to_pylist(), table["taken_at_source"].to_pylist(), strict=True))
 
 
+def forget_dates(root: Path) -> None:
+    """Make the cache one of a version that reads dates from EXIF only."""
+    table = pq.read_table(root / CACHE_NAME)
+    field = table.schema.field("taken_at")
+    nulls = pa.nulls(len(table), field.type)
+    pq.write_table(table.set_column(table.schema.get_field_index("taken_at"), field, nulls), root / CACHE_NAME)
+    write_older_schema(root / CACHE_NAME, 3)
+
+
+def test_dates_are_searched_for_after_another_change_of_an_older_cache(undated: Path) -> None:
+    Library(undated).scan(workers=0)
+    forget_dates(undated)
+    path = undated / CACHE_NAME
+    FolderCache(CachePaths(path, (), undated / "aside"), read_cache_info(path)).forget_faces([])
+    assert set(sources(undated).values()) == {None}
+    (undated / "none.webp").unlink()
+    assert Library(undated).scan(workers=0).notes == ["found the dates of 2 photos that had none"]
+    assert sources(undated) == {NAME: "name", "copy.png": None, "scan.jpg": "sidecar"}
+
+
+def test_the_date_of_a_tiff_is_in_the_file_itself(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[306] = "2019-05-17 12:34:56"
+    path = write_photo(tmp_path / "a.tif", encode_image(make_scenery(0).resize((160, 130)), "TIFF", exif))
+    found = find_missing_date(tmp_path, PhotoRef("a.tif", path.stat().st_size, 0))
+    assert (found.taken_at, found.taken_at_source) == (datetime(2019, 5, 17, 12, 34, 56), "exif")
+
+
 def test_a_scan_stores_the_source_and_dates_old_rows_without_a_rescan(undated: Path) -> None:
     assert Library(undated).scan(workers=0).scanned == 3
     expected = {NAME: "name", "copy.png": "name", "scan.jpg": "sidecar", "none.webp": None}
     assert sources(undated) == expected
-    table = pq.read_table(undated / CACHE_NAME)
-    field = table.schema.field("taken_at")
-    nulls = pa.nulls(len(table), field.type)
-    pq.write_table(table.set_column(table.schema.get_field_index("taken_at"), field, nulls), undated / CACHE_NAME)
-    write_older_schema(undated / CACHE_NAME, 3)
+    forget_dates(undated)
     result = Library(undated).scan(workers=0)
     assert (result.scanned, result.unchanged, result.notes) == (0, 4, ["found the dates of 2 photos that had none"])
     assert sources(undated) == expected | {"copy.png": None}
