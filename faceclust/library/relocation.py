@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import posixpath
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from faceclust.files.own_files import (
     translate_os_errors,
     walk_own,
 )
-from faceclust.files.safe_paths import is_at_or_below
+from faceclust.files.safe_paths import is_at_or_below, relative_posix
 from faceclust.files.user_folders import data_folder
 from faceclust.people.events import effective_events
 from faceclust.people.journal import Journal
@@ -37,12 +38,16 @@ from faceclust.store.config import CONFIG_FILE_NAME
 from faceclust.store.erase import find_traces
 from faceclust.store.find_library import enclosing_library, forget_library, remember_library, resolve_folder
 from faceclust.store.home import FOLDERS_NAME, JOURNAL_NAME, LibraryHome
+from faceclust.store.home_files import is_home_file
 from faceclust.store.locations import cache_dirs_of, forget_cache_dirs
-from faceclust.store.settings import included_folders, set_included_folders
+from faceclust.store.settings import copy_config_including, included_folders
 
 #: The folder in the user's data folder for the journals of libraries that were ended.
 _ENDED_FOLDER = "ended-libraries"
 _MAX_FILE_SIZE = 1 << 30  # bytes
+#: Bytes of a library's name in the name of such a journal. File systems allow 255 in all.
+_MAX_NAME_SIZE = 200
+_TORN_NAME = Path(JOURNAL_NAME).with_suffix(".torn").name
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,8 @@ def move_library(root: Path, target: Path) -> int:
 
     It keeps its names, options, groups and caches. If `target` is a library, the journals are merged. Photos
     outside of `target` are no longer part of the library; their names stay in the journal. Return the number of
-    answers now in effect. Raises UsageError if neither folder contains the other, LibraryBusyError, CacheError.
+    answers now in effect. Raises UsageError if neither folder contains the other, if somebody else's files are in
+    the library's home, or if an answer cannot be moved; LibraryBusyError, CacheError.
     """
     target = resolve_folder(target)
     if target == root or not (target.is_relative_to(root) or root.is_relative_to(target)):
@@ -75,21 +81,34 @@ def move_library(root: Path, target: Path) -> int:
         )
     source = LibraryHome(root)
     home = LibraryHome(target, cache_dir=next(iter(cache_dirs_of(root)), None))
-    with source.lock("moving the library"), source.lock_journal(), home.lock("moving the library"), home.lock_journal():
-        journal = merge_journals([read_journal(home.journal), *_relocated_journals(source, target)])
-        _require_size(journal)
-        write_private_atomically(home.journal, lambda stream: stream.write(journal))
-        _copy_files(source, home)
-        plan = _plan_end(source, lambda folder: not _is_outside(relocate(folder or ".", root, target)))
-        _delete(plan.files)
+    with source.lock("moving the library"), source.lock_journal():
+        _list_home_files(source)  # before anything is written at the target
+        relocated = list(_relocated_journals(source, target))
+        torn = [read_journal(place / _TORN_NAME) for place in source.homes]
+        with home.lock("moving the library"), home.lock_journal():
+            _merge_into(home.journal, relocated)
+            _merge_into(home.journal.with_name(_TORN_NAME), torn)
+            _copy_files(source, home)
+            plan = _plan_end(source, lambda folder: not _is_outside(relocate(folder or ".", root, target)))
+            _delete(plan.files)
     _delete_homes(plan)
     forget_library(root)
     remember_library(target)
     return len(effective_events(Journal(home.journal).events()))
 
 
+def _merge_into(file: Path, others: Iterable[bytes]) -> None:
+    """Add the lines of other journals to a file."""
+    before = read_journal(file)
+    merged = merge_journals([before, *others])
+    _require_size(merged)
+    if merged != before:
+        write_private_atomically(file, lambda stream: stream.write(merged))
+
+
 def _relocated_journals(source: LibraryHome, target: Path) -> Iterator[bytes]:
-    """Yield the journals of a library with the photo paths relative to `target`."""
+    """Yield the journals of a library with the photo paths relative to `target`. Raises UsageError if a line
+    would no longer be valid."""
     for place in source.homes:
         yield b"".join(_relocate_line(line, source.root, target) for line in _lines(read_journal(place / JOURNAL_NAME)))
 
@@ -107,7 +126,13 @@ def _relocate_line(line: bytes, root: Path, target: Path) -> bytes:
         faces = record.get(field)
         if isinstance(faces, list):
             record[field] = [_relocate_face(face, root, target) for face in faces]
-    return encode_record(record)
+    relocated = encode_record(record)
+    if is_damaged(relocated):
+        raise UsageError(
+            f"an answer cannot be moved to {target}: its photo paths would be too long",
+            hint="the library stays as it is; move it to a folder that is nearer",
+        )
+    return relocated
 
 
 def _relocate_face(face: Any, root: Path, target: Path) -> Any:
@@ -118,8 +143,9 @@ def _relocate_face(face: Any, root: Path, target: Path) -> Any:
 
 def relocate(path: str, root: Path, target: Path) -> str:
     """Return a POSIX path below `root` relative to `target`. It begins with ".." if it is outside of `target`, so
-    that it is not taken for another photo."""
-    return posixpath.relpath(posixpath.join(root.as_posix(), path), target.as_posix())
+    that it is not taken for another photo. Bytes of the folders that are not UTF-8 become \\xNN, as in caches."""
+    start, end = (os.fsencode(folder.as_posix()).decode("utf-8", "backslashreplace") for folder in (root, target))
+    return posixpath.relpath(posixpath.join(start, path), end)
 
 
 def _is_outside(path: str) -> bool:
@@ -129,11 +155,12 @@ def _is_outside(path: str) -> bool:
 def _copy_files(source: LibraryHome, home: LibraryHome) -> None:
     """Copy what the new home lacks: options, groups, and caches that are not kept beside the photos."""
     if not any(own_exists(place / CONFIG_FILE_NAME) for place in home.homes) and own_exists(source.config_file):
-        included = included_folders(source.root)
-        _copy(source.config_file, home.home / CONFIG_FILE_NAME)
+        file, included = home.home / CONFIG_FILE_NAME, included_folders(source.root)
         moved = [relocate(folder, source.root, home.root) for folder in included]
         if included:
-            set_included_folders([folder for folder in moved if not _is_outside(folder)], home)
+            copy_config_including([folder for folder in moved if not _is_outside(folder)], source.config_file, file)
+        else:
+            _copy(source.config_file, file)
     if not own_exists(home.existing_clusters()) and own_exists(clusters := source.existing_clusters()):
         _copy(clusters, home.clusters)
     for path, folder in source.cache_files():
@@ -153,16 +180,14 @@ def _copy(path: Path, target: Path) -> None:
 
 def plan_end(root: Path) -> EndPlan:
     """Plan to end the library at `root`: to delete what faceclust made there. Libraries in and around it keep
-    their files. Raises CacheError if a folder cannot be listed."""
+    their files. Raises CacheError if a folder cannot be listed, UsageError if somebody else's files are in a home."""
     is_nested = enclosing_library(root.parent) is not None
     return _plan_end(LibraryHome(root), lambda folder: is_nested)
 
 
 def _plan_end(home: LibraryHome, is_shared: Callable[[str], bool]) -> EndPlan:
     """Plan to delete a library's homes, and its caches beside photos unless another library shares the folder."""
-    with translate_os_errors():
-        homes = tuple(place for place in home.homes if is_own_folder(place))
-        files = [path / name for place in homes for path, _, names in walk_own(place) for name in names]
+    homes, files = _list_home_files(home)
     nested = home.nested_libraries()
     files += [
         path
@@ -174,6 +199,23 @@ def _plan_end(home: LibraryHome, is_shared: Callable[[str], bool]) -> EndPlan:
     answers = effective_events(Journal(home.journal, [(place / JOURNAL_NAME, "") for place in home.homes[1:]]).events())
     config = home.config_file if own_exists(home.config_file) else None
     return EndPlan(home.root, homes, tuple(files), config, len(answers))
+
+
+def _list_home_files(home: LibraryHome) -> tuple[tuple[Path, ...], list[Path]]:
+    """Return the existing homes of a library and the files in them. Raises UsageError if faceclust did not write
+    one of the files: it is the user's, and the home cannot be deleted while it is there."""
+    with translate_os_errors():
+        homes = tuple(place for place in home.homes if is_own_folder(place))
+        files = []
+        for place in homes:
+            for folder, _, names in walk_own(place):
+                for name in names:
+                    if not is_home_file(posixpath.join(relative_posix(place, folder), name)):
+                        raise UsageError(
+                            f"{folder / name} is not a file of faceclust", hint="move it elsewhere, then try again"
+                        )
+                    files.append(folder / name)
+    return homes, files
 
 
 def end_library(plan: EndPlan) -> Path | None:
@@ -191,13 +233,14 @@ def end_library(plan: EndPlan) -> Path | None:
 
 
 def _set_answers_aside(home: LibraryHome) -> Path | None:
-    names = (JOURNAL_NAME, Path(JOURNAL_NAME).with_suffix(".torn").name)
+    names = (JOURNAL_NAME, _TORN_NAME)
     journal = merge_journals([read_journal(place / name) for place in home.homes for name in names])
     if not journal:
         return None
     _require_size(journal)
     folder, number = data_folder() / _ENDED_FOLDER, 1
-    while own_exists(file := folder / f"{home.root.name or 'root'}-{number}.jsonl"):
+    name = os.fsencode(home.root.name)[:_MAX_NAME_SIZE].decode("utf-8", "ignore") or "root"
+    while own_exists(file := folder / f"{name}-{number}.jsonl"):
         number += 1
     make_private_folder(folder)
     write_private_atomically(file, lambda stream: stream.write(journal))

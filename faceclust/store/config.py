@@ -39,11 +39,11 @@ def read_config(file: Path) -> dict[str, Any]:
         raise UsageError(f"{file} cannot be read: {error}", hint=hint) from error
 
 
-def change_config(file: Path, changes: Mapping[tuple[str, ...], Any]) -> None:
+def change_config(file: Path, changes: Mapping[tuple[str, ...], Any], target: Path | None = None) -> None:
     """Set values by their key path, such as ("cluster", "threshold"); None removes a key.
 
-    The rest of the file stays as it is. Raises UsageError if the file cannot be read or edited,
-    CacheError if it cannot be written.
+    The rest of the file stays as it is. With `target`, write a changed copy there instead. Raises
+    UsageError if the file cannot be read or edited, CacheError if it cannot be written.
     """
     expected = _apply_changes(file, read_config(file), changes)
     text = read_own(file, MAX_CONFIG_BYTES).decode() if own_exists(file) else ""
@@ -56,9 +56,10 @@ def change_config(file: Path, changes: Mapping[tuple[str, ...], Any]) -> None:
         raise UsageError(
             f"{file} cannot be edited: {error}", hint=f"correct the file, or set {'.'.join(path)} to {value} there"
         ) from error
-    make_private_folder(file.parent)
+    target = target or file
+    make_private_folder(target.parent)
     encoded = changed.replace("\n", "\r\n" if "\r\n" in text else "\n").encode()
-    write_private_atomically(file, lambda stream: stream.write(encoded))
+    write_private_atomically(target, lambda stream: stream.write(encoded))
 
 
 def _apply_changes(file: Path, content: dict[str, Any], changes: Mapping[tuple[str, ...], Any]) -> dict[str, Any]:

@@ -121,12 +121,13 @@ def include_folders(folders: Iterable[str], home: LibraryHome) -> None:
     before = included_folders(home.root)
     included = list(dict.fromkeys([*before, *folders]))
     if included != list(before):
-        set_included_folders(included, home)
+        _write_setting(home, _INCLUDE_KEY, included)
 
 
-def set_included_folders(folders: list[str], home: LibraryHome) -> None:
-    """Set the folders of other programs that scans of a library include. Raises UsageError, CacheError."""
-    _write_setting(home, _INCLUDE_KEY, folders)
+def copy_config_including(folders: list[str], file: Path, target: Path) -> None:
+    """Copy a library's configuration file, with these as the folders of other programs that scans include.
+    Raises UsageError, CacheError."""
+    change_config(file, {_INCLUDE_KEY: folders}, target)
 
 
 def safe_libraries() -> list[str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,11 @@ from faceclust import Library
 from faceclust.errors import CacheError, UsageError
 from faceclust.library import relocation
 from faceclust.library.relocation import end_library, move_library, plan_end, relocate
+from faceclust.people.events import JournalFace
+from faceclust.people.journal import Journal
 from faceclust.store.config import change_config
 from faceclust.store.find_library import known_libraries
+from faceclust.store.home import LibraryHome
 from faceclust.store.settings import included_folders
 from tests.support.command import run, run_checked
 from tests.support.sample_photos import COLLINS, HOPPER
@@ -170,6 +175,103 @@ def test_other_libraries_in_and_around_it_stay(tmp_path: Path) -> None:
     ]
     end_library(plan_end(outer.root))
     assert list_own_files(tmp_path) == ["b/c/.faceclust", "b/c/.faceclust.mobilefacenet.parquet"]
+
+
+def make_answer(root: Path, photo: str = "x.jpg") -> Path:
+    """Make a library with one answer and no cache; return its journal."""
+    root.mkdir(parents=True, exist_ok=True)
+    home = LibraryHome(root)
+    home.create()
+    face = JournalFace("0" * 16, "1" * 32, photo, (0.1, 0.1, 0.2, 0.2), True)
+    Journal(home.journal).record("name", [face], name=COLLINS)
+    return home.journal
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode")
+def test_a_library_moves_out_of_a_folder_whose_name_is_not_utf8(tmp_path: Path) -> None:
+    root = tmp_path / os.fsdecode(b"caf\xe9")
+    make_answer(root)
+    assert move_library(root, tmp_path) == 1
+    [event] = Journal(LibraryHome(tmp_path).journal).events()
+    assert [face.photo for face in event.faces] == [r"caf\xe9/x.jpg"]
+
+
+def test_a_library_stays_if_an_answer_would_become_invalid(tmp_path: Path) -> None:
+    root = tmp_path / "photos"
+    journal = make_answer(root, "x" * 32_768)
+    before = journal.read_bytes()
+    with pytest.raises(UsageError, match="its photo paths would be too long"):
+        move_library(root, tmp_path)
+    assert journal.read_bytes() == before and not LibraryHome(tmp_path).exists()
+
+
+@pytest.mark.parametrize("path", ["mine.txt", "backup/x.jpg", "thumbs/x.jpg", "folders/a/x.jpg", "people (copy).jsonl"])
+def test_files_of_the_user_in_the_home_stay(tmp_path: Path, path: str) -> None:
+    journal = make_answer(tmp_path / "photos")
+    mine = journal.parent / path
+    mine.parent.mkdir(parents=True, exist_ok=True)
+    mine.write_text("mine")
+    before = {file: file.read_bytes() for file in (mine, journal)}
+    for action in (move_library, lambda root, _: end_library(plan_end(root))):
+        with pytest.raises(UsageError, match="is not a file of faceclust") as raised:
+            action(tmp_path / "photos", tmp_path)
+        assert str(mine) in str(raised.value)
+    assert {file: file.read_bytes() for file in before} == before
+    assert not LibraryHome(tmp_path).exists()
+
+
+def test_every_kind_of_file_in_the_home_is_deleted(tmp_path: Path) -> None:
+    home = make_answer(tmp_path).parent
+    for path in (
+        *("lock.owner..tmp", "lock.owner.0a.tmp.12345678.tmp", "people.jsonl.12345678.tmp", "seen.dlib-2.json"),
+        *("thumbs/0a/0a1b.jpg", "thumbs/0a/0a1b.jpg.12345678.tmp", "folders/.faceclust.parquet"),
+        *("folders/b/c/.faceclust.dlib.parquet.12345678.tmp", "set-aside/b/faceclust.dlib.parquet"),
+    ):
+        (home / path).parent.mkdir(parents=True, exist_ok=True)
+        (home / path).touch()
+    end_library(plan_end(tmp_path))
+    assert not home.exists()
+
+
+def test_torn_lines_of_both_libraries_are_kept(tmp_path: Path) -> None:
+    for part, torn in (("photos", b'{"time": "1\n'), ("", b'{"time": "2\n')):
+        make_answer(tmp_path / part).with_suffix(".torn").write_bytes(torn)
+    assert move_library(tmp_path / "photos", tmp_path) == 2
+    kept = LibraryHome(tmp_path).journal.with_suffix(".torn").read_text().splitlines()
+    assert sorted(kept) == ['{"time": "1', '{"time": "2']
+
+
+def test_included_folders_are_right_whenever_a_move_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for nth in range(1, 30):
+        root, replaced = tmp_path / str(nth) / "photos", 0
+        change_config(make_answer(root).with_name("config.toml"), {("scan", "include"): ["a/thumbs"]})
+
+        def stop(*arguments: Any, failing: int = nth, replace: Any = os.replace, **options: Any) -> None:
+            nonlocal replaced
+            replaced += 1
+            if replaced == failing:
+                raise KeyboardInterrupt
+            replace(*arguments, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", stop)
+            with contextlib.suppress(KeyboardInterrupt):
+                move_library(root, root.parent)
+        if root.joinpath(".faceclust").exists():
+            assert move_library(root, root.parent) == 1
+        assert included_folders(root.parent) == ("photos/a/thumbs",), nth
+        if replaced < nth:
+            break
+    assert 3 < nth < 29
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="shorter paths")
+def test_a_library_with_a_long_name_ends(tmp_path: Path) -> None:
+    root = tmp_path / ("x" + "é" * 124)  # 249 bytes; the cut falls within a character
+    make_answer(root)
+    kept = end_library(plan_end(root))
+    assert kept and kept.name == "x" + "é" * 99 + "-1.jsonl"
+    assert len(Journal(kept).events()) == 1 and not (root / ".faceclust").exists()
 
 
 Action = Callable[[Path], object]

@@ -1,0 +1,32 @@
+"""Tell the files that faceclust keeps in a home from files that somebody else put there."""
+
+from __future__ import annotations
+
+import re
+
+from faceclust.files.names import HOME_MARKER, PACK_NAME_PATTERN, is_cache_file_name
+from faceclust.store.config import CONFIG_FILE_NAME
+from faceclust.store.home import FOLDERS_NAME, SET_ASIDE_NAME
+
+_FIXED_NAMES = frozenset(
+    "clusters.parquet clusters-before.parquet last-scan lock lock.owner"
+    " people.jsonl people.torn people.lock people.lock.owner seen.json".split()
+) | {CONFIG_FILE_NAME, HOME_MARKER}
+_SNAPSHOT = re.compile(rf"seen\.{PACK_NAME_PATTERN.pattern}\.json")
+_THUMBNAIL = re.compile(r"([0-9a-f]{2})/\1[0-9a-f]+\.jpg")
+#: The ends of the names of unfinished files and of claims of a lock.
+_TEMPORARY_ENDS = re.compile(r"(?:\.[0-9a-f]*\.tmp)+\Z")
+
+
+def is_home_file(path: str) -> bool:
+    """Is this the path, in POSIX form and relative to the home, of a file that faceclust writes there?"""
+    path = _TEMPORARY_ENDS.sub("", path)
+    folder, _, rest = path.partition("/")
+    name = rest.rpartition("/")[2]
+    if folder == "thumbs":
+        return _THUMBNAIL.fullmatch(rest) is not None
+    if folder == FOLDERS_NAME:
+        return is_cache_file_name(name)
+    if folder == SET_ASIDE_NAME:
+        return is_cache_file_name(f".{name}")
+    return path in _FIXED_NAMES or _SNAPSHOT.fullmatch(path) is not None
