@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,10 +10,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from faceclust.importers.values import Frame, PhotoNames, Region
+from faceclust.text.caseless import caseless_key
 from faceclust.types import PhotoInfo
 
-#: A photo's candidates are left out if there are more: they are as good as ambiguous. Longer paths are invalid.
-_MAX_CANDIDATES, _MAX_PATH = 100, 4_096
+#: A photo's candidates are left out if there are more: they are as good as ambiguous. Longer paths are invalid,
+#: and paths with a longer part, in characters: folding a long run of combining characters takes quadratic time.
+_MAX_CANDIDATES, _MAX_PATH, _MAX_PART = 100, 4_096, 255
 #: Maximum distance of a side from the photo's upper left corner, in widths or heights of the photo.
 _MAX_DISTANCE = 10
 #: Maximum difference of two times of one photo.
@@ -112,12 +113,12 @@ def match_catalogue(root: Path, photos: Mapping[str, PhotoInfo], catalogue: Sequ
 class _PathMatcher:
     def __init__(self, root: Path, photos: Mapping[str, PhotoInfo]) -> None:
         self._photos = photos
-        self._root = tuple(_fold(part) for part in root.parts)
+        self._root = tuple(map(caseless_key, root.parts))
         self._by_end: dict[tuple[str, ...], list[str]] = defaultdict(list)  # by name, and by folder and name
         for photo in sorted(photos):
-            parts = _split(photo)
-            self._by_end[parts[-1:]].append(photo)
-            self._by_end[(*self._root[-1:], *parts)[-2:]].append(photo)
+            if parts := _split(photo):
+                self._by_end[parts[-1:]].append(photo)
+                self._by_end[(*self._root[-1:], *parts)[-2:]].append(photo)
 
     def find_candidates(self, photo: CataloguePhoto) -> Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]:
         """Return the photos that this one may be, each with the beginnings of both paths that differ."""
@@ -161,8 +162,5 @@ def _count_common_end(a: Sequence[str], b: Sequence[str]) -> int:
 def _split(path: str) -> tuple[str, ...]:
     if len(path) > _MAX_PATH:
         return ()
-    return tuple(_fold(part) for part in path.replace("\\", "/").split("/") if part)
-
-
-def _fold(text: str) -> str:
-    return unicodedata.normalize("NFC", text).casefold()
+    parts = [part for part in path.replace("\\", "/").split("/") if part]
+    return tuple(map(caseless_key, parts)) if max(map(len, parts), default=0) <= _MAX_PART else ()

@@ -22,7 +22,7 @@ _SPACES = " \u00a0\u2009\u202f'\u2019"
 #: A number by its decimal mark.
 _NUMBERS = {
     mark: re.compile(
-        rf"[-+]?(?:[1-9][0-9]{{0,2}}(?:[{other}{_SPACES}][0-9]{{3}})+|[0-9]*)[{mark}]?[0-9]*(?:[eE][-+]?[0-9]+)?"
+        rf"[-+]?(?:[1-9][0-9]{{0,2}}(?:[{other}{_SPACES}][0-9]{{3}})+|[0-9]*)(?:[{mark}][0-9]*)?(?:[eE][-+]?[0-9]+)?"
     )
     for mark, other in (".,", ",.")
 }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from faceclust.people.names import MAX_NAME_LENGTH
+from faceclust.text.caseless import caseless_key
 from faceclust.xmp.keywords import split_path
 from faceclust.xmp.values import XmpFaces
 
@@ -29,7 +29,7 @@ _PEOPLE_BRANCHES = (
 
 def _normalise(text: str) -> str:
     # Normalising a long text of combining characters takes quadratic time.
-    return unicodedata.normalize("NFC", text[:MAX_NAME_LENGTH]).casefold()
+    return caseless_key(text[:MAX_NAME_LENGTH])
 
 
 PEOPLE_BRANCHES = frozenset((_normalise(word),) for word in _PEOPLE_BRANCHES.split())

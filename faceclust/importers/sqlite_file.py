@@ -71,7 +71,7 @@ class SqliteFile:
                         f"{self._path}: a table has more than {_MAX_ROWS:,} rows or {_MAX_CHARACTERS:,} characters"
                     )
                 yield tuple(value if isinstance(value, str | int | float) else None for value in row)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeError) as error:  # the latter: SQLite's message quotes a damaged schema
             raise UsageError(
                 f"{self._path} cannot be read: {error}", hint="it may be damaged; try a backup of it"
             ) from error

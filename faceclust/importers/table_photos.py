@@ -11,8 +11,9 @@ from pathlib import Path, PurePath, PureWindowsPath
 from faceclust.importers.sidecar_owner import PhotoLookup
 from faceclust.text.caseless import caseless_key
 
-#: Longer paths are not compared with those of another computer.
-_MAX_PATH = 4096
+#: Longer paths, and paths with a longer part, in characters, are no photo's: comparing long runs of combining
+#: characters takes quadratic time. Paths of more parts are not compared with those of another computer.
+_MAX_PATH, _MAX_PART, _MAX_PARTS = 4096, 255, 50
 
 
 class TablePhotos:
@@ -27,6 +28,8 @@ class TablePhotos:
 
         None is found, or one, or several if the name could mean any of them in another case or Unicode form.
         """
+        if not _is_short(name):
+            return ()
         below = (posixpath.normpath(name), posixpath.normpath(name.replace("\\", "/")))
         paths = list(dict.fromkeys((*below, *self._paths_below_root(name, beside))))
         exact = next((path for path in paths if path in self._photos), None)
@@ -69,8 +72,14 @@ class TablePhotos:
 
 
 def is_absolute(path: str) -> bool:
-    """Is this an absolute path of any system?"""
-    return len(path) <= _MAX_PATH and (path.startswith("/") or bool(PureWindowsPath(path).root))
+    """Is this an absolute path of any system, and no longer than paths are?"""
+    if not _is_short(path) or len(_split(path)) > _MAX_PARTS:
+        return False
+    return path.startswith("/") or bool(PureWindowsPath(path).root)
+
+
+def _is_short(path: str) -> bool:
+    return len(path) <= _MAX_PATH and max(map(len, _split(path))) <= _MAX_PART
 
 
 def _split(path: str) -> list[str]:

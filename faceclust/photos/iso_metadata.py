@@ -36,7 +36,7 @@ def iter_iso_blocks(read: Reader, size: int, max_bytes: int) -> Iterator[Block]:
         content = b"".join(source(at, length) for source, at, length in extents)
         if kind is None:
             kind, content = _JXL_BOXES[content[:4]], _expand_brotli(content[4:])
-            max_bytes -= len(content)
+            max_bytes -= len(content) or _MAX_BROTLI_BYTES  # what failed may have expanded that far
             if max_bytes < 0:
                 return
         if kind is BlockKind.EXIF:  # it begins with the offset of the TIFF structure (ISO/IEC 23008-12, annex A)

@@ -20,15 +20,16 @@ class BlockKind(Enum):
 Block = tuple[BlockKind, bytes]
 
 EXIF_HEADER, XMP_HEADER = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
-_PHOTOSHOP_HEADER = b"Photoshop 3.0\0"
+PHOTOSHOP_HEADER = b"Photoshop 3.0\0"
 _TIFF_SIGNATURES = (b"II*\0", b"MM\0*")
 
 
 def strip_exif_header(block: bytes) -> bytes:
     """Return the TIFF structure of an EXIF block, which may follow one or two headers."""
-    while block.startswith(EXIF_HEADER):
-        block = block[len(EXIF_HEADER) :]
-    return block
+    at = 0
+    while block.startswith(EXIF_HEADER, at):
+        at += len(EXIF_HEADER)
+    return block[at:]
 
 
 def classify_block(content: bytes) -> Block | None:
@@ -37,8 +38,8 @@ def classify_block(content: bytes) -> Block | None:
         return BlockKind.EXIF, strip_exif_header(content)
     if content.startswith(XMP_HEADER):
         return BlockKind.XMP, content[len(XMP_HEADER) :]
-    if content.startswith((_PHOTOSHOP_HEADER, b"8BIM")):
-        return BlockKind.IPTC, find_iptc_record(content.removeprefix(_PHOTOSHOP_HEADER))
+    if content.startswith((PHOTOSHOP_HEADER, b"8BIM")):
+        return BlockKind.IPTC, find_iptc_record(content.removeprefix(PHOTOSHOP_HEADER))
     if content.startswith(b"\x1c"):
         return BlockKind.IPTC, content
     return None

@@ -6,16 +6,17 @@ The format was never documented; it is known from reverse engineering.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
 from faceclust.files.own_files import read_own, stat_own
+from faceclust.text.caseless import caseless_key
 
 #: The file's name: Picasa 3 hides it, and earlier versions do not.
 INI_SPELLINGS = (".picasa.ini", "Picasa.ini", "picasa.ini")
 _MAX_BYTES = 10_000_000
+_MAX_SECTION = 256  # characters, more than a file name has; folding a long run of combining ones is quadratic
 _SECTION_PATTERN = re.compile(r"\s*\[(.+)\]\s*")
 _ROTATION_PATTERN = re.compile(r"\s*rotate\(([0-3])\)\s*", re.IGNORECASE)
 #: EXIF orientations equal to 0 to 3 quarter turns clockwise.
@@ -27,7 +28,7 @@ def iter_entries(text: str) -> Iterator[tuple[str, str, str]]:
     section = ""
     for line in text.splitlines():
         if header := _SECTION_PATTERN.fullmatch(line):
-            section = header[1].strip()
+            section = header[1].strip()[:_MAX_SECTION]
             continue
         key, equals, value = line.partition("=")
         if equals:
@@ -50,7 +51,7 @@ def read_rotation(photo: Path) -> int:
         try:
             if (status := stat_own(ini)) is not None:
                 rotations = _read_rotations(ini, status.st_size, status.st_mtime_ns)
-                return rotations.get(_fold_name(photo.name), 1)
+                return rotations.get(caseless_key(photo.name), 1)
         except (OSError, ValueError):
             continue
     return 1
@@ -61,11 +62,7 @@ def _read_rotations(ini: Path, size: int, mtime_ns: int) -> Mapping[str, int]:
     """Return the orientations by folded file name. `size` and `mtime_ns` are those of the file now."""
     text = read_own(ini, _MAX_BYTES).decode(errors="replace")
     return {
-        _fold_name(section): rotation
+        caseless_key(section): rotation
         for section, key, value in iter_entries(text)
         if (rotation := parse_rotation(key, value)) is not None
     }
-
-
-def _fold_name(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()

@@ -16,6 +16,7 @@ from faceclust.photos.metadata_blocks import Block, BlockKind, classify_block, s
 
 _MAX_CHUNKS = 100_000
 _MAX_KEYWORD_BYTES = 79
+_MAX_RATIO = 1032  # of zlib: what is damaged or too long may have expanded so far
 _TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 _XMP_KEYWORD, _TIME_KEYWORD = b"xml:com.adobe.xmp", b"creation time"
 _RAW_PROFILE = b"raw profile type "
@@ -40,7 +41,7 @@ def iter_png_blocks(read: Reader, max_bytes: int) -> Iterator[Block]:
                 return
             content = read(at + 8, length)
             text = content if kind == b"eXIf" else _decode_text(kind, content, max_bytes)
-            max_bytes -= len(text) if kind != b"tEXt" else 0
+            max_bytes -= (len(text) or _MAX_RATIO * length) if kind != b"tEXt" else 0
             if block := _make_block(keyword, text):
                 yield block
         at += 12 + length

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from faceclust.text.caseless import caseless_key
+from faceclust.text.dates import is_photo_date
+
 #: Larger files are no such JSON. Further people, and further characters of a title, are ignored.
 MAX_TAKEOUT_BYTES, MAX_PEOPLE, _MAX_TITLE = 1_000_000, 1_000, 1_000
 _SUPPLEMENT = ".supplemental-metadata"
@@ -30,8 +33,6 @@ _EDITED = (
 _COPY_PATTERN = re.compile(r"(.*?)(\(\d{1,5}\))", re.DOTALL)
 #: Keys of which a photo's JSON has at least one, other than the JSON of an album.
 _MARKS = {"photoTakenTime", "people", "googlePhotosOrigin", "imageViews"}
-#: Photography began in this year, and no clock is further ahead.
-_FIRST_YEAR, _MAX_AHEAD = 1826, timedelta(days=366)
 #: Characters of a title that file names cannot have.
 _REPLACED_PATTERN = re.compile(r"""[\x00-\x1f&%'"<>:/\\|?*]""")
 
@@ -71,14 +72,14 @@ def index_takeout_names(names: Iterable[str]) -> dict[str, list[str]]:
     index: dict[str, list[str]] = {}
     for name in sorted(names):
         if name.lower().endswith(".json"):
-            index.setdefault(_normalise(name[: -len(".json")]), []).append(name)
+            index.setdefault(caseless_key(name[: -len(".json")]), []).append(name)
     return index
 
 
 def find_takeout_json(photo_name: str, index: Mapping[str, list[str]]) -> str | None:
     """Find the JSON of a photo by its file name, among those in its folder; None if it is missing or ambiguous."""
     for stem in _possible_stems(photo_name) if photo_name else ():
-        if found := index.get(_normalise(stem)):
+        if found := index.get(caseless_key(stem)):
             exact = [name for name in found if name[: -len(".json")] == stem]
             return (exact or found)[0] if len(exact or found) == 1 else None
     return None
@@ -88,13 +89,13 @@ def belongs_to_photo(facts: TakeoutFacts, json_name: str, photo_name: str) -> bo
     """Is the JSON that was found for a photo its own? Names that were cut to the same text differ by the title."""
     titles = {title for title, _ in _possible_titles(photo_name)}
     return any(
-        _normalise(json_name).startswith(_normalise(title)) or _is_title_of(facts.title, title) for title in titles
+        caseless_key(json_name).startswith(caseless_key(title)) or _is_title_of(facts.title, title) for title in titles
     )
 
 
 def normalise_title(title: str) -> str:
     """Return a title as it appears in file names, in a form that is the same for all spellings."""
-    return _normalise(_REPLACED_PATTERN.sub("_", title))
+    return caseless_key(_REPLACED_PATTERN.sub("_", title))
 
 
 def _possible_stems(photo_name: str) -> Iterator[str]:
@@ -168,7 +169,7 @@ def _read_time(record: Mapping[str, Any]) -> datetime | None:
         date = (utc + timedelta(hours=_zone_of(record))).replace(tzinfo=None)
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
-    return date if date.year >= _FIRST_YEAR and date <= datetime.now() + _MAX_AHEAD else None
+    return date if is_photo_date(date) else None
 
 
 def _zone_of(record: Mapping[str, Any]) -> int:
@@ -181,7 +182,3 @@ def _zone_of(record: Mapping[str, Any]) -> int:
             if len(numbers) == 2 and any(numbers) and math.isfinite(numbers[1]) and abs(numbers[1]) <= 180:
                 return round(numbers[1] / 15)
     return 0
-
-
-def _normalise(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()

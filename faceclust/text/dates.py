@@ -54,6 +54,11 @@ def parse_date(text: str) -> datetime | None:
     return _make_date([year, *rest], meridiem[1] if meridiem else None)
 
 
+def is_photo_date(date: datetime) -> bool:
+    """Is this date, without a time zone, neither before photography nor far in the future?"""
+    return date.year >= _FIRST_PHOTO_YEAR and date < datetime.now() + _MAX_CLOCK_AHEAD
+
+
 def parse_name_date(name: str) -> datetime | None:
     """Return the date in a photo's file name, such as "IMG-20190517-WA0001.jpg"; None without one.
 
@@ -94,6 +99,6 @@ def _make_date(parts: Iterable[str], meridiem: str | None = None) -> datetime | 
         hour = hour % 12 + (12 if meridiem.upper() == "P" else 0)
     try:
         date = datetime(year, month, day, hour, minute, 59 if second == 60 else second)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    return date if year >= _FIRST_PHOTO_YEAR and date < datetime.now() + _MAX_CLOCK_AHEAD else None
+    return date if is_photo_date(date) else None

@@ -179,6 +179,14 @@ def test_most_photos_decide_between_folders_of_one_name() -> None:
     assert matched.found["Summer/a.jpg"] is catalogue[1]
 
 
+def test_names_longer_than_file_names_are_not_compared() -> None:
+    """Folding a long run of combining characters takes quadratic time."""
+    longest = "a" + "\u0315" * 254
+    names = [longest] + ["a" + "\u0315\u0300" * 2000] * 2000
+    matched = match_catalogue(ROOT, photos_of(longest), [CataloguePhoto("", n, is_moved=True) for n in names])
+    assert list(matched.found) == [longest] and len(matched.unknown) == 2000
+
+
 def test_photos_that_could_be_two_are_left_out() -> None:
     catalogue = [CataloguePhoto("/x", f"{year}/Summer/a.jpg") for year in (2018, 2019)]
     matched = match_catalogue(ROOT, photos_of("Summer/a.jpg"), catalogue)
@@ -325,6 +333,15 @@ def test_files_of_another_kind_are_refused(content: bytes, reason: str, tmp_path
         path.write_bytes(content)
         with pytest.raises(UsageError, match=reason):
             read_catalogue(path)
+
+
+def test_a_schema_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    path = write_digikam(tmp_path / "digikam4.db", PIXELS)
+    damaged = path.read_bytes().replace(b"CREATE TABLE Tags (", b"CREATE TABLE Tags )", 1)
+    assert b"tableTagsTags" in damaged
+    path.write_bytes(damaged.replace(b"tableTagsTags", b"table\xff\xfe\xff\xfeTags"))
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_catalogue(path)
 
 
 def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:

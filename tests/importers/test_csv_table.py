@@ -69,6 +69,8 @@ def test_commas_in_a_name_do_not_make_the_comma_the_separator(name: str) -> None
         ),
         ("a.jpg;1,234;2;1,500;4;Anna", "t.csv:1: 1,234 may have a decimal comma or separate thousands"),
         ("a.jpg;0,5;2;0.7;4;Anna", "t.csv:1: right must be a number, not '0.7'"),
+        ("a.jpg;0.5;2;3,0331;4;Anna", "t.csv:1: right must be a number, not '3,0331'"),
+        pytest.param(f"{HEADINGS}\na.jpg,{'1' * 50_000}x,2,3,4,A", "t.csv:2: left must be a number", id="many digits"),
         (f"{HEADINGS}\na.jpg,nan,2,3,4,Anna", "t.csv:2: left must be a number, not 'nan'"),
         (f"{HEADINGS}\na.jpg,1,inf,3,4,Anna", "t.csv:2: top must be a number, not"),
         (f"{HEADINGS}\na.jpg,5,2,3,4,Anna", "t.csv:2: 5, 2, 3, 4 is not a box"),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from faceclust.importers.picasa import (
     resolve_contact,
 )
 from faceclust.importers.small_files import UnreadableFileError
+from faceclust.photos.picasa_ini import read_rotation
 from tests.support.picasa_files import format_rect64
 
 SIDE = st.integers(0, 65535).map(lambda step: step / 65535)
@@ -60,6 +63,13 @@ def test_an_ini_in_any_encoding(encoding: str) -> None:
 def test_any_bytes_are_read_as_an_ini(data: bytes) -> None:
     read_ini(data)
     read_ini(b"[Contacts2]\n[a.jpg]\nfaces=" + data)
+
+
+def test_a_long_section_is_no_photos(tmp_path: Path) -> None:
+    """Folding a long run of combining characters takes quadratic time."""
+    text = "[{}]\nrotate=rotate(1)\n[Zoe\u0308.JPG]\nrotate=rotate(3)\n".format("a" + "\u0315\u0300" * 200_000)
+    (tmp_path / ".picasa.ini").write_text(text, encoding="utf-8")
+    assert read_rotation(tmp_path / "zo\u00eb.jpg") == 8
 
 
 def test_contacts_are_read_or_refused() -> None:

@@ -10,7 +10,8 @@ import pytest
 from faceclust.importers.sidecar_owner import PhotoLookup
 from faceclust.importers.table_photos import TablePhotos
 
-PHOTOS = ["2019/a.jpg", "2019/b.jpg", "a.jpg", "2020/Zoe\u0308.jpg", "2020/IMG_1.JPG", "x/C.jpg", "x/c.jpg"]
+LONG = "\\xe9" * 200 + ".jpg"  # escaped bytes
+PHOTOS = ["2019/a.jpg", "2019/b.jpg", "a.jpg", "2020/Zoe\u0308.jpg", "2020/IMG_1.JPG", "x/C.jpg", "x/c.jpg", LONG]
 ROOT = Path("/photos/library").absolute()
 
 
@@ -32,6 +33,8 @@ def make_finder() -> TablePhotos:
         ("x/c.jpg", "/elsewhere", "x/c.jpg"),
         ("X/c.JPG", "/elsewhere", "x/C.jpg x/c.jpg"),
         ("/elsewhere/2019/b.jpg", "/elsewhere", ""),
+        pytest.param(LONG, "/elsewhere", LONG, id="escaped bytes"),
+        pytest.param("a" + "\u0315\u0300" * 50_000, "/elsewhere", "", id="combining characters"),
     ],
 )
 def test_the_photo_of_a_row(name: str, beside: str, found: str) -> None:
@@ -49,6 +52,7 @@ def test_the_photo_of_a_row(name: str, beside: str, found: str) -> None:
         (["/x/2019/b.jpg", str(ROOT / "2019/gone.jpg")], None),  # the paths are of this computer
         (["2019/b.jpg"], None),
         (["/" * 100_000 + "2019/b.jpg"], None),
+        pytest.param([f"/{n}/" + "\u00e9/" * 2040 for n in range(40)], None, id="many parts"),
     ],
 )
 def test_the_root_on_another_computer(names: list[str], root: str | None) -> None:

@@ -13,7 +13,10 @@ import pytest
 import tifffile
 
 from faceclust.files.own_files import UnsafeFileError
-from faceclust.photos.embedded_metadata import MAX_BLOCK_BYTES, read_embedded_metadata
+from faceclust.photos.embedded_metadata import MAX_BLOCK_BYTES, find_metadata, read_embedded_metadata
+from faceclust.photos.iso_metadata import iter_iso_blocks
+from faceclust.photos.jpeg_metadata import iter_jpeg_blocks
+from faceclust.photos.metadata_blocks import BlockKind, strip_exif_header
 from faceclust.xmp.packet import BadPacketError
 from faceclust.xmp.read import read_packet
 from tests.support.metadata_files import EXIF, XMP, XMP_HEADER, chunk, jpeg, segment, text_chunk
@@ -159,10 +162,11 @@ def test_extended_parts_of_an_earlier_packet_are_ignored(tmp_path: Path) -> None
     def extended(guid: bytes, at: int, text: bytes) -> bytes:
         return segment(b"http://ns.adobe.com/xmp/extension/\0" + guid + bytes(4) + at.to_bytes(4, "big") + text)
 
-    main = segment(b"http://ns.adobe.com/xap/1.0/\0" + b"<x/>" + b"A" * 32)
+    packet = b"<x xmpNote:HasExtendedXMP='" + b"A" * 32 + b"'/>"
+    main = segment(b"http://ns.adobe.com/xap/1.0/\0" + packet)
     parts = [extended(b"A" * 32, 3, b"def"), extended(b"B" * 32, 0, b"old"), main, extended(b"A" * 32, 0, b"abc")]
     (tmp_path / "a.jpg").write_bytes(b"\xff\xd8" + b"".join(parts) + b"\xff\xda\0\2")
-    assert read_embedded_metadata(tmp_path / "a.jpg").xmp == (b"<x/>" + b"A" * 32, b"abcdef")
+    assert read_embedded_metadata(tmp_path / "a.jpg").xmp == (packet, b"abcdef")
 
 
 def test_pipes_and_files_that_are_not_photos_have_no_packet(tmp_path: Path) -> None:
@@ -195,3 +199,52 @@ def test_what_lies_before_the_damage_is_read(tmp_path: Path) -> None:
     for end in (b"", b"\0\0", (2**31).to_bytes(4, "big") + b"zTXt", chunk(b"zTXt", b"XML:com.adobe.xmp\0\0no zlib")):
         path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunks + end)
         assert (read_embedded_metadata(path).exif, read_embedded_metadata(path).xmp) == ((EXIF[6:],), (XMP,))
+
+
+def test_any_number_of_exif_headers_is_removed() -> None:
+    for count in (0, 1, 2, 800_000):
+        assert strip_exif_header(EXIF[:6] * count + EXIF[6:]) == EXIF[6:]
+
+
+def test_many_packets_and_extended_parts_are_not_compared_in_pairs() -> None:
+    packets = segment(XMP_HEADER + b"<x/>") * 25_000
+    parts = (segment(b"http://ns.adobe.com/xmp/extension/\0" + b"%032d" % n + bytes(8) + b"x") for n in range(25_000))
+    assert set(find_metadata(jpeg(packets, *parts)).xmp) == {b"<x/>"}
+
+
+def test_a_jpeg_of_stray_bytes_is_not_read_to_its_end() -> None:
+    reads = 0
+
+    def read(_: int, count: int) -> bytes:
+        nonlocal reads
+        reads += 1
+        assert reads < 10_000
+        return bytes(count)
+
+    assert not list(iter_jpeg_blocks(read, 0, MAX_BLOCK_BYTES))
+
+
+def test_compressed_boxes_that_expand_too_far_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A JPEG XL of 10 KB can have hundreds, and each takes the decoder 4 MB."""
+    decoded = []
+    monkeypatch.setattr("faceclust.photos.iso_metadata._expand_brotli", lambda data: decoded.append(data) or data[1:])
+    for text, found in ((b"\0<x/>", 400), (b"", 0)):
+        decoded.clear()
+        data = box(b"brob", b"xml ", text) * 400
+        blocks = list(iter_iso_blocks(lambda at, count, data=data: data[at : at + count], len(data), MAX_BLOCK_BYTES))
+        assert [content for kind, content in blocks if kind is BlockKind.XMP and content] == [b"<x/>"] * found
+        assert len(decoded) == 400 if found else len(decoded) < 10
+
+
+@pytest.mark.parametrize("damage", [b"", b"\0\0\0\0"])
+def test_compressed_chunks_that_expand_too_far_count(damage: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The text is one byte too long, or its checksum at the end is wrong."""
+    text = zlib.compress(bytes(MAX_BLOCK_BYTES + (0 if damage else 1)), 9)
+    bomb = chunk(b"zTXt", b"XML:com.adobe.xmp\0\0" + text[: -len(damage) or None] + damage)
+    decoders, make_decoder = [], zlib.decompressobj
+    monkeypatch.setattr(zlib, "decompressobj", lambda: decoders.append(1) or make_decoder())
+    packet = text_chunk("iTXt", b"XML:com.adobe.xmp", XMP)
+    assert find_metadata(b"\x89PNG\r\n\x1a\n" + packet + bomb * 10).xmp == (XMP,)
+    assert len(decoders) == 1
+    broken = chunk(b"zTXt", b"XML:com.adobe.xmp\0\0no zlib")
+    assert find_metadata(b"\x89PNG\r\n\x1a\n" + broken + packet).xmp == (XMP,)
