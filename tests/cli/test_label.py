@@ -165,8 +165,10 @@ def test_more_faces_and_drawing_again(library: Library) -> None:
     terminal.wait_for_question("(group 1)")
     terminal.type("m\r")
     terminal.wait_for_text("all faces are shown")
-    terminal.child.setwinsize(24, 66)
+    terminal.wait_for_question("(group 1)")
     terminal.screen.resize(24, 66)
+    terminal.child.setwinsize(24, 66)
+    terminal.wait_for_question("(group 1)")
     terminal.type("r\r")
     terminal.wait_for_text(f"5{' ' * 28}6")  # two in each row now
     terminal.wait_for_question("(group 1)")

@@ -27,7 +27,8 @@ class LabelTerminal:
         self.screen = pyte.Screen(80, 24)
         self._stream = pyte.ByteStream(self.screen)
         self.received = b""
-        variables = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLORTERM")}
+        inherited = ("NO_COLOR", "COLORTERM", "COLUMNS", "LINES")
+        variables = {name: value for name, value in os.environ.items() if name not in inherited}
         self.child = pexpect.spawn(
             COMMAND[0],
             [*COMMAND[1:], "label", "--library", str(root), *arguments],
