@@ -19,7 +19,7 @@ from faceclust.cli.output.grouping import (
     print_group_changes,
     suggest_full_run,
 )
-from faceclust.cli.terminal.printing import print_line
+from faceclust.cli.terminal.printing import print_failure, print_line
 from faceclust.errors import UsageError
 from faceclust.library.calibration import AUTO_THRESHOLD, LINKAGE_OPTIONS
 from faceclust.store.clusters import DamagedClusteringError
@@ -217,10 +217,9 @@ def _print_lost_names(library: Library, before: dict[str, str]) -> None:
     after = _name_of_each_face(library)
     kept = sum(after.get(face) == name for face, name in before.items())
     if kept < len(before) / 2:
-        print_line(
+        print_failure(
             f"{len(before) - kept:,} of {format_count(len(before), 'named face')} lost the name they had; "
-            "to restore the grouping before: faceclust cluster --undo",
-            err=True,
+            "to restore the grouping before: faceclust cluster --undo"
         )
 
 

@@ -18,6 +18,9 @@ from faceclust.store.find_library import default_library, find_library, known_li
 from faceclust.store.home import LibraryHome
 from faceclust.text.plural import format_count
 
+#: How the state of a library without a scan is shown.
+_STATE_WORDS = {"ok": "not scanned yet", "missing": "missing", "unreadable": "unreadable"}
+
 
 @click.group("library", cls=CommandGroup)
 def command() -> None:
@@ -50,7 +53,7 @@ def list_command(as_json: bool) -> None:
         print_json({"libraries": libraries})
     elif libraries:
         rows = [
-            (f"{'*' if one['default'] else ' '} {one['library']}", one["last_scanned"] or one["state"])
+            (f"{'*' if one['default'] else ' '} {one['library']}", one["last_scanned"] or _STATE_WORDS[one["state"]])
             for one in libraries
         ]
         print_table(("  library", "last scanned"), rows, left=(0, 1))
@@ -75,9 +78,9 @@ def _library_record(root: Path, default: Path | None) -> dict[str, Any]:
 def move_command(library: Path, target: Path, as_json: bool) -> None:
     """Make TO, a folder around the library FROM or in it, the library in its place.
 
-    All names are kept. If TO is a library already, it takes over the names, and FROM becomes an
-    ordinary folder of it. Names of photos outside of TO stay in the journal, and are back if you
-    move the library out again.
+    All names are kept. What scans found outside of TO is deleted; the photos stay. If TO is a library
+    already, it takes over the names, and FROM becomes an ordinary folder of it. Names of photos
+    outside of TO stay in the journal, and are back if you move the library out again.
 
     \b
     Examples:

@@ -15,7 +15,6 @@ from faceclust.importers import picasa
 from faceclust.importers.catalogue_files import collect_catalogue
 from faceclust.importers.csv_table import TableRow, read_table, to_fractional_box
 from faceclust.importers.keywords import USUAL_TAGS, PeopleTags
-from faceclust.importers.placeholders import is_placeholder_name
 from faceclust.importers.plan import Conflict
 from faceclust.importers.sidecar_owner import PhotoLookup
 from faceclust.importers.small_files import UnreadableFileError, read_small_file
@@ -26,6 +25,7 @@ from faceclust.importers.values import Frame, PhotoNames, Region, UnreadableSour
 from faceclust.people.names import MAX_NAME_LENGTH, clean_name
 from faceclust.photos.embedded_metadata import read_embedded_metadata
 from faceclust.progress import Progress
+from faceclust.text.placeholders import is_placeholder_name
 from faceclust.types import PhotoInfo
 from faceclust.xmp.packet import MAX_PACKET_BYTES, BadPacketError
 from faceclust.xmp.read import read_packet

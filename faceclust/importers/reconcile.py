@@ -16,12 +16,12 @@ from faceclust.importers.coordinate_frame import (
     interpret_boxes,
 )
 from faceclust.importers.group_names import place_names
-from faceclust.importers.placeholders import is_placeholder_name
 from faceclust.importers.plan import Conflict, FaceNaming, ImportPlan, UnplacedName
 from faceclust.importers.values import Frame, PhotoNames
 from faceclust.people.names import MAX_NAME_LENGTH, clean_name, person_key
 from faceclust.people.replay import ReplayedAnswers
 from faceclust.text.caseless import caseless_key
+from faceclust.text.placeholders import is_placeholder_name
 from faceclust.types import Box, FaceOccurrence, Person, PhotoInfo
 
 if TYPE_CHECKING:

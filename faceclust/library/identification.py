@@ -130,7 +130,16 @@ def identify(
         raise UsageError("nobody has a name yet, so nobody can be recognised", hint="faceclust label")
     paths = [photos] if isinstance(photos, str | os.PathLike) else photos
     identifier = _Identifier(library, threshold, k)
-    return (identifier(expand_photo_path(path)) for path in paths)
+    return (identifier(_find_typed_photo(library, path)) for path in paths)
+
+
+def _find_typed_photo(library: Catalogue, path: StrPath) -> Path:
+    """Return a typed path, or that of the library's photo of this name if there is no such file here."""
+    expanded = expand_photo_path(path)
+    if not os.path.lexists(expanded):
+        with suppress(UsageError):
+            return library.root / find_photo(library.root, library.photos, str(path))
+    return expanded
 
 
 class _Identifier:

@@ -72,7 +72,7 @@ def name(
     cleaned, selectors = _validate_name(name), as_list(faces)
     _refuse_people(library, selectors, cleaned)
     refuse_named_groups(
-        library, selectors, "faceclust rename {name} …, or take faces out first: faceclust split {name} {group}"
+        library, selectors, "faceclust rename {name} NEW, or take a face out: faceclust reject {name} PHOTO#N"
     )
     resolved = resolve_faces(library, selectors)
     settled = settle_name(library, cleaned)
@@ -213,7 +213,7 @@ def ignore(library: Catalogue, faces: Selectors) -> Event:
 
     Raises UsageError for a group whose faces all have a name; a person's name ignores all its faces.
     """
-    refuse_named_groups(library, as_list(faces), "to ignore that person: faceclust ignore '{name}'")
+    refuse_named_groups(library, as_list(faces), "to ignore that person: faceclust ignore {name}")
     return record_answer(library, "ignore", resolve_faces(library, faces))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import posixpath
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -180,9 +181,16 @@ def _copy(path: Path, target: Path) -> None:
 
 def plan_end(root: Path) -> EndPlan:
     """Plan to end the library at `root`: to delete what faceclust made there. Libraries in and around it keep
-    their files. Raises CacheError if a folder cannot be listed, UsageError if somebody else's files are in a home."""
-    is_nested = enclosing_library(root.parent) is not None
-    return _plan_end(LibraryHome(root), lambda folder: is_nested)
+    their files. Raises CacheError if a folder cannot be listed, UsageError if somebody else's files are in a home,
+    or if a library around it uses its answers."""
+    outer = enclosing_library(root.parent)
+    plan = _plan_end(LibraryHome(root), lambda folder: outer is not None)
+    if outer is not None and plan.answers:
+        raise UsageError(
+            f"{root} is a part of the library {outer}, which uses its answers",
+            hint=f"faceclust library move {shlex.quote(str(root))} {shlex.quote(str(outer))}",
+        )
+    return plan
 
 
 def _plan_end(home: LibraryHome, is_shared: Callable[[str], bool]) -> EndPlan:

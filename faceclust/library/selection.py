@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from typing import TypeAlias
 
@@ -77,7 +78,7 @@ def _named_faces(selection: FaceSelection, library: Catalogue) -> list[str]:
 def refuse_named_groups(library: Catalogue, selectors: Iterable[Selector], hint: str) -> None:
     """Raises UsageError if one of these is a group whose faces all have a name.
 
-    A group number is easily mistyped. `hint` contains {name} and {group}.
+    A group number is easily mistyped. `hint` contains {name}.
     """
     for selector in selectors:
         if library.find_face(selector) is not None:
@@ -86,7 +87,7 @@ def refuse_named_groups(library: Catalogue, selectors: Iterable[Selector], hint:
         names = sorted({name for face in selection.all_faces if (name := _name_of_face(library, face))})
         if names and set(selection.faces) == set(selection.all_faces):
             raise UsageError(
-                f"{selection.label} is already {' and '.join(names)}", hint=hint.format(name=names[0], group=selector)
+                f"{selection.label} is already {' and '.join(names)}", hint=hint.format(name=shlex.quote(names[0]))
             )
 
 

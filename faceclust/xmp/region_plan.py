@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from faceclust.text.caseless import caseless_key
+from faceclust.text.placeholders import is_placeholder_name
 from faceclust.types import Box, intersection_over_union
 from faceclust.xmp.ownership import OwnRegion, format_region_record
 from faceclust.xmp.schemes import PacketRegion, Scheme
@@ -55,6 +56,7 @@ def separate_conflicts(
     free, conflicts = [], []
     for face in wanted:
         names = [region.name for region in foreign if _is_same_face(region, face) and region.name]
+        names = [name for name in names if not is_placeholder_name(name)]
         others = [name for name in names if face.name and not _is_same_name(name, face.name)]
         if others and len(others) == len(names):
             conflicts.append((face.name or "", others[0]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,10 @@ def test_a_group_number_never_removes_confirmed_names(collins: Collins) -> None:
     for arguments in (["ignore"], ["name"]):
         tail = ["Somebody"] if arguments == ["name"] else []
         assert "is already Grace" in expect_refusal(library, *arguments, str(3 - group), *tail)
+    run_answer(library, "rename", "Grace", "Grace O'Neill")
+    hint = expect_refusal(library, "name", str(3 - group), "Somebody").split("faceclust rename ")[1]
+    assert shlex.split(hint.partition(" NEW")[0]) == ["Grace O'Neill"]
+    run_answer(library, "rename", "Grace O'Neill", "Grace")
     assert count_faces(library)["Grace"] == (6, 6)
 
 

@@ -50,6 +50,7 @@ def test_identify_prints_one_line_for_each_face(collins: tuple[Library, int, set
     assert lines[1].startswith(f"both.jpg#2  {COLLINS}  0.") and lines[1].split()[-1] in ("close", "likely")
     assert lines[2] == "nobody.jpg  no face found"
     assert lines[3].startswith(f"{inside}#1  {COLLINS}  0.") and lines[3].endswith("  confirmed")
+    assert run_checked("identify", "2019/collins-0.jpg", "--library", root, cwd=pictures).splitlines() == lines[3:]
 
 
 def test_what_identify_prints_names_a_face(collins: tuple[Library, int, set[str]]) -> None:

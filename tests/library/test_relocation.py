@@ -177,6 +177,19 @@ def test_other_libraries_in_and_around_it_stay(tmp_path: Path) -> None:
     assert list_own_files(tmp_path) == ["b/c/.faceclust", "b/c/.faceclust.mobilefacenet.parquet"]
 
 
+def test_a_library_whose_answers_another_one_uses_does_not_end(tmp_path: Path) -> None:
+    outer = make_library(tmp_path)
+    inner = Library(tmp_path / "b")
+    inner.scan(workers=0)
+    inner.name(next(iter(inner.occurrences_of)), HOPPER)
+    names, files = list_names(outer.root), list_own_files(tmp_path)
+    with pytest.raises(UsageError, match="is a part of the library") as error:
+        plan_end(inner.root)
+    assert str(error.value.hint).startswith("faceclust library move ") and list_own_files(tmp_path) == files
+    move_library(inner.root, outer.root)
+    assert list_names(outer.root) == names
+
+
 def make_answer(root: Path, photo: str = "x.jpg") -> Path:
     """Make a library with one answer and no cache; return its journal."""
     root.mkdir(parents=True, exist_ok=True)

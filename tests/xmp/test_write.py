@@ -205,6 +205,13 @@ def test_a_foreign_name_is_kept_and_reported_as_a_conflict() -> None:
     assert read_names(merged.data, 0) == ["Carla", "Ben"] and read_list(merged.data, "dc:subject") == ["Ben"]
 
 
+@pytest.mark.parametrize("word", ["Unbekannt", "Unknown 3", "?"])
+def test_a_word_for_nobody_is_no_conflict(word: str) -> None:
+    theirs = build_sidecar(build_mwg_regions(build_region(word, 0.2, 0.35, 0.2, 0.3)))
+    merged = merge_faces(theirs.encode(), [ANNA], SIZE)
+    assert merged.conflicts == () and read_names(merged.data, 0) == [word, "Anna"]
+
+
 def test_unnamed_regions_and_other_kinds_are_no_conflict() -> None:
     theirs = build_sidecar(
         build_mwg_regions(build_region("", 0.2, 0.35, 0.2, 0.3), build_region("Anna", 0.2, 0.35, 0.2, 0.3, "Focus"))

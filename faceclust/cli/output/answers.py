@@ -43,7 +43,7 @@ def print_changes(
         print_json({"library": str(library.root), key: answers, "changed": records, **written})
         return
     for event in events:
-        print_line(f"{f'{done}: ' if done and not event.redoes else ''}{describe_event(event)}")
+        print_line(f"{f'{done}: ' if done not in ('', 'redone') else ''}{describe_event(event)}")
     if all(event.kind == "rename" for event in events):
         return  # the faces stay with the person
     for name in changed:

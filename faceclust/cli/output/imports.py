@@ -86,9 +86,11 @@ def _imported_lines(plan: ImportPlan, events: Sequence[Event], dry_run: bool) ->
         people = format_count(len(plan.faces_per_person), "person", "people")
         yield f"would import: {format_count(len(plan.namings), 'face')} of {people}{known}"
     elif events:
-        faces = format_count(len({face.face_id for event in events for face in event.faces}), "face")
+        faces = {face.face_id: face.confirmed for event in events for face in event.faces}
+        suggested = len(faces) - sum(faces.values())
         people = format_count(len({event.name for event in events}), "person", "people")
-        yield f"imported: {faces} of {people}{known}"
+        only = f", {suggested:,} of them only suggested" if suggested else ""
+        yield f"imported: {format_count(len(faces), 'face')} of {people}{only}{known}"
         yield f"to undo all of it: faceclust undo {len(events)}"
     else:
         yield f"nothing new to import{known}"

@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from faceclust.importers.placeholders import is_placeholder_name
+from faceclust.text.placeholders import is_placeholder_name
 
 NOBODY = """_UNKNOWN_|Unknown|Unknown 3|unknown-3|Unknown (2)|(unknown)|<unknown>|Unknown person|an unknown woman
 Unnamed Person|Not named|no name|No-Name|noname|n/a|N/A|nobody|No one|stranger|Ignored|Unconfirmed|Who is this?
