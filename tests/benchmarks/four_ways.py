@@ -88,6 +88,9 @@ def measure_recall(examiner: PhotoExaminer, pipeline: FacePipeline, folder: Path
                 gaps = ((photo.embeddings[:, None] - upright[number][None]) ** 2).sum(axis=2)
                 distances.append(gaps.min())
                 qualities.append(photo.quality.max())
+        if not distances:
+            print(f"{degrees:4d} {before:4d}    0")
+            continue
         middle, most = np.quantile(distances, (0.5, 0.95))
         print(
             f"{degrees:4d} {before:4d} {len(distances):4d} {middle:.3f} {most:.3f} {np.median(qualities):.2f}",
