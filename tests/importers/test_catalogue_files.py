@@ -183,7 +183,8 @@ def test_names_longer_than_file_names_are_not_compared() -> None:
     """Folding a long run of combining characters takes quadratic time."""
     longest = "a" + "\u0315" * 254
     names = [longest] + ["a" + "\u0315\u0300" * 2000] * 2000
-    matched = match_catalogue(ROOT, photos_of(longest), [CataloguePhoto("", n, is_moved=True) for n in names])
+    catalogue = [CataloguePhoto("", name, size=(4000, 3000), is_moved=True) for name in names]
+    matched = match_catalogue(ROOT, photos_of(longest), catalogue)
     assert list(matched.found) == [longest] and len(matched.unknown) == 2000
 
 
