@@ -50,7 +50,7 @@ class PeopleTags:
         return PEOPLE_BRANCHES.union(branch for branch in named if branch)
 
     def _tag_depth(self, path: tuple[str, ...]) -> int:
-        """Return the length of the tag that this path of a keyword is below, 0 if there is none."""
+        """Return the length of the tag that this path of a keyword is below; 0 without one."""
         normalised = tuple(map(_normalise, path[:_MAX_DEPTH]))
         return next((depth for depth in range(1, len(normalised)) if normalised[:depth] in self._branches), 0)
 

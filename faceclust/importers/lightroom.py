@@ -91,7 +91,7 @@ def _to_box(corners: list[Value]) -> Box | None:
 
 
 def _to_number(value: Value) -> float:
-    """Return the number in a column without a type; 0 if there is none."""
+    """Return the number in a column without a type; 0 for anything else."""
     try:
         number = float(value or 0)
     except ValueError:

@@ -25,7 +25,7 @@ from faceclust.types import Float32, Float64, Indices
 
 @dataclass(frozen=True)
 class _Look:
-    """What faces look like: `position` maps a face id to its row in the arrays (n, …).
+    """The embeddings of faces and their groups: `position` maps a face id to its row in the arrays (n, …).
 
     `parts` (n,) numbers the groups of the last clustering without the user's links. A face alone, or without a
     part that is certain enough, has a number of its own.

@@ -20,7 +20,7 @@ _MAX_COMPARED_LENGTH = 80
 
 
 def find_near_name(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that `name` may be a misspelling of, the nearest one; None if there is none.
+    """Return the known name that `name` may be a misspelling of, the nearest one; None if no name is near.
 
     Near are names that differ in accents, umlauts, case, spaces and punctuation only, and names of as
     many words, each with one wrong letter (two from 8 letters on, none below 5): a letter more, less,

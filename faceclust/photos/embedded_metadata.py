@@ -43,7 +43,7 @@ _RAF_SIGNATURE = b"FUJIFILMCCD-RAW"
 class EmbeddedMetadata:
     """The blocks of metadata in a photo, in the order of the file; most photos have none or one of each.
 
-    `exif` are TIFF structures; there is none for a TIFF or RAW file, which is one itself. `xmp` are
+    `exif` are TIFF structures. A TIFF or RAW file, which is one itself, has none here. `xmp` are
     packets; a JPEG may have a second one with the overflow of the first. `iptc` are records.
     """
 

@@ -65,7 +65,7 @@ def _iter_segments(read: Reader, at: int, max_bytes: int) -> Iterator[bytes]:
 
 
 def _find_marker(read: Reader, at: int) -> int | None:
-    """Return the offset of the next marker; None if there is none near.
+    """Return the offset of the next marker; None if it is too far away.
 
     Decoders skip any other bytes, and 0xFF before a marker.
     """

@@ -175,7 +175,7 @@ def known_libraries() -> list[Path]:
 
 
 def last_scanned_library() -> Path | None:
-    """Return the library last scanned; None if there is none. Its folder may be gone."""
+    """Return the library last scanned; None if none has been. Its folder may be gone."""
     return next(iter(known_libraries()), None)
 
 
