@@ -52,6 +52,9 @@ class Event:
     split     none of `faces` is the person in `rest`
     ignore    `faces` will not be named
     unignore  `faces` may be named again
+    add       `faces` were drawn by hand; they are the person `name`, if it is given
+    move      `faces` are the new boxes of `rest`, pair by pair, drawn by hand
+    remove    `faces` are not faces of anybody, and never asked about again
     forget    `faces` are never to be recognised again; cannot be undone
     found     `rest` became `faces`, pair by pair, when their photos were edited; recorded by a scan,
               so that the faces can still be found after the photos are renamed
@@ -88,6 +91,9 @@ EVENT_KINDS: dict[str, tuple[frozenset[str], ...]] = {
     "split": (frozenset(),),
     "ignore": (frozenset(),),
     "unignore": (frozenset(),),
+    "add": (frozenset(), frozenset({"name"})),
+    "move": (frozenset(),),
+    "remove": (frozenset(),),
     "forget": (frozenset(),),
     "found": (frozenset(),),
     "undo": (frozenset({"undoes"}),),
@@ -178,8 +184,8 @@ def from_record(record: Mapping[str, Any], folder: str = "") -> Event | None:
         _text_or_none(record.get("source")),
         None if kind == "undo" else _text_or_none(record.get("redoes")),
     )
-    if kind == "found" and len(event.faces) != len(event.rest):
-        raise ValueError("found faces without their counterparts")
+    if kind in ("found", "move") and len(event.faces) != len(event.rest):
+        raise ValueError(f"{kind}: faces without their counterparts")
     return event
 
 

@@ -1,7 +1,7 @@
 """Values that cross a boundary between two stages: NumPy arrays and frozen dataclasses, checked when made."""
 
 from faceclust.types.arrays import Float32, Float64, Indices, UInt8, check_array
-from faceclust.types.boxes import Box, intersection_over_union, paired_intersection_over_union
+from faceclust.types.boxes import WHOLE_PHOTO, Box, intersection_over_union, paired_intersection_over_union
 from faceclust.types.clustering import (
     LOCAL_SCALING,
     MAX_LOCAL_SCALING,
@@ -12,7 +12,7 @@ from faceclust.types.clustering import (
     scale_crowding,
 )
 from faceclust.types.faces import Face, FaceTable
-from faceclust.types.people import FaceOccurrence, Person, PhotoInfo
+from faceclust.types.people import DrawnFace, FaceOccurrence, Person, PhotoInfo
 from faceclust.types.photos import (
     DATE_SOURCES,
     EXTRA_MODULE_BY_REASON,
@@ -34,10 +34,12 @@ __all__ = [
     "OPERATING_POINT",
     "SCATTER_SHARE",
     "TRANSIENT_REASONS",
+    "WHOLE_PHOTO",
     "Box",
     "ClusterParams",
     "Clustering",
     "Detections",
+    "DrawnFace",
     "Face",
     "FaceOccurrence",
     "FaceTable",

@@ -8,6 +8,8 @@ from faceclust.types.arrays import Float32
 
 #: Left, top, right, bottom: in pixels, or as fractions of the picture's width and height.
 Box = tuple[float, float, float, float]
+#: The box, in fractions, of a person who is on a photo without a face to be seen.
+WHOLE_PHOTO: Box = (0.0, 0.0, 1.0, 1.0)
 
 
 def intersection_over_union(a: Box, b: Box) -> float:

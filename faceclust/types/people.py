@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from faceclust.types.boxes import Box
+from faceclust.types.boxes import WHOLE_PHOTO, Box
 
 
 @dataclass(frozen=True)
 class FaceOccurrence:
     """One face on one photo of the library. `photo` is a POSIX path below the root, `photo_hash` the hash of
     its content, `box` in fractions of the upright photo and `photo_size` its width and height in px. `turn`:
-    quarter turns counter-clockwise that make a face upright which lies on its side or upside down."""
+    quarter turns counter-clockwise that make a face upright which lies on its side or upside down. `by_hand`:
+    the user drew the box. `has_embedding` is false for a drawn face that cannot be compared with others."""
 
     face_id: str
     photo: str
@@ -23,6 +24,8 @@ class FaceOccurrence:
     score: float
     taken_at: datetime | None
     turn: int = 0
+    by_hand: bool = False
+    has_embedding: bool = True
 
     @property
     def pixel_box(self) -> tuple[int, int, int, int]:
@@ -30,6 +33,24 @@ class FaceOccurrence:
         width, height = self.photo_size
         left, top, right, bottom = self.box
         return round(left * width), round(top * height), round(right * width), round(bottom * height)
+
+
+@dataclass(frozen=True)
+class DrawnFace:
+    """A face that the user drew on a photo, as the journal records it. `photo` is a POSIX path below the root,
+    `photo_hash` the hash of its content, `box` in fractions of the upright photo. `taken_at` is the date of the
+    photo in ISO 8601, None if unknown. The box WHOLE_PHOTO stands for a person without a face to be seen."""
+
+    face_id: str
+    photo: str
+    photo_hash: str
+    box: Box
+    taken_at: str | None = None
+
+    @property
+    def is_whole_photo(self) -> bool:
+        """Whether the person is on the photo without a face to be seen."""
+        return self.box == WHOLE_PHOTO
 
 
 @dataclass(frozen=True)
