@@ -63,6 +63,36 @@ def find_likely_people(
     return found
 
 
+def find_nearest_people(
+    group_distances: GroupDistances, state: InterviewState, faces: tuple[str, ...], limit: int
+) -> list[tuple[Person, float]]:
+    """Return at most `limit` named persons that these faces may be, with their squared L2, the nearest first.
+
+    Left out are persons rejected for one of the faces, and persons on the same photo.
+    """
+    named = [person for person in state.persons if person.name is not None]
+    faces = tuple(face for face in faces if group_distances.has_face(face))
+    if not named or not faces:
+        return []
+    to_group = group_distances.group_distances(faces)
+    distance = [min((to_group.get(number, np.inf) for number in person.clusters), default=np.inf) for person in named]
+    single = _ungrouped_confirmed_faces(group_distances, named, state.group_of)
+    if single:
+        lines = group_distances.face_distances([faces], list(single))[0].tolist()
+        for code, value in zip(single.values(), lines, strict=True):
+            distance[code] = min(distance[code], value)
+    rejected = {name for face in faces for name in state.answers.rejected.get(face, ())}
+    photos = {state.photo_of[face] for face in faces}
+    found: list[tuple[Person, float]] = []
+    for code in np.argsort(distance, kind="stable").tolist():
+        person = named[code]
+        if len(found) == limit or not np.isfinite(distance[code]):
+            break
+        if person.label not in rejected and photos.isdisjoint(state.photo_of[face] for face in person.face_ids):
+            found.append((person, distance[code]))
+    return found
+
+
 def _nearest_people(
     group_distances: GroupDistances, state: InterviewState, candidates: Sequence[Candidate], named: Sequence[Person]
 ) -> tuple[Indices, Float64]:
@@ -96,7 +126,7 @@ def _ungrouped_confirmed_faces(
         face: code
         for code, person in enumerate(named)
         for face in person.confirmed
-        if group_of.get(face) not in group_distances.groups
+        if group_of.get(face) not in group_distances.groups and group_distances.has_face(face)
     }
 
 

@@ -7,30 +7,17 @@ recorded as a whole or not at all.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from functools import cached_property
-
 from faceclust.errors import UsageError
 from faceclust.interview.planner import plan_questions, plan_suggested_question, suggested_faces
 from faceclust.interview.presenter import PresentedQuestion, Presenter
-from faceclust.interview.questions import InterviewState, Question, QuestionKind
+from faceclust.interview.questions import InterviewState, Question
+from faceclust.interview.replies import Reply, faces_also_removed, parse_reply, record_reply
 from faceclust.library.library import Library
 from faceclust.people.event_text import describe_event
 from faceclust.people.events import Event
 from faceclust.people.similarity import GroupDistances
 from faceclust.text.plural import format_count
-from faceclust.types import Person
-
-YES_WORDS, NO_WORDS = ("y", "yes"), ("n", "no", "none")
-#: Words that are hardly anybody's name. In quotes they are accepted as names.
-_RESERVED_WORDS = frozenset(
-    [*YES_WORDS, *NO_WORDS, "nobody", "unknown", "skip", "later", "all", "help", "undo", "redo", "back", "open"]
-)
-#: Another answer and something else: "n Anna", "?x", "-x". In quotes, they are names, too.
-_MIXED_ANSWER = re.compile(
-    r"(?:[ynbuoqsYNU]|(?i:yes|no|none|undo|redo|back|open|skip))\s.*|[-?!/+*=<>|~#,;:%$\\\[\]{}].*"
-)
+from faceclust.types import Clustering, FaceTable, Person
 
 
 class Interview:
@@ -48,11 +35,18 @@ class Interview:
         self._undone: dict[str, PresentedQuestion] = {}  # by the id of the answer
         self._open_count = 0
         self._last_name: str | None = None
+        self._distances: tuple[FaceTable, Clustering | None, GroupDistances] | None = None
         self.answer_count = 0
 
-    @cached_property
-    def _group_distances(self) -> GroupDistances:
-        return GroupDistances(self._library.faces, self._library.clustering, self._library.face_offsets)
+    @property
+    def group_distances(self) -> GroupDistances:
+        """The distances between the current faces and groups."""
+        faces, clustering = self._library.faces, self._library.clustering
+        known = self._distances
+        if known is None or known[0] is not faces or known[1] is not clustering:
+            known = faces, clustering, GroupDistances(faces, clustering, self._library.face_offsets)
+            self._distances = known
+        return known[2]
 
     # -- ask ------------------------------------------------------------------
 
@@ -61,8 +55,8 @@ class Interview:
         if self._repeated is not None:
             return self._repeated
         questions = plan_questions(
-            self._group_distances,
-            self._current_state(),
+            self.group_distances,
+            self.state(),
             self._skipped_keys,
             max_candidates=self._pictures_per_row - 1,
             thorough=self._thorough,
@@ -71,7 +65,7 @@ class Interview:
         return self._present(questions[0], len(questions)) if questions else None
 
     def _present(self, question: Question, remaining: int) -> PresentedQuestion:
-        return Presenter(self._library, self._group_distances, self._pictures_per_row).present(question, remaining)
+        return Presenter(self._library, self.group_distances, self._pictures_per_row).present(question, remaining)
 
     def show_suggested(self) -> None:
         """Ask about the suggested faces of the person named last, as many as fit; the current question follows.
@@ -82,7 +76,7 @@ class Interview:
         if person is None:
             raise UsageError("the person named last has no suggested faces", hint="? shows what to type")
         question = plan_suggested_question(
-            self._group_distances, person, self._skipped_keys, max_candidates=self._pictures_per_row - 1
+            self.group_distances, person, self._skipped_keys, max_candidates=self._pictures_per_row - 1
         )
         self._repeated = self._present(question, self._open_count + 1)
 
@@ -97,14 +91,19 @@ class Interview:
         people = (person for person in self._library.people() if person.label == self._last_name)
         return next((person for person in people if suggested_faces(person, self._skipped_keys)), None)
 
-    def _current_state(self) -> InterviewState:
+    def state(self) -> InterviewState:
+        """Return what questions are planned from."""
         library = self._library
         persons, answers, group_of = library.persons, library.answers, library.group_of
         settled = library.person_of.keys() | answers.labels.keys()
         return InterviewState(
             persons=persons,
             answers=answers,
-            ungrouped=[face for face in library.occurrences_of if face not in group_of and face not in settled],
+            ungrouped=[
+                face
+                for face, occurrences in library.occurrences_of.items()
+                if face not in group_of and face not in settled and occurrences[0].has_embedding
+            ],
             group_of=group_of,
             photo_of=library.photo_of,
             new_faces=library.new_faces,
@@ -118,105 +117,46 @@ class Interview:
     # -- answer ---------------------------------------------------------------
 
     def answer(self, question: PresentedQuestion, text: str) -> str:
-        """Record an answer. Return a description of what was saved, "" if the question was skipped.
+        """Record what was typed. Return a description of what was saved, "" if the question was skipped.
 
         Raises UsageError if `text` is not an answer to this question, which then stays open.
         """
-        event = self._apply_answer(question, text.strip()) if text.strip() else None
+        if not text.strip():
+            self.skip(question)
+            return ""
+        event = self.reply(question, parse_reply(question, text.strip()))
+        also = len(faces_also_removed(question, event))
+        also_removed = f"; {also} more went with those" if also else ""
+        return f"saved: {describe_event(event)}{also_removed}{self._describe_suggested(event)}"
+
+    def reply(self, question: PresentedQuestion, reply: Reply) -> Event:
+        """Record a reply and return its event. Raises UsageError as `answer` does."""
+        event = record_reply(self._library, question, reply)
         self._repeated = None
         self._history.append((question, event))
-        if event is None:
-            self._skipped_keys |= question.question.keys
-            return ""
         self.answer_count += 1
-        return (
-            f"saved: {describe_event(event)}{self._describe_also_removed(question, event)}"
-            f"{self._describe_suggested(event)}"
-        )
+        self.note_answer(event)
+        return event
+
+    def skip(self, question: PresentedQuestion) -> None:
+        """Leave a question for the next interview."""
+        self._repeated = None
+        self._history.append((question, None))
+        self._skipped_keys |= question.question.keys
+
+    def note_answer(self, event: Event) -> None:
+        """Offer the suggested faces of the person whom this answer named, see `offer`."""
+        if event.kind in ("name", "confirm") and event.name is not None:
+            self._last_name = event.name
 
     def _describe_suggested(self, event: Event) -> str:
         """Offer to show the suggested faces of a person who was named or confirmed."""
-        if event.kind not in ("name", "confirm") or event.name is None:
+        if event.kind not in ("name", "confirm"):
             return ""
-        self._last_name = event.name
         person = next((person for person in self._library.people() if person.label == event.name), None)
         if person is None or len(person.face_ids) == len(person.confirmed):
             return ""
         return f"; s shows {_describe_suggested_faces(person)}"
-
-    def _describe_also_removed(self, question: PresentedQuestion, event: Event) -> str:
-        """Mention the faces that left with those declared not to belong."""
-        if event.name is None or not event.rest or not question.accepts_name:
-            return ""
-        count = len(question.question.candidates[0].faces) - len(event.faces) - len(event.rest)
-        return f"; {count} more went with those" if count > 0 else ""
-
-    def _apply_answer(self, question: PresentedQuestion, text: str) -> Event:
-        numbers, name = parse_answer(text, len(question.numbered_faces))
-        word, kind = name.casefold(), question.question.kind
-        if kind is QuestionKind.WHO or (question.accepts_name and name and word not in (*YES_WORDS, *NO_WORDS)):
-            return self._apply_name(question, numbers, name)
-        if word not in (*YES_WORDS, *NO_WORDS, "") or bool(numbers) == bool(name):
-            raise UsageError(f"{text!r} does not answer this question", hint="type y, n or numbers; ? shows help")
-        if kind is QuestionKind.SAME:
-            return self._apply_same_person(question, word)
-        shown = question.numbered_faces
-        no = set(shown) if word in NO_WORDS else {shown[number - 1] for number in numbers}
-        return (
-            self._apply_single_candidate(question, no) if question.accepts_name else self._apply_selection(question, no)
-        )
-
-    def _apply_name(self, question: PresentedQuestion, numbers: Sequence[int], text: str) -> Event:
-        """Name a group, ignore it, or split off the faces of these numbers, with or without naming the rest."""
-        library, candidate = self._library, question.question.candidates[0]
-        leaving = [question.numbered_faces[number - 1] for number in numbers]
-        seen = [face for face in question.numbered_faces if face not in leaving]
-        if not numbers and text in ("n", "N"):
-            return library.ignore(candidate.faces)
-        name = _unquote_name(text)
-        if not seen:
-            raise UsageError("at least one face has to stay", hint="type n if you know nobody here")
-        if not text:
-            return library.split(leaving, seen)
-        return library.name(
-            self._faces_remaining(candidate.faces, leaving, seen), name, confirmed=seen, rejected=leaving
-        )
-
-    def _apply_same_person(self, question: PresentedQuestion, word: str) -> Event:
-        (small, large), names = question.question.candidates, question.question.names
-        if not word:
-            raise UsageError("are they the same person? type y or n")
-        if word in YES_WORDS:
-            return self._library.merge(*names) if names else self._library.link([*small.faces, *large.faces])
-        shown = set(question.numbered_faces)
-        return self._library.split(sorted(shown.intersection(small.faces)), sorted(shown.intersection(large.faces)))
-
-    def _apply_single_candidate(self, question: PresentedQuestion, no: set[str]) -> Event:
-        """Confirm or reject one group or face as a person. `no`: the shown faces that are not."""
-        name, candidate = question.question.names[0], question.question.candidates[0]
-        seen = [face for face in question.numbered_faces if face not in no]
-        if not seen:
-            return self._library.reject(sorted(no), name)
-        faces = self._faces_remaining(candidate.faces, sorted(no), seen)
-        return self._library.name(faces, name, confirmed=seen, rejected=sorted(no))
-
-    def _apply_selection(self, question: PresentedQuestion, no: set[str]) -> Event:
-        """Confirm the candidates that are a person; each picture stands for its candidate."""
-        name = question.question.names[0]
-        pairs = zip(question.question.candidates, question.numbered_faces, strict=True)
-        yes = [(candidate, face) for candidate, face in pairs if face not in no]
-        if not yes:
-            return self._library.reject(sorted(no), name)
-        faces, shown = [face for candidate, _ in yes for face in candidate.faces], [face for _, face in yes]
-        faces += self._faces_remaining(question.question.unshown_faces, sorted(no), shown)
-        return self._library.name(faces, name, confirmed=shown, rejected=sorted(no))
-
-    def _faces_remaining(self, faces: Sequence[str], leaving: Sequence[str], seen: Sequence[str]) -> list[str]:
-        """The faces that stay with the `seen` ones after `leaving` are split off."""
-        if not leaving:
-            return list(faces)
-        staying = set(self._library.faces_remaining(leaving, seen))
-        return [face for face in faces if face in staying]
 
     # -- undo -----------------------------------------------------------------
 
@@ -234,64 +174,47 @@ class Interview:
         return _describe_undo(self._library.undo(event.id))
 
     def undo(self) -> str:
-        """Take back the last answer, of this interview or an earlier one. Return a message for the user.
+        """Take back the last answer, of this interview or an earlier one. Return a message for the user."""
+        return _describe_undo(self.undo_answer())
 
-        A question of this interview is asked again.
+    def undo_answer(self, event_id: str | None = None) -> Event | None:
+        """Take back the last answer, or the event of this id; None if there is none.
+
+        A question of this interview is asked again if its answer was the last one.
         """
-        event = self._library.undo()
-        undone = [step for step in self._history if step[1] and event and step[1].id == event.id]
+        event = self._library.undo(event_id)
         self._repeated = None
-        for step in undone:
+        if event is None:
+            return None
+        answered = [step for step in self._history if step[1] is not None]
+        for step in [step for step in answered if step[1] and step[1].id == event.id]:
+            if step is answered[-1]:
+                self._repeated = step[0]
             self._history.remove(step)
-            self._repeated = step[0]
             self.answer_count -= 1
-            if event is not None:
-                self._undone[event.id] = step[0]
-        return _describe_undo(event)
+            self._undone[event.id] = step[0]
+        return event
 
     def redo(self) -> str:
         """Give the answer that was undone last once more. Return a message for the user."""
+        event = self.redo_answer()
+        return f"saved: {describe_event(event)}" if event else "nothing to redo"
+
+    def redo_answer(self) -> Event | None:
+        """Give the answer that was undone last once more. Return the new event, None if there is none."""
         event = self._library.redo()
         if event is None:
-            return "nothing to redo"
+            return None
         question = self._undone.pop(event.redoes or "", None)
         if question is not None:
             self._history.append((question, event))
             self.answer_count += 1
         self._repeated = None
-        return f"saved: {describe_event(event)}"
+        return event
 
-
-def parse_answer(text: str, count: int) -> tuple[list[int], str]:
-    """Split an answer into the picture numbers it begins with and the rest.
-
-    Numbers are given as "2 4", "2,4", "1-3" or "2 and 4". Raises UsageError for numbers above `count`.
-    """
-    numbers: list[int] = []
-    rest = text.strip()
-    while match := re.match(r"(?:(?:and|&)\s+)?(\d{1,9})(?:-(\d{1,9}))?(?:[\s,;]+|$)", rest):
-        first, last = int(match[1]), int(match[2] or match[1])
-        if not 1 <= first <= last <= count:
-            raise UsageError(
-                f"there is no face {match[0].strip(' ,;')}",
-                hint='put a name that begins with a number in "quotes"',
-            )
-        numbers += range(first, last + 1)
-        rest = rest[match.end() :]
-    return list(dict.fromkeys(numbers)), rest
-
-
-def _unquote_name(text: str) -> str:
-    """Return the name without quotes, or "". Raises UsageError for an unquoted text that is hardly a name."""
-    if quoted := re.fullmatch('"(.*)"', text):
-        return quoted[1]
-    if text.isascii() and (len(text) == 1 or text.casefold() in _RESERVED_WORDS):
-        raise UsageError(f"{text!r} is not a name", hint=f'? shows what to type; "{text}" in quotes is a name')
-    if text and re.fullmatch(r"[\d\s,;&-]+", text):
-        raise UsageError(f"{text!r} is not a name", hint="? shows how to type numbers of faces")
-    if _MIXED_ANSWER.fullmatch(text):
-        raise UsageError(f"{text!r} is not a name", hint=f'type one of the two; "{text}" in quotes is a name')
-    return text
+    def forget_repeated(self) -> None:
+        """Ask no question again as it was: the library has changed since."""
+        self._repeated = None
 
 
 def _describe_suggested_faces(person: Person) -> str:

@@ -90,6 +90,14 @@ class GroupDistances:
         rows = np.array([self._row_of_unit[unit] for unit in units], dtype=np.int64)
         return self._near_groups[rows], self._near_distances[rows]
 
+    def has_face(self, face: str) -> bool:
+        """Whether the face has an embedding, so that it has distances."""
+        return face in self._position
+
+    def group_distances(self, unit: tuple[str, ...]) -> dict[int, float]:
+        """Return the distance of a unit to each group, by its number; inf to its own."""
+        return dict(zip(self._numbers.tolist(), self._group_distances([unit])[0].tolist(), strict=True))
+
     def _find_nearest_groups(self, units: Sequence[tuple[str, ...]]) -> tuple[Indices, Float64]:
         lines = self._group_distances(units)
         if lines.shape[1] < NEAREST_GROUPS:
@@ -122,7 +130,7 @@ class GroupDistances:
 
         Faces in groups of fewer than three are left out: of two faces neither is the outlier.
         """
-        faces = list(faces)
+        faces = [face for face in faces if self.has_face(face)]
         new = [face for face in faces if face not in self._outlier_probability and self._row[self._position[face]] >= 0]
         new = [face for face in new if self._sizes[self._row[self._position[face]]] > 2]
         for start in range(0, len(new), _BLOCK):

@@ -11,7 +11,8 @@ from faceclust import Library
 from faceclust.errors import UsageError
 from faceclust.interview.presenter import PresentedQuestion
 from faceclust.interview.questions import QuestionKind
-from faceclust.interview.session import Interview, parse_answer
+from faceclust.interview.replies import parse_answer
+from faceclust.interview.session import Interview
 from faceclust.store.clusters import write_clusters
 from tests.support.synthetic_library import write_caches
 

@@ -14,7 +14,8 @@ from faceclust.errors import UsageError
 from faceclust.interview.more_faces import with_more_faces
 from faceclust.interview.presenter import PresentedQuestion
 from faceclust.interview.questions import QuestionKind
-from faceclust.interview.session import YES_WORDS, Interview, parse_answer
+from faceclust.interview.replies import YES_WORDS, parse_answer
+from faceclust.interview.session import Interview
 from faceclust.library.library import Library
 from faceclust.text.plural import format_count
 from faceclust.text.visible import make_visible
