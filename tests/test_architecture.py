@@ -36,6 +36,7 @@ ALLOWED: dict[str, set[str]] = {
         *("scan", "store", "types"),
     },
     "interview": {"library", "outputs", "people", "types"},
+    "web": {"interview", "library", "outputs", "people", "types"},
     "__init__": {"library", "types"},
     "cli": {
         *("catalogue", "cluster", "evaluation", "files", "importers", "installer", "interview", "library"),

@@ -7,7 +7,8 @@ import difflib
 import operator
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +83,8 @@ class Catalogue:
         self.progress: Progress = progress or SilentProgress()
         #: Decides on doubtful answers, such as a new name that is nearly a known one.
         self.doubts: Doubts = NoDoubts()
+        #: Entered with the journal locked, around the recording of each answer. It may raise an error to refuse it.
+        self.guard_answer: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
         self.home = LibraryHome(self.root, cache_dir=Path(cache_dir) if cache_dir else None, on_note=self.progress.note)
         self._models = ModelsInUse(self.home, pack)
         self._noted: set[str] = set()

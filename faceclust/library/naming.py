@@ -345,6 +345,6 @@ def record_answer(
 @contextmanager
 def journal_transaction(library: Catalogue) -> Iterator[None]:
     """Hold the journal for one answer, then drop the persons worked out before it."""
-    with library.home.lock_journal():
+    with library.home.lock_journal(), library.guard_answer():
         yield
     library.invalidate_people()
