@@ -72,12 +72,17 @@ def parse_answer(text: str, count: int) -> tuple[list[int], str]:
     return list(dict.fromkeys(numbers)), rest
 
 
-def unquote_name(text: str) -> str:
-    """Return the name without quotes. Raises UsageError for an unquoted text that is hardly a name."""
+def unquote_name(text: str, *, is_alone: bool = False) -> str:
+    """Return the name without quotes. Raises UsageError for an unquoted text that is hardly a name.
+
+    `is_alone`: it was typed in a field for names, in which nothing else can be mixed with it.
+    """
     if quoted := re.fullmatch('"(.*)"', text):
         return quoted[1]
     if text.isascii() and (len(text) == 1 or text.casefold() in _RESERVED_WORDS):
         raise UsageError(f"{text!r} is not a name", hint=f'? shows what to type; "{text}" in quotes is a name')
+    if is_alone:
+        return text
     if text and re.fullmatch(r"[\d\s,;&-]+", text):
         raise UsageError(f"{text!r} is not a name", hint="? shows how to type numbers of faces")
     if _MIXED_ANSWER.fullmatch(text):

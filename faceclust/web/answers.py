@@ -268,7 +268,9 @@ def _rename(session: WebSession, name: str, to: str) -> Event:
 def _typed_name(session: WebSession, name: str) -> str:
     """Return a name, which is in use already or must not read as another answer, as on the terminal."""
     text = name.strip()
-    return text if any(person.label == text for person in session.library.people()) else unquote_name(text)
+    return (
+        text if any(person.label == text for person in session.library.people()) else unquote_name(text, is_alone=True)
+    )
 
 
 def _require_something(*lists: tuple[object, ...]) -> None:

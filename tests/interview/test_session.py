@@ -14,26 +14,13 @@ from faceclust.interview.questions import QuestionKind
 from faceclust.interview.replies import parse_answer
 from faceclust.interview.session import Interview
 from faceclust.store.clusters import write_clusters
-from tests.support.synthetic_library import write_caches
-
-#: Person → number of faces.
-PEOPLE = {"anna": 9, "ben": 6, "carl": 4, "dora": 3}
+from tests.support.four_people import PEOPLE, make_four_people
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> tuple[Library, dict[str, str]]:
     """A library of four people, with two more faces of Anna outside her group; and face id → person."""
-    rng = np.random.default_rng(11)
-    base = np.linalg.qr(rng.normal(size=(128, 6)))[0].T
-    people = [name for name, count in PEOPLE.items() for _ in range(count)] + ["anna"] * 2
-    centre = dict(zip(PEOPLE, base, strict=False))
-    points = np.array([centre[name] + rng.normal(size=128) * 0.2 / np.sqrt(128) for name in people])
-    points[-2:] += 0.28 * base[4:]
-    points /= np.linalg.norm(points, axis=1, keepdims=True)
-    library = write_caches(tmp_path / "photos", points, np.arange(len(people)))
-    library.cluster(1.1, local_scaling=0)
-    by_photo = {occurrence.photo: occurrence.face_id for occurrence in library.occurrences}
-    return library, {by_photo[f"photos/IMG_{n:07d}.jpg"]: name for n, name in enumerate(people)}
+    return make_four_people(tmp_path / "photos")
 
 
 def ask(interview: Interview) -> PresentedQuestion:
