@@ -36,13 +36,14 @@ class Erasure:
 
     `dropped` events go. `trimmed_faces` are the face ids to remove from the `faces` and the `rest` of
     other events. `renames` are the dropped events that hold the person's earlier names.
-    `person_keys` are the keys of all their names.
+    `person_keys` are the keys of all their names. `unnamed` events, which drew faces, lose only the name.
     """
 
     dropped: frozenset[str]
     renames: frozenset[str]
     trimmed_faces: Mapping[str, tuple[frozenset[str], frozenset[str]]]
     person_keys: frozenset[str]
+    unnamed: frozenset[str] = frozenset()
 
     def apply(self, content: bytes, *, keep: Collection[str] = ()) -> bytes:
         """Return the journal with the changes applied.
@@ -81,9 +82,11 @@ class Erasure:
             return line
         if event.id in self.dropped or event.undoes in self.dropped:
             return b""
-        if event.id not in self.trimmed_faces:
+        if event.id in self.unnamed:
+            record.pop("name", None)
+        elif event.id not in self.trimmed_faces:
             return line
-        for field, gone in zip(("faces", "rest"), self.trimmed_faces[event.id], strict=True):
+        for field, gone in zip(("faces", "rest"), self.trimmed_faces.get(event.id, (frozenset(),) * 2), strict=True):
             if field in record:
                 record[field] = [face for face in record[field] or () if face["face"] not in gone]
         try:
@@ -162,9 +165,10 @@ def plan_erasure(events: Sequence[Event], key: str, forgotten: Collection[str], 
     final = final_person_keys(events)
     about_person = {event for event, keys in final.items() if key in keys}
     remaining_faces = _RemainingFaces(events, key, about_person, frozenset(forgotten), face_id_of)
-    dropped, trimmed = set(about_person), {}
+    unnamed = {event.id for event in events if event.kind == "add" and remaining_faces.loses_name(event)}
+    dropped, trimmed = about_person - unnamed, {}
     for event in events:
-        if event.id in about_person or event.kind in ("forget", "undo"):
+        if event.id in dropped or event.kind in ("forget", "undo"):
             continue
         faces, rest = remaining_faces.remaining(event)
         if (len(faces), len(rest)) == (len(event.faces), len(event.rest)):
@@ -177,7 +181,7 @@ def plan_erasure(events: Sequence[Event], key: str, forgotten: Collection[str], 
     person_events = [event for event in events if event.id in about_person]
     keys = {person_key(text) for event in person_events for text in _names_of_person(event, final, key)}
     renames = {event.id for event in person_events if event.to is not None}
-    return Erasure(frozenset(dropped), frozenset(renames), trimmed, frozenset(keys))
+    return Erasure(frozenset(dropped), frozenset(renames), trimmed, frozenset(keys), frozenset(unnamed - dropped))
 
 
 @dataclass(frozen=True)
@@ -201,7 +205,7 @@ class _RemainingFaces:
 
     Three kinds of faces must go for that:
 
-    * forgotten faces, and in "found" events every face that such a face became or was;
+    * forgotten faces, and in "found" and "move" events every face that such a face became or was;
     * faces in answers that an event of the person overrode. Without that event the earlier answer
       would count again: "a is Ben", then "a is Anna", and Anna is forgotten. `_overrides` has an
       entry for each such face, also for those whose rejection ended the person's name;
@@ -272,7 +276,7 @@ class _RemainingFaces:
 
     def remaining(self, event: Event) -> tuple[list[JournalFace], list[JournalFace]]:
         """Return those of the event's `faces` and of its `rest` that stay."""
-        if event.kind == "found":
+        if event.kind in ("found", "move"):
             return self._remaining_pairs(event)
         return (
             [face for face in event.faces if self._stays(event, face, in_rest=False)],
@@ -285,6 +289,8 @@ class _RemainingFaces:
             return False
         if event.id in self._final_sets:
             return id in self._final_sets[event.id][in_rest]
+        if event.kind == "add":
+            return True  # it was drawn, whoever it is; see `loses_name`
         return not self._is_overridden(event, id, rejected=in_rest or event.kind == "reject")
 
     def _is_overridden(self, event: Event, face: str, *, rejected: bool) -> bool:
@@ -294,10 +300,16 @@ class _RemainingFaces:
             return False
         if rejected:
             return event.name is not None and event.id not in override.kept
-        return event.kind in ("name", "confirm", "ignore")
+        return event.kind in ("name", "confirm", "add", "ignore")
+
+    def loses_name(self, event: Event) -> bool:
+        """Whether an event that drew faces with a name must lose it."""
+        faces = (self._face_id_of(face) for face in event.faces)
+        overridden = any(self._is_overridden(event, face, rejected=False) for face in faces)
+        return event.id in self._about_person or (event.name is not None and overridden)
 
     def _remaining_pairs(self, event: Event) -> tuple[list[JournalFace], list[JournalFace]]:
-        """Return the pairs of a "found" event without those connected to a forgotten face."""
+        """Return the pairs of a "found" or "move" event without those connected to a forgotten face."""
         pairs = list(zip(event.faces, event.rest, strict=False))
         gone = {
             face.face_id for pair in pairs for face in pair if {face.face_id, self._face_id_of(face)} & self._forgotten

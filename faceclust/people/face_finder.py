@@ -5,9 +5,11 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 
 from faceclust.people.events import IRREVERSIBLE_KINDS, Event, JournalFace, effective_events
-from faceclust.types import Box, FaceOccurrence, intersection_over_union
+from faceclust.people.hand_edits import HandEdits, replay_hand_edits
+from faceclust.types import WHOLE_PHOTO, Box, FaceOccurrence, intersection_over_union
 
 #: Boxes with at least this intersection over union on the same photo are the same face.
 SAME_FACE_OVERLAP = 0.4
@@ -19,7 +21,7 @@ SAME_BOX_OVERLAP = 0.9
 class FaceFinder:
     """Find faces of the journal among `occurrences`.
 
-    `successors` maps a face id to the face it became when its photo was edited.
+    `successors` maps a face id to the face it became when its photo was edited or its box was moved.
     """
 
     def __init__(
@@ -27,7 +29,6 @@ class FaceFinder:
     ) -> None:
         self._present = {occurrence.face_id for occurrence in occurrences}
         self._occurrences, self._successors = occurrences, successors or {}
-        self._by_hash: dict[str, list[FaceOccurrence]] = {}
         self._by_path: dict[str, list[FaceOccurrence]] = {}
         self._by_time: dict[str, list[FaceOccurrence]] = {}
         self._found: dict[JournalFace, tuple[str, bool] | None] = {}
@@ -42,6 +43,8 @@ class FaceFinder:
         3. by path and box, if the content changed: certain if the time is the same too, or if it
            is unknown and the box is nearly identical;
         4. by time and box, if path and content changed (not certain).
+
+        A person on a whole photo is nobody else on it: the id decides.
         """
         if face.face_id in self._present:
             return face.face_id, True
@@ -61,19 +64,29 @@ class FaceFinder:
     def _find_directly(self, face: JournalFace) -> tuple[str, bool] | None:
         if face.face_id in self._present:
             return face.face_id, True
-        if not self._by_hash:
-            self._build_index()
         if face.photo_hash in self._by_hash:
             found = _best_overlap(face.box, self._by_hash[face.photo_hash], SAME_FACE_OVERLAP)
             return (found.face_id, True) if found else None
+        if not self._by_path:
+            self._build_index()
         similar = self._by_path.get(_compose(face.photo), [])
         on_path = [occurrence for occurrence in similar if occurrence.photo == face.photo] or similar
         return self._find_by_path(face, on_path) or (None if on_path else self._find_by_time(face))
 
-    def _build_index(self) -> None:
-        self._by_hash, self._by_path, self._by_time = defaultdict(list), defaultdict(list), defaultdict(list)
+    def faces_on_photo(self, photo_hash: str) -> Sequence[FaceOccurrence]:
+        """Return the occurrences on the photos with this content."""
+        return self._by_hash.get(photo_hash, ())
+
+    @cached_property
+    def _by_hash(self) -> dict[str, list[FaceOccurrence]]:
+        by_hash: dict[str, list[FaceOccurrence]] = {}
         for occurrence in self._occurrences:
-            self._by_hash[occurrence.photo_hash].append(occurrence)
+            by_hash.setdefault(occurrence.photo_hash, []).append(occurrence)
+        return by_hash
+
+    def _build_index(self) -> None:
+        self._by_path, self._by_time = defaultdict(list), defaultdict(list)
+        for occurrence in self._occurrences:
             self._by_path[_compose(occurrence.photo)].append(occurrence)
             if occurrence.taken_at:
                 self._by_time[occurrence.taken_at.isoformat()].append(occurrence)
@@ -98,7 +111,7 @@ class FaceFinder:
         return (found.face_id, False) if found else None
 
 
-def recorded_successors(events: Iterable[Event]) -> dict[str, JournalFace]:
+def found_again(events: Iterable[Event]) -> dict[str, JournalFace]:
     """Return the faces that "found" events record, by the id of the face they replaced."""
     return {
         old.face_id: new
@@ -108,28 +121,62 @@ def recorded_successors(events: Iterable[Event]) -> dict[str, JournalFace]:
     }
 
 
+def recorded_successors(events: Iterable[Event], edits: HandEdits) -> dict[str, JournalFace]:
+    """Return what faces became, by the id of the face they replaced: found again, or as a box that was moved."""
+    return {**found_again(events), **edits.moved_to}
+
+
 def find_changed_faces(
-    events: Iterable[Event], occurrences: Sequence[FaceOccurrence]
+    events: Iterable[Event], occurrences: Sequence[FaceOccurrence], removed: Sequence[FaceOccurrence] = ()
 ) -> list[tuple[JournalFace, JournalFace]]:
     """Return faces of the journal whose photo was edited since: as recorded last, and as they are now.
 
-    The latter are not `confirmed` if the match is not certain. Faces on a photo with the same content
-    need no record, because the content identifies them: only the box of another model differs.
+    `removed` are the stored faces that are hidden because the user removed them, `occurrences` all others.
+    The faces as they are now are not `confirmed` if the match is not certain. Faces on a photo with the
+    same content need no record, because the content identifies them: only the box of another model differs.
     """
     events = effective_events(events)
-    finder = FaceFinder(occurrences, recorded_successors(events))
-    occurrence_of = {occurrence.face_id: occurrence for occurrence in occurrences}
+    edits = replay_hand_edits(events)
     answered = [event for event in events if event.kind not in IRREVERSIBLE_KINDS]
     recorded = {face.face_id: face for event in answered for face in event.all_faces}
     forgotten = {face.face_id for event in events if event.kind == "forget" for face in event.faces}
-    changed = []
-    for face in (face for id, face in recorded.items() if id not in forgotten):
+    remaining = [face for id, face in recorded.items() if id not in forgotten and id not in edits.removed]
+    finder = FaceFinder(occurrences, recorded_successors(events, edits))
+    changed = _find_changed(remaining, finder, occurrences)
+    if removed:
+        gone = [face for id, face in edits.removed.items() if id not in forgotten]
+        changed += _find_changed(gone, FaceFinder(removed, found_again(events)), removed)
+    return changed + _find_edited_whole_photos(edits, occurrences)
+
+
+def _find_changed(
+    faces: Iterable[JournalFace], finder: FaceFinder, occurrences: Iterable[FaceOccurrence]
+) -> list[tuple[JournalFace, JournalFace]]:
+    occurrence_of = {occurrence.face_id: occurrence for occurrence in occurrences}
+    changed: dict[JournalFace, JournalFace] = {}
+    for face in faces:
         match, (latest, _) = finder.find(face), finder.edit_history(face)[-1]
         if match and match[0] not in (face.face_id, latest.face_id):
             current = JournalFace.from_occurrence(occurrence_of[match[0]], confirmed=match[1])
             if current.photo_hash != latest.photo_hash:
-                changed.append((latest, current))
-    return changed
+                changed[latest] = current
+    return list(changed.items())
+
+
+def _find_edited_whole_photos(
+    edits: HandEdits, occurrences: Iterable[FaceOccurrence]
+) -> list[tuple[JournalFace, JournalFace]]:
+    """People on whole photos keep their id when the photo is edited."""
+    whole = {id: face for id, face in edits.drawn.items() if face.box == WHOLE_PHOTO}
+    places: dict[str, list[FaceOccurrence]] = defaultdict(list)
+    for occurrence in occurrences if whole else ():
+        if occurrence.face_id in whole:
+            places[occurrence.face_id].append(occurrence)
+    return [
+        (whole[id], JournalFace.from_occurrence(found[0], confirmed=True))
+        for id, found in places.items()
+        if all(occurrence.photo_hash != whole[id].photo_hash for occurrence in found)
+    ]
 
 
 def _compose(path: str) -> str:
@@ -138,5 +185,9 @@ def _compose(path: str) -> str:
 
 
 def _best_overlap(box: Box, candidates: Iterable[FaceOccurrence], at_least: float) -> FaceOccurrence | None:
+    # A box around the whole photo is one of a face in close-up, or stands for a person without a face to be seen.
+    if box == WHOLE_PHOTO:
+        at_least = SAME_BOX_OVERLAP
+    candidates = [face for face in candidates if not (face.by_hand and face.box == WHOLE_PHOTO)]
     best = max(candidates, key=lambda occurrence: intersection_over_union(occurrence.box, box), default=None)
     return best if best and intersection_over_union(best.box, box) >= at_least else None

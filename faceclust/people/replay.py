@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from faceclust.people.events import Event, JournalFace, effective_events
 from faceclust.people.face_finder import FaceFinder, recorded_successors
+from faceclust.people.hand_edits import HandEdits, replay_hand_edits
 from faceclust.people.names import person_key
 from faceclust.types import FaceOccurrence
 
@@ -56,24 +57,35 @@ def replay_events(events: Iterable[Event], occurrences: Sequence[FaceOccurrence]
     not confirmed. This is a pure function of its arguments.
     """
     effective = effective_events(events)
-    finder = FaceFinder(occurrences, recorded_successors(effective))
+    edits = replay_hand_edits(effective)
+    finder = FaceFinder(occurrences, recorded_successors(effective, edits))
     forgotten = {face.face_id for event in effective if event.kind == "forget" for face in event.faces}
+
+    def is_gone(face: JournalFace) -> bool:
+        return face.face_id in forgotten or is_removed(face, finder, edits)
+
     replay = Replay()
     for event in effective:
-        faces, rest = _locate_faces(event.faces, finder, forgotten), _locate_faces(event.rest, finder, forgotten)
-        replay.apply(event, faces, rest)
-        if event.kind in ("name", "confirm") and event.name is not None:
-            missing = (face.face_id for face in event.faces if finder.find(face) is None)
+        here = [face for face in event.faces if not is_gone(face)]
+        rest = [face for face in event.rest if not is_gone(face)] if event.kind != "move" else ()
+        replay.apply(event, _locate_faces(here, finder), _locate_faces(rest, finder))
+        if event.kind in ("name", "confirm", "add") and event.name is not None:
+            missing = (face.face_id for face in here if finder.find(face) is None)
             replay.missing |= dict.fromkeys(missing, person_key(event.name))
     return replay.result()
 
 
-def _locate_faces(faces: Iterable[JournalFace], finder: FaceFinder, forgotten: set[str]) -> dict[str, bool]:
+def is_removed(face: JournalFace, finder: FaceFinder, edits: HandEdits) -> bool:
+    """Return whether the user declared that this face, or what became of it, is nobody's."""
+    return bool(edits.removed) and finder.edit_history(face)[-1][0].face_id in edits.removed
+
+
+def _locate_faces(faces: Iterable[JournalFace], finder: FaceFinder) -> dict[str, bool]:
     """Map the current ids of those faces that are in the library to whether they are confirmed.
 
-    A forgotten face is never located: a face that resembles it is another person's.
+    Neither a forgotten face nor a removed one is to be located: a face that resembles it is another one.
     """
-    located = ((face, finder.find(face)) for face in faces if face.face_id not in forgotten)
+    located = ((face, finder.find(face)) for face in faces)
     return {found[0]: face.confirmed and found[1] for face, found in located if found}
 
 
@@ -92,8 +104,12 @@ class Replay:
     merge               name N and reject N      the name and the rejection count, whichever came first
     rename, merge of    reject                   a face named with the old name is no longer rejected;
     names                                        other rejections follow the name
+    remove              any but a later add      remove counts; the other answer counts again once it is undone
     forget              any                      forget counts, whenever it came
     ==================  =======================  ====================================================
+
+    A face that is drawn with a name has that name, as if it were named. An answer about a box that was moved
+    is one about the new box.
 
     Faces that share a merge, directly or by way of other merges, are linked. A name that contradicts
     the names of linked faces dissolves the merges of its own faces. A face leaves its merges if its
@@ -115,8 +131,8 @@ class Replay:
     def apply(self, event: Event, faces: dict[str, bool], rest: dict[str, bool]) -> None:
         """Apply an event to its `faces` (id → confirmed) and its `rest`, as far as they are in the library."""
         match event:
-            case Event(kind="name" | "confirm", name=str(name)):
-                self._name(name, faces, updates_spelling=event.kind == "name")
+            case Event(kind="name" | "confirm" | "add", name=str(name)):
+                self._name(name, faces, updates_spelling=event.kind != "confirm")
                 self._reject(name, rest)
             case Event(kind="reject", name=str(name)):
                 self._reject(name, faces)

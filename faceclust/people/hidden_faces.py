@@ -1,0 +1,74 @@
+"""Find the stored faces that do not count, because of what the user drew, moved or removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from faceclust.people.events import Event, JournalFace
+from faceclust.people.face_finder import SAME_FACE_OVERLAP, FaceFinder, found_again
+from faceclust.people.hand_edits import HandEdits
+from faceclust.types import WHOLE_PHOTO, FaceOccurrence, intersection_over_union
+
+#: Id of a hidden face → id of the drawn face that stands for it, None without one.
+HiddenFaces = Mapping[str, str | None]
+
+
+class HandEditLocator:
+    """Finds what the user drew, moved and removed among all stored faces of a library."""
+
+    def __init__(self, occurrences: Iterable[FaceOccurrence]) -> None:
+        detected, by_hand = list[FaceOccurrence](), list[FaceOccurrence]()
+        for occurrence in occurrences:
+            (by_hand if occurrence.by_hand else detected).append(occurrence)
+        self._by_hand = {occurrence.face_id: occurrence for occurrence in by_hand}
+        self._detected = {occurrence.face_id: occurrence for occurrence in detected}
+        self._detected_finder, self._drawn_finder = FaceFinder(detected), FaceFinder(by_hand)
+
+    def find_hidden(self, edits: HandEdits, events: Iterable[Event]) -> HiddenFaces:
+        """Return the faces that do not count. `events` are those in effect.
+
+        These are boxes drawn by hand that no event in effect mentions; detected faces that were removed,
+        or whose box was moved, also as another detector draws them; and detected faces that a box drawn
+        by hand covers.
+        """
+        hidden: dict[str, str | None] = dict.fromkeys(self._by_hand)
+        if not edits:
+            return hidden
+        became = found_again(events)
+        # A box that was drawn exactly around a detected face, or moved back there, is that of the detected face.
+        located = {
+            id: found
+            for id, face in edits.drawn.items()
+            if (found := id if id in self._detected else self._locate(self._drawn_finder, face, became))
+        }
+        shown = {*located.values(), *edits.drawn}
+        for drawn in located.values():
+            hidden |= dict.fromkeys(self._covered_faces(self._detected.get(drawn) or self._by_hand[drawn]), drawn)
+        for id, face in (*edits.removed.items(), *edits.replaced.items()):
+            if id in self._by_hand:
+                hidden[id] = _drawn_instead(id, edits, located)
+            elif id not in edits.never_detected and (found := self._locate(self._detected_finder, face, became)):
+                hidden[found] = _drawn_instead(id, edits, located)
+        return {id: instead for id, instead in hidden.items() if id not in shown}
+
+    def _covered_faces(self, drawn: FaceOccurrence) -> Iterator[str]:
+        if drawn.box != WHOLE_PHOTO:
+            for other in self._detected_finder.faces_on_photo(drawn.photo_hash):
+                if intersection_over_union(other.box, drawn.box) >= SAME_FACE_OVERLAP:
+                    yield other.face_id
+
+    @staticmethod
+    def _locate(finder: FaceFinder, face: JournalFace, became: Mapping[str, JournalFace]) -> str | None:
+        """The current id of a face or of what it became, if it is found with certainty."""
+        steps = [face]
+        while (step := became.get(steps[-1].face_id)) and step not in steps:
+            steps.append(step)
+        matches = filter(None, map(finder.find, reversed(steps)))
+        return next((id for id, is_certain in matches if is_certain), None)
+
+
+def _drawn_instead(face: str, edits: HandEdits, located: Mapping[str, str]) -> str | None:
+    """The drawn face that a face was moved to, if it is in the library."""
+    while face in edits.moved_to:
+        face = edits.moved_to[face].face_id
+    return located.get(face)
