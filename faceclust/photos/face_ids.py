@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
-from faceclust.types import Float32
+import numpy as np
+
+from faceclust.types import Box, Float32
 
 
 def content_hash(data: bytes) -> str:
@@ -12,11 +14,11 @@ def content_hash(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def face_id(photo_hash: str, box: Float32) -> str:
+def face_id(photo_hash: str, box: Float32 | Box) -> str:
     """Return 16 hex digits that identify a face wherever its photo is moved or copied.
 
     They are a BLAKE2b hash of the photo's content hash and the box (fractions of width and height,
-    rounded to thousandths).
+    as float32, rounded to thousandths).
     """
-    corners = ",".join(str(round(float(side) * 1000)) for side in box)
+    corners = ",".join(str(round(float(side) * 1000)) for side in np.asarray(box, np.float32))
     return hashlib.blake2b(f"{photo_hash}:{corners}".encode(), digest_size=8).hexdigest()

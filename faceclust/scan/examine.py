@@ -24,6 +24,7 @@ from faceclust.scan.likely_turn import read_likely_turn
 from faceclust.scan.photo_dates import add_date
 from faceclust.types import (
     Detections,
+    DrawnFace,
     Float32,
     Metadata,
     Photo,
@@ -69,10 +70,12 @@ class ScanSettings:
 
 @dataclass(frozen=True)
 class ExamineTask:
-    """A photo to examine. `known_hashes`: content hashes whose results are known already."""
+    """A photo to examine. `known_hashes`: content hashes whose results are known already. `drawn`: if given,
+    only these faces are examined, which the user drew."""
 
     ref: PhotoRef
     known_hashes: frozenset[str] = frozenset()
+    drawn: tuple[DrawnFace, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,19 @@ class FolderCache:
                 return  # otherwise an empty file must take precedence over one that cannot be removed
         self._write(table)
 
+    def add_faces(self, photos: Iterable[ScannedPhoto]) -> None:
+        """Add faces to photos that the file has: `photos` are results of the same contents, of which the faces
+        that the file lacks (by id) are added. Other photos are left out. Raises CacheError if the file cannot
+        be written, UnusableCacheError."""
+        old, new = self.read(), {stored_name(photo.ref): photo for photo in photos}
+        joined = {
+            name: before.with_faces_of(new[name])
+            for before in read_scanned_photos(old, new, self.info)
+            if before.content_hash == new[name := stored_name(before.ref)].content_hash
+        }
+        if joined:
+            self._write(concatenate([without_photos(old, joined), photos_to_table(joined.values(), self.info)]))
+
     def forget_faces(self, face_ids: Collection[str]) -> None:
         """Erase all but the boxes of these faces. Raises CacheError if the file cannot be written,
         UnusableCacheError."""

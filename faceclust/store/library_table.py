@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from faceclust.files.names import PRECISIONS
 from faceclust.store.precision import decode_embeddings
-from faceclust.store.schema import STATUS_OK, CacheInfo, concatenate, convert_table, folder_schema, table_precision
+from faceclust.store.schema import (
+    STATUS_OK,
+    CacheInfo,
+    concatenate,
+    convert_table,
+    folder_schema,
+    table_precision,
+    without_faces,
+)
 from faceclust.types import FaceOccurrence, FaceTable, Float64, PhotoInfo
 from faceclust.types.landmarks import find_upright_turns
 
@@ -38,12 +46,17 @@ class LibraryTable:
         empty = folder_schema(info).empty_table().add_column(0, "folder", pa.array([], pa.string()))
         return cls(concatenate([empty, *parts]), info)
 
+    def without_faces(self, face_ids: Collection[str]) -> LibraryTable:
+        """Return the table without these faces, but with all photos."""
+        return replace(self, rows=without_faces(self.rows, face_ids)) if face_ids else self
+
     @cached_property
     def _face_rows(self) -> pa.Table:
+        """The rows of the faces that can be compared."""
         return self.rows.filter(pc.is_valid(self.rows["embedding"]))
 
     def face_table(self, face_ids: Sequence[str] | None = None) -> FaceTable:
-        """Return the distinct faces, sorted by id; with `face_ids`, only those."""
+        """Return the distinct faces that can be compared, sorted by id; with `face_ids`, only those."""
         rows = self._face_rows
         if face_ids is not None:
             rows = rows.filter(pc.is_in(rows["face_id"], value_set=pa.array(face_ids, pa.string())))
@@ -68,7 +81,7 @@ class LibraryTable:
         a photo is yielded twice."""
         # Only these columns are copied: the embeddings take most of the memory.
         rows = self.rows.select(OCCURRENCE_COLUMNS)
-        return iter_occurrences(rows.filter(pc.is_valid(self.rows["embedding"])))
+        return iter_occurrences(rows.filter(pc.is_valid(rows["quality"])))
 
     def forgotten_occurrences(self) -> Iterator[FaceOccurrence]:
         """Yield every forgotten face on every photo, in the same order, with quality 0."""
@@ -123,7 +136,8 @@ _PHOTO_COLUMNS = (
 )
 #: The columns that `iter_occurrences` needs.
 OCCURRENCE_COLUMNS = (
-    "folder photo photo_hash width height taken_at face face_id left top right bottom score quality landmarks".split()
+    "folder photo photo_hash width height taken_at face face_id by_hand left top right bottom score quality"
+    " landmarks".split()
 )
 
 
@@ -134,7 +148,9 @@ def iter_occurrences(rows: pa.Table) -> Iterator[FaceOccurrence]:
     )
     for batch in rows.to_batches(max_chunksize=8192):
         turns = find_upright_turns(_landmarks_in_pixels(batch)).tolist()
-        for row, turn in zip(batch.drop_columns(["landmarks"]).to_pylist(), turns, strict=True):
+        are_compared = batch["landmarks"].is_valid().to_pylist()
+        rest = batch.drop_columns(["landmarks"]).to_pylist()
+        for row, turn, is_compared in zip(rest, turns, are_compared, strict=True):
             yield FaceOccurrence(
                 face_id=row["face_id"],
                 photo=_photo_path(row),
@@ -145,11 +161,13 @@ def iter_occurrences(rows: pa.Table) -> Iterator[FaceOccurrence]:
                 score=row["score"],
                 taken_at=row["taken_at"],
                 turn=turn,
+                by_hand=bool(row["by_hand"]),
+                has_embedding=is_compared,
             )
 
 
 def _landmarks_in_pixels(rows: pa.RecordBatch) -> Float64:
-    """Return the landmarks (n, 5, 2) in pixels of the photos, 0 for forgotten faces."""
+    """Return the landmarks (n, 5, 2) in pixels of the photos, 0 for faces without any."""
     landmarks = np.zeros((len(rows), 5, 2))
     column = rows["landmarks"]
     known = column.is_valid().to_numpy(zero_copy_only=False)

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from faceclust.store.hex_digits import are_hex, hex_to_integers
 from faceclust.store.precision import INT8_PEAK
 from faceclust.store.schema import (
-    BIOMETRIC_COLUMNS,
     MAX_CAMERA_LENGTH,
     MAX_DETAIL_LENGTH,
     STATUS_OK,
@@ -115,13 +114,15 @@ class _Rows:
         return self._valid[name]
 
     def numbers(self, name: str) -> NDArray[Any]:
-        """The numbers of a column, any number for null; seconds for dates, indices for words."""
+        """The numbers of a column, any number for null; seconds for dates, indices for words, 0 or 1 for truths."""
         if name not in self._numbers:
             column = self._columns[name]
             if pa.types.is_timestamp(column.type):
                 column = column.view(pa.int64())
             elif pa.types.is_dictionary(column.type):
                 column = column.indices
+            elif pa.types.is_boolean(column.type):
+                column = column.cast(pa.int8())
             column = column.fill_null(0) if column.null_count else column
             self._numbers[name] = np.asarray(column.to_numpy(zero_copy_only=False))
         return self._numbers[name]
@@ -277,9 +278,13 @@ def _are_longer(texts: Any, size: int) -> Any:
 def _find_incomplete_faces(rows: _Rows) -> Iterator[Mask]:
     for name in _FACE_COLUMNS:
         yield rows.valid(name) != rows.valid("face")
-    for name in BIOMETRIC_COLUMNS:
-        yield rows.valid(name) != rows.valid("embedding")
-    yield rows.valid("embedding") & ~rows.valid("face")
+    by_hand = rows.valid("by_hand") & (rows.numbers("by_hand") == 1)
+    yield rows.valid("landmarks") != rows.valid("embedding")
+    yield rows.valid("embedding") & ~rows.valid("quality")
+    may_be_uncompared = by_hand & (rows.numbers("quality") == 0)
+    yield rows.valid("quality") & ~rows.valid("embedding") & ~may_be_uncompared
+    for name in ("quality", "by_hand"):
+        yield rows.valid(name) & ~rows.valid("face")
 
 
 def _find_bad_ids(rows: _Rows) -> Iterator[Mask]:

@@ -22,15 +22,17 @@ from faceclust.files.names import DEFAULT_PRECISION, PACK_NAME_PATTERN, PRECISIO
 from faceclust.store import precision as precisions
 from faceclust.types import Float32, Metadata, PhotoRef, ScannedPhoto, SkippedPhoto
 
-#: 2 added `min_face`; 3 added precisions other than float16; 4 added `taken_at_source`.
-SCHEMA_VERSION = 4
+#: 2 added `min_face`; 3 added precisions other than float16; 4 added `taken_at_source`; 5 added `by_hand`.
+SCHEMA_VERSION = 5
 _DATES_SCHEMA = 4
 #: Columns that files of an older schema lack.
-_ADDED_COLUMNS = ("min_face", "taken_at_source")
+_ADDED_COLUMNS = ("min_face", "taken_at_source", "by_hand")
 #: The `status` of a photo that was read; other values are those of `SkipReason`.
 STATUS_OK = "ok"
 #: Columns that could identify a person; null for a forgotten face.
 BIOMETRIC_COLUMNS = ("landmarks", "quality", "embedding")
+#: Columns that only rows with a face have.
+FACE_COLUMNS = ("face", "face_id", "by_hand", "left", "top", "right", "bottom", "score", *BIOMETRIC_COLUMNS)
 #: Columns of text. Parquet files are read with these as dictionaries.
 TEXT_COLUMNS = ("photo", "photo_hash", "detail", "face_id")
 #: Characters that are kept of a camera's name and of the detail of a skipped photo.
@@ -85,6 +87,7 @@ def folder_schema(info: CacheInfo) -> pa.Schema:
         pa.field("detail", text),
         pa.field("face", pa.int16()),  # index within the photo, from 0
         pa.field("face_id", text),
+        pa.field("by_hand", pa.bool_()),  # the user drew the box; null: no face, or an older row
         pa.field("left", pa.float32()),  # fractions of the upright photo
         pa.field("top", pa.float32()),
         pa.field("right", pa.float32()),
@@ -219,17 +222,20 @@ def _photo_to_rows(photo: ScannedPhoto | SkippedPhoto, precision: str) -> Iterat
         location = {
             "face": i,
             "face_id": face_id,
+            "by_hand": face_id in photo.by_hand,
             "left": left,
             "top": top,
             "right": right,
             "bottom": bottom,
             "score": float(photo.scores[i]),
         }
-        biometrics = {
-            "landmarks": photo.landmarks[i].ravel(),
-            "quality": float(photo.quality[i]),
-            "embedding": precisions.encode_embeddings(photo.embeddings[i], precision),
-        }
+        biometrics: dict[str, Any] = {"quality": 0.0}
+        if face_id not in photo.uncompared:
+            biometrics = {
+                "landmarks": photo.landmarks[i].ravel(),
+                "quality": float(photo.quality[i]),
+                "embedding": precisions.encode_embeddings(photo.embeddings[i], precision),
+            }
         yield base | location | ({} if face_id in photo.forgotten else biometrics)
 
 
@@ -279,7 +285,7 @@ def read_scanned_photos(table: pa.Table, names: Iterable[str] | None, info: Cach
 def _rows_to_photo(rows: list[dict[str, Any]], dimension: int) -> ScannedPhoto:
     first = rows[0]
     faces = [row for row in rows if row["face_id"] is not None]
-    forgotten = frozenset(row["face_id"] for row in faces if row["quality"] is None)
+    by_hand = [row for row in faces if row["by_hand"]]
 
     def column(values: Iterable[Any], *shape: int) -> Float32:
         return np.array(list(values), np.float32).reshape(len(faces), *shape)
@@ -295,8 +301,10 @@ def _rows_to_photo(rows: list[dict[str, Any]], dimension: int) -> ScannedPhoto:
         scores=column(row["score"] for row in faces),
         quality=column(row["quality"] or 0.0 for row in faces),
         embeddings=column((row["embedding"] or [0.0] * dimension for row in faces), dimension),
-        forgotten=forgotten,
+        forgotten=frozenset(row["face_id"] for row in faces if row["quality"] is None),
         min_face=first["min_face"],
+        by_hand=frozenset(row["face_id"] for row in by_hand),
+        uncompared=frozenset(row["face_id"] for row in by_hand if row["quality"] is not None and row["embedding"] is None),
     )
 
 
@@ -309,6 +317,19 @@ def without_biometrics(table: pa.Table, face_ids: Iterable[str]) -> pa.Table:
         field = table.schema.field(column)
         forgotten = forgotten.set_column(column, field, pa.nulls(len(forgotten), field.type))
     return concatenate([rest, forgotten])
+
+
+def without_faces(table: pa.Table, face_ids: Iterable[str]) -> pa.Table:
+    """Turn the rows of these faces into rows of their photos without a face, at the end."""
+    chosen = pc.fill_null(pc.is_in(table["face_id"], value_set=pa.array(list(face_ids), pa.string())), False)
+    if not pc.any(chosen).as_py():
+        return table
+    rest, hidden = table.filter(pc.invert(chosen)), table.filter(chosen)
+    for name in FACE_COLUMNS:
+        column = table.schema.get_field_index(name)
+        field = table.schema.field(column)
+        hidden = hidden.set_column(column, field, pa.nulls(len(hidden), field.type))
+    return concatenate([rest, hidden])
 
 
 def without_photos(table: pa.Table, names: Iterable[str]) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -148,8 +149,9 @@ class ScannedPhoto:
 
     `boxes` (n, 4) and `landmarks` (n, 5, 2) are fractions of the upright photo's width and height.
     `embeddings` are float32 (n, d), with the pack's radius as norm. Only the boxes are kept of the
-    faces in `forgotten` (ids). `min_face` is the size in px of the smallest face the scan searched
-    for, None if unknown.
+    faces in `forgotten` (ids). The user drew the boxes of the faces in `by_hand`; those of them in
+    `uncompared` cannot be compared with others: their quality is 0, and their landmarks and embeddings
+    mean nothing. `min_face` is the size in px of the smallest face the scan searched for, None if unknown.
     """
 
     ref: PhotoRef
@@ -164,6 +166,8 @@ class ScannedPhoto:
     embeddings: Float32
     forgotten: frozenset[str] = frozenset()
     min_face: int | None = None
+    by_hand: frozenset[str] = frozenset()
+    uncompared: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         n = len(self.face_ids)
@@ -174,3 +178,25 @@ class ScannedPhoto:
         check_array("embeddings", self.embeddings, (n, None), np.float32)
         if not np.isfinite(self.embeddings).all():
             raise ValueError("embeddings: expected finite numbers")
+        if not self.uncompared <= self.by_hand:
+            raise ValueError("uncompared: expected faces drawn by hand")
+
+    def take(self, indices: Sequence[int] | NDArray[np.intp]) -> ScannedPhoto:
+        """Return the photo with the faces at these indices, in this order."""
+        rows = np.asarray(indices, np.intp)
+        ids = tuple(self.face_ids[row] for row in rows)
+        columns = {name: getattr(self, name)[rows] for name in _FACE_ARRAYS}
+        marks = {name: getattr(self, name) & frozenset(ids) for name in _FACE_MARKS}
+        return replace(self, face_ids=ids, **columns, **marks)
+
+    def with_faces_of(self, other: ScannedPhoto) -> ScannedPhoto:
+        """Return the photo with those faces of `other`, a result of the same content, that it lacks (by id)."""
+        known = set(self.face_ids)
+        added = other.take([row for row, face in enumerate(other.face_ids) if face not in known])
+        columns = {name: np.concatenate([getattr(self, name), getattr(added, name)]) for name in _FACE_ARRAYS}
+        marks = {name: getattr(self, name) | getattr(added, name) for name in _FACE_MARKS}
+        return replace(self, face_ids=self.face_ids + added.face_ids, **columns, **marks)
+
+
+_FACE_ARRAYS = ("boxes", "landmarks", "scores", "quality", "embeddings")
+_FACE_MARKS = ("forgotten", "by_hand", "uncompared")
