@@ -20,10 +20,12 @@ from faceclust.catalogue.models_in_use import ModelsInUse
 from faceclust.catalogue.people_snapshot import PeopleSnapshot
 from faceclust.catalogue.photo_addresses import find_numbered_face, find_photo
 from faceclust.catalogue.remap import pack_of_clustering
+from faceclust.catalogue.stored_faces import StoredFaces
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.packs.pack import Pack
 from faceclust.people.doubts import Doubts, NoDoubts
 from faceclust.people.groups import Groups
+from faceclust.people.hidden_faces import HiddenFaces
 from faceclust.people.journal import Journal
 from faceclust.people.names import person_key, shorten_name
 from faceclust.people.replay import ReplayedAnswers
@@ -89,6 +91,7 @@ class Catalogue:
         self._models = ModelsInUse(self.home, pack)
         self._noted: set[str] = set()
         self._faces: FaceSnapshot | None = None
+        self._may_hide_others = False
         self._people: PeopleSnapshot | None = None
         self._journal: Journal | None = None
 
@@ -102,7 +105,7 @@ class Catalogue:
 
     def _known_counts(self) -> list[str]:
         counts: list[tuple[int, str]] = []
-        table = self._face_snapshot.loaded_table
+        table = self._face_snapshot.stored.loaded_table
         with contextlib.suppress(FaceclustError):
             if table is not None:
                 counts += [(table.photo_count, "photos"), (len(self.occurrences_of), "faces")]
@@ -120,7 +123,11 @@ class Catalogue:
     @property
     def _face_snapshot(self) -> FaceSnapshot:
         if self._faces is None:
-            self._faces = FaceSnapshot(self.home, self._models, self._note_once)
+            stored = StoredFaces(self.home, self._models, self._note_once)
+            self._faces = FaceSnapshot(stored, self.home, self._models, lambda: self.journal.events())
+        elif self._may_hide_others:
+            self._faces = self._faces.refresh()
+        self._may_hide_others = False
         return self._faces
 
     @property
@@ -140,8 +147,8 @@ class Catalogue:
         self._faces = self._people = None
 
     def invalidate_people(self) -> None:
-        """Drop the answers and persons: the next access replays the journal."""
-        self._people = None
+        """Drop the answers and persons: the next access replays the journal, which may hide other faces."""
+        self._people, self._may_hide_others = None, True
 
     @property
     def journal(self) -> Journal:
@@ -208,17 +215,38 @@ class Catalogue:
 
     @property
     def faces(self) -> FaceTable:
-        """Every distinct face, with its embedding."""
+        """Every distinct face that can be compared, with its embedding."""
         return self._face_snapshot.faces
 
     def faces_of(self, face_ids: Sequence[str]) -> FaceTable:
-        """The faces with these ids."""
+        """Those of the faces with these ids that can be compared."""
         return self._face_snapshot.faces_of(face_ids)
 
     @property
     def occurrences(self) -> list[FaceOccurrence]:
         """Every face on every photo, by photo path."""
         return self._face_snapshot.occurrences
+
+    @property
+    def hidden_faces(self) -> HiddenFaces:
+        """The stored faces that do not count, each with the drawn face that stands for it."""
+        return self._face_snapshot.hidden
+
+    @property
+    def removed_occurrences(self) -> list[FaceOccurrence]:
+        """Detected faces on photos that do not count, and for which no drawn face stands."""
+        stored = self.stored_occurrences_of if self.hidden_faces else {}
+        return [
+            occurrence
+            for face, instead in self.hidden_faces.items()
+            for occurrence in stored.get(face, ())
+            if instead is None and not occurrence.by_hand
+        ]
+
+    @property
+    def stored_occurrences_of(self) -> dict[str, list[FaceOccurrence]]:
+        """Face id → its occurrences, hidden faces included."""
+        return self._face_snapshot.stored.occurrences_of
 
     @property
     def occurrences_of(self) -> dict[str, list[FaceOccurrence]]:

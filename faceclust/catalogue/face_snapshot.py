@@ -1,129 +1,119 @@
-"""The faces, photos and clustering of a library, as its caches have them at one moment."""
+"""The faces, photos and clustering of a library that count at one moment."""
 
 from __future__ import annotations
 
-import shlex
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faceclust.catalogue.corrections import PartsCache, apply_corrections
 from faceclust.catalogue.models_in_use import ModelsInUse
-from faceclust.catalogue.remap import pack_of_clustering, remap_clustering
+from faceclust.catalogue.remap import pack_of_clustering, remap_clustering, rename_faces
+from faceclust.catalogue.stored_faces import StoredFaces
 from faceclust.cluster.local_scaling import Surroundings
 from faceclust.cluster.numbering import find_sorted
-from faceclust.errors import NothingScannedError
-from faceclust.files.names import is_utf8, pack_of_cache_file
-from faceclust.files.own_files import own_exists
-from faceclust.files.program_folders import is_skipped
+from faceclust.people.events import Event, effective_events
 from faceclust.people.groups import Groups
+from faceclust.people.hand_edits import replay_hand_edits
+from faceclust.people.hidden_faces import HiddenFaces
 from faceclust.people.replay import ReplayedAnswers
 from faceclust.store.clusters import read_clusters
-from faceclust.store.folder_cache import FolderCache, UnusableCacheError, read_caches
 from faceclust.store.home import LibraryHome
 from faceclust.store.library_table import LibraryTable
-from faceclust.store.settings import included_folders
 from faceclust.types import Clustering, FaceOccurrence, FaceTable, Float32, Float64, PhotoInfo, scale_crowding
-from faceclust.types.face_numbers import sort_faces_from_left
+
+V = TypeVar("V")
 
 
 class FaceSnapshot:
-    """The saved results of the last scan and the last clustering.
+    """The saved results of the last scan, without the faces that the user's answers hide, and of the last clustering.
 
-    Each value is read when first needed and then kept. `on_note` receives a message for each cache that cannot be used.
+    Each value is worked out when first needed and then kept. `read_events` returns the events of the journal.
+    Boxes drawn by hand that no event mentions are hidden, and so are faces that were removed, moved or drawn
+    over.
     """
 
-    def __init__(self, home: LibraryHome, models: ModelsInUse, on_note: Callable[[str], None]) -> None:
-        self._home, self._models, self._on_note = home, models, on_note
-        self._table: LibraryTable | None = None
+    def __init__(
+        self, stored: StoredFaces, home: LibraryHome, models: ModelsInUse, read_events: Callable[[], list[Event]]
+    ) -> None:
+        self.stored = stored
+        self._home, self._models, self._read_events = home, models, read_events
         self._parts_cache: PartsCache = {}
 
-    @property
-    def loaded_table(self) -> LibraryTable | None:
-        """The table if it has been read already."""
-        return self._table
+    def refresh(self) -> FaceSnapshot:
+        """Return this snapshot if the same faces count as before, else one of those that count now."""
+        if "hidden" not in self.__dict__:
+            return self
+        current = FaceSnapshot(self.stored, self._home, self._models, self._read_events)
+        if current.hidden == self.hidden:
+            return self
+        for name in ("saved_clustering", "_stored_clustering"):
+            if name in self.__dict__:
+                current.__dict__[name] = self.__dict__[name]
+        return current
 
-    @property
+    @cached_property
+    def hidden(self) -> HiddenFaces:
+        """The faces that do not count, each with the drawn face that stands for it."""
+        events = effective_events(self._read_events())
+        edits = replay_hand_edits(events)
+        if not edits and not self.stored.has_faces_by_hand:
+            return {}
+        return self.stored.locator.find_hidden(edits, events)
+
+    @cached_property
     def table(self) -> LibraryTable:
         """The rows of every folder's cache. Raises NothingScannedError if there are none."""
-        if self._table is None:
-            self._table = self._read_table()
-        return self._table
-
-    def _read_table(self) -> LibraryTable:
-        info = self._models.cache_info
-        included = included_folders(self._home.root)
-        caches = (
-            (folder, FolderCache(self._home.cache_paths(folder, info.pack), info))
-            for folder in self._home.cached_folders(info.pack)
-            # A scan names and skips the others.
-            if is_utf8(folder) and not is_skipped(self._home.root, folder, included)
-        )
-        folders = list(read_caches(caches, self._note_unusable))
-        if not folders:
-            self._require_scan(info.pack)
-        return LibraryTable.from_folders(folders, info)
-
-    def _note_unusable(self, error: UnusableCacheError) -> None:
-        # Size and time of the file may be those that the last scan left.
-        self._home.discard_scan_snapshot(self._models.pack_name)
-        self._on_note(f"{error}; its faces are left out until `faceclust scan` makes it again")
-
-    def _require_scan(self, pack: str) -> None:
-        """Raise NothingScannedError unless a scan with this pack has found the library empty."""
-        root = self._home.root
-        other_packs = {pack_of_cache_file(path.name) for path, _ in self._home.cache_files()} - {pack, None}
-        if other_packs:
-            raise NothingScannedError(
-                f"no photos of {root} have been scanned with the pack {pack} yet",
-                hint=f"faceclust scan {shlex.quote(str(root))}; or go back: faceclust models use "
-                f"{min(filter(None, other_packs))} --library {shlex.quote(str(root))}",
-            )
-        if self._home.last_scan_time() is None:
-            hint = f"faceclust scan {shlex.quote(str(root))}"
-            if own_exists(self._home.journal):
-                hint += "; the names given before come back"
-            raise NothingScannedError(f"no photos of {root} have been scanned yet", hint=hint)
+        return self.stored.table.without_faces(self.hidden.keys()) if self.hidden else self.stored.table
 
     @cached_property
     def faces(self) -> FaceTable:
-        """Every distinct face, with its embedding."""
-        return self.table.face_table()
+        """Every distinct face that can be compared, with its embedding."""
+        faces = self.stored.faces
+        place = find_sorted(faces.face_ids, np.array(list(self.hidden), np.str_)) if self.hidden else np.empty(0)
+        hidden = place[place >= 0]
+        return faces.take(np.delete(np.arange(len(faces)), hidden)) if len(hidden) else faces
 
     def faces_of(self, face_ids: Sequence[str]) -> FaceTable:
-        """The faces with these ids."""
-        return self.table.face_table(face_ids=face_ids)
+        """Those of the faces with these ids that can be compared."""
+        return self.stored.table.face_table(face_ids=[face for face in face_ids if face not in self.hidden])
 
     @cached_property
     def occurrences(self) -> list[FaceOccurrence]:
         """Every face on every photo, by photo path."""
-        return list(self.table.occurrences())
+        if not self.hidden:
+            return self.stored.occurrences
+        return [occurrence for occurrence in self.stored.occurrences if occurrence.face_id not in self.hidden]
 
     @cached_property
     def occurrences_of(self) -> dict[str, list[FaceOccurrence]]:
         """Face id → its occurrences: several if a photo has copies."""
-        found: dict[str, list[FaceOccurrence]] = defaultdict(list)
-        for occurrence in self.occurrences:
-            found[occurrence.face_id].append(occurrence)
-        return dict(found)
+        return _without(self.stored.occurrences_of, self.hidden)
 
     @cached_property
     def faces_on(self) -> dict[str, tuple[FaceOccurrence, ...]]:
         """Content hash of a photo → its faces from left to right."""
-        return sort_faces_from_left(self.occurrences)
+        if not self.hidden:
+            return self.stored.faces_on
+        found = dict(self.stored.faces_on)
+        for photo in {self.stored.photo_of[face] for face in self.hidden if face in self.stored.photo_of}:
+            found[photo] = tuple(face for face in found[photo] if face.face_id not in self.hidden)
+            if not found[photo]:
+                del found[photo]
+        return found
 
     @cached_property
     def photo_of(self) -> dict[str, str]:
         """Face id → content hash of its photo."""
-        return {face: occurrences[0].photo_hash for face, occurrences in self.occurrences_of.items()}
+        return _without(self.stored.photo_of, self.hidden)
 
-    @cached_property
+    @property
     def photos(self) -> dict[str, PhotoInfo]:
         """Photo path → photo, for every readable photo, with faces or without."""
-        return {photo.photo: photo for photo in self.table.photos()}
+        return self.stored.photos
 
     @cached_property
     def saved_clustering(self) -> Clustering | None:
@@ -133,7 +123,12 @@ class FaceSnapshot:
     @cached_property
     def clustering(self) -> Clustering | None:
         """The last clustering, on the current face ids; None before the first."""
-        return self.remap(self.saved_clustering)
+        return self._with_drawn_faces(self._stored_clustering)
+
+    @cached_property
+    def _stored_clustering(self) -> Clustering | None:
+        """The last clustering, on the face ids that are stored."""
+        return self._remap_pack(self.saved_clustering)
 
     @cached_property
     def _scaled_clustering(self) -> Clustering | None:
@@ -189,10 +184,20 @@ class FaceSnapshot:
         return frozenset(self.occurrences_of).difference(previous.face_ids.tolist())
 
     def remap(self, clustering: Clustering | None) -> Clustering | None:
-        """Map a clustering made with another pack onto the current face ids."""
+        """Map a clustering onto the current face ids: one made with another pack, or before a box was moved."""
+        return self._with_drawn_faces(self._remap_pack(clustering))
+
+    def _remap_pack(self, clustering: Clustering | None) -> Clustering | None:
         if clustering is None or pack_of_clustering(clustering) in ("", self._models.pack_name):
             return clustering
-        return remap_clustering(clustering, self._home, self.occurrences)
+        return remap_clustering(clustering, self._home, self.stored.occurrences)
+
+    def _with_drawn_faces(self, clustering: Clustering | None) -> Clustering | None:
+        """Let the faces that were drawn over others, or instead of them, take their places in the groups."""
+        if clustering is None:
+            return None
+        drawn = {old: new for old, new in self.hidden.items() if new and self.occurrences_of[new][0].has_embedding}
+        return rename_faces(clustering, drawn) if drawn else clustering
 
     @cached_property
     def uncorrected_groups(self) -> Groups | None:
@@ -210,3 +215,13 @@ class FaceSnapshot:
             lambda faces: self.offsets_of(faces.face_ids, faces.embeddings),
             self._parts_cache,
         )
+
+
+def _without(by_face: dict[str, V], hidden: Collection[str]) -> dict[str, V]:
+    """Return a copy without the hidden faces; the dictionary itself if there are none."""
+    if not hidden:
+        return by_face
+    found = dict(by_face)
+    for face in hidden:
+        found.pop(face, None)
+    return found

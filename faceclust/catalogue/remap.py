@@ -7,7 +7,7 @@ by its photo's content and its box, as journal faces are.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -28,11 +28,16 @@ def pack_of_clustering(clustering: Clustering) -> str:
 def remap_clustering(clustering: Clustering, home: LibraryHome, occurrences: Sequence[FaceOccurrence]) -> Clustering:
     """Return the clustering with the ids of the same faces among `occurrences`, sorted.
 
-    Faces without a match keep their ids. If several map to one face, the largest group wins.
+    Faces without a match keep their ids.
     """
     current = {occurrence.face_id for occurrence in occurrences}
     unknown = set(clustering.face_ids.tolist()) - current
     new_ids = _map_face_ids(unknown, pack_of_clustering(clustering), home, occurrences) if unknown else {}
+    return rename_faces(clustering, new_ids)
+
+
+def rename_faces(clustering: Clustering, new_ids: Mapping[str, str]) -> Clustering:
+    """Return the clustering with other ids for some faces, sorted. If several map to one, the largest group wins."""
     ids = np.array([new_ids.get(face, face) for face in clustering.face_ids.tolist()], dtype=np.str_)
     sizes = np.bincount(clustering.labels + 1)[clustering.labels + 1] * (clustering.labels >= 0)
     order = np.lexsort((clustering.face_ids, -sizes, ids))

@@ -20,6 +20,7 @@ _COMMANDS_BY_HEADING: dict[str, dict[str, str]] = {
         "split": "Take faces out of a group or a person.",
         "ignore": "Stop asking about groups or faces.",
         "unignore": "Ask about ignored groups or faces again.",
+        "face": "Draw, move or remove faces by hand.",
         "undo": "Take back the last answers.",
         "redo": "Give undone answers once more.",
         "journal": "List all answers, or merge another journal.",

@@ -11,7 +11,7 @@ from faceclust.errors import UsageError
 from faceclust.people.names import person_key
 from faceclust.people.near_names import find_near_name
 from faceclust.text.plural import format_count
-from faceclust.types import Person
+from faceclust.types import Person, PhotoInfo
 
 _MAX_LISTED_PHOTOS = 3
 
@@ -51,6 +51,15 @@ def check_same_photo(library: Catalogue, faces: Iterable[str], name: str | None 
     if clashes and not (library.clustering and library.clustering.params.allow_same_photo):
         who = f"{name} would be" if name else "this person would be"
         library.doubts.accept_same_photo(f"{who} twice on {_list_photos(library, clashes)}")
+
+
+def check_twice_on_photo(library: Catalogue, photo: PhotoInfo, name: str) -> None:
+    """Put it to the library's `doubts` if a new face of a person is on a photo that has a confirmed one already."""
+    person = next((p for p in library.people() if person_key(p.label) == person_key(name)), None)
+    on_photo = {face.face_id for face in library.faces_on.get(photo.photo_hash, ())}
+    clash = on_photo & person.confirmed if person else set()
+    if clash and not (library.clustering and library.clustering.params.allow_same_photo):
+        library.doubts.accept_same_photo(f"{name} is on {_list_photos(library, [clash])} already")
 
 
 def check_shared_photos(library: Catalogue, one: Person, other: Person) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +14,22 @@ from faceclust.files.atomic import remove_file, write_private_atomically
 from faceclust.files.names import pack_of_cache_file
 from faceclust.library.failures import collect_failures
 from faceclust.library.forgotten_filter import ForgottenFilter, erase_forgotten, find_forgotten
-from faceclust.people.erasure import Erasure, FaceIdOf, find_journal_person, find_mentions, plan_erasure
+from faceclust.people.erasure import (
+    Erasure,
+    FaceIdOf,
+    final_person_keys,
+    find_journal_person,
+    find_mentions,
+    plan_erasure,
+)
 from faceclust.people.events import Event, JournalFace, effective_events
 from faceclust.people.face_finder import FaceFinder, recorded_successors
 from faceclust.people.forgotten_faces import ForgottenFaces, collect_forgotten_faces
+from faceclust.people.hand_edits import replay_hand_edits
 from faceclust.people.journal import Journal
 from faceclust.people.journal_reader import read_journal
 from faceclust.people.names import person_key, shorten_name
+from faceclust.people.replay import is_removed
 from faceclust.store.erase import LibraryTraces, erase_from_cache, erase_from_home, find_traces
 from faceclust.store.find_library import enclosing_library
 from faceclust.store.folder_cache import FolderCache
@@ -130,8 +139,8 @@ def _find_subject(
     ]
     present = [
         JournalFace.from_occurrence(occurrence, confirmed=False)
-        for face in chosen
-        for occurrence in library.occurrences_of[face]
+        for face in [*chosen, *_hidden_faces_of(library, events, key, chosen)]
+        for occurrence in library.stored_occurrences_of[face]
     ]
     mentions = find_mentions(events, {*chosen, *missing}, face_id_of)
     spelling = next((text for text in recorded.names if person_key(text) == key), name)
@@ -145,6 +154,18 @@ def _find_subject(
         kept_suggested=len(face_ids) - len(chosen),
         photos=len({face.photo for face in (*present, *(mentions[face][-1] for face in missing))}),
     )
+
+
+def _hidden_faces_of(library: Catalogue, events: list[Event], key: str, chosen: Collection[str]) -> list[str]:
+    """The stored faces that are hidden but show a person: behind a box drawn by hand, or in one that was undone."""
+    final, chosen = final_person_keys(events), set(chosen)
+    added = (event for event in events if event.kind == "add" and key in final.get(event.id, ()))
+    drawn = {face.face_id for event in added for face in event.faces}
+    return [
+        face
+        for face, instead in library.hidden_faces.items()
+        if instead in chosen or (instead is None and face in drawn)
+    ]
 
 
 def _find_caches(
@@ -210,13 +231,16 @@ def filter_forgotten_faces(library: Catalogue) -> Iterator[ForgottenFilter]:
 
 
 def _face_id_resolver(library: Catalogue, events: list[Event]) -> FaceIdOf:
+    effective = effective_events(events)
+    edits = replay_hand_edits(effective)
     finder = FaceFinder(
-        [*library.occurrences, *library.table.forgotten_occurrences()], recorded_successors(effective_events(events))
+        [*library.occurrences, *library.table.forgotten_occurrences()], recorded_successors(effective, edits)
     )
     forgotten = {face.face_id for face in collect_forgotten_faces(events)}
 
     def face_id_of(face: JournalFace) -> str:
-        found = finder.find(face) if face.face_id not in forgotten else None
+        is_gone = face.face_id in forgotten or is_removed(face, finder, edits)
+        found = None if is_gone else finder.find(face)
         return found[0] if found else face.face_id
 
     return face_id_of

@@ -2,7 +2,7 @@
 
 scan     photos on disk         → folder caches     (scanning)
 cluster  folder caches          → clusters.parquet  (grouping)
-name     the user's answers     → people.jsonl      (naming, importing, forgetting)
+name     the user's answers     → people.jsonl      (naming, drawn_faces, importing, forgetting)
 people   groups + answers       → persons           (catalogue)
 report   persons                → HTML              (pages, reporting, review)
 export   persons                → albums, sidecars  (exporting)
@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.library import (
     calibration,
+    drawn_faces,
     exporting,
     forgetting,
     grouping,
@@ -100,6 +101,13 @@ class Library(Catalogue):
     undo = naming.undo
     redo = naming.redo
     faces_remaining = naming.faces_remaining
+
+    # -- draw faces by hand -------------------------------------------------
+
+    add_face = drawn_faces.add_face
+    add_whole = drawn_faces.add_whole
+    move_face = drawn_faces.move_face
+    remove_faces = drawn_faces.remove_faces
 
     # -- names from elsewhere -----------------------------------------------
 

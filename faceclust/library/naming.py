@@ -69,7 +69,7 @@ def name(
     are meant. A name already in use keeps its spelling; `rename` changes it. Raises UsageError for a
     person's name in place of faces, and for a group whose faces all have a name.
     """
-    cleaned, selectors = _validate_name(name), as_list(faces)
+    cleaned, selectors = validate_name(name), as_list(faces)
     _refuse_people(library, selectors, cleaned)
     refuse_named_groups(
         library, selectors, "faceclust rename {name} NEW, or take a face out: faceclust reject {name} PHOTO#N"
@@ -114,7 +114,7 @@ def confirm(
         check_same_photo(library, suggested, person.label)
         return record_answer(library, "confirm", suggested, rest=others, name=person.label)
     is_name = isinstance(name, str) and not _NO_NAME.fullmatch(name)
-    cleaned = settle_name(library, _validate_name(str(name))) if is_name else find_owner(library, name).label
+    cleaned = settle_name(library, validate_name(str(name))) if is_name else find_owner(library, name).label
     resolved = resolve_faces(library, faces)
     check_same_photo(library, resolved, cleaned)
     return record_answer(library, "confirm", resolved, rest=others, name=cleaned)
@@ -125,14 +125,14 @@ def reject(library: Catalogue, faces: Selectors, name: str) -> Event:
 
     Of a group that is partly that person's, only that person's faces are meant.
     """
-    cleaned = _validate_name(name)
+    cleaned = validate_name(name)
     theirs = resolve_faces(library, faces, person=_known_spelling(library, cleaned))
     return record_answer(library, "reject", theirs, name=cleaned)
 
 
 def rename(library: Catalogue, name: str, to: str) -> Event:
     """Rename the person `name` to `to`. Raises UsageError if nobody is called `name` or another is called `to`."""
-    person, to = library.find_person(name), _validate_name(to)
+    person, to = library.find_person(name), validate_name(to)
     if person_key(to) != person_key(person.label):  # not just another spelling
         to = settle_name(library, to, renamed=person)
     if any(person_key(other.label) == person_key(to) and other.id != person.id for other in library.people()):
@@ -151,7 +151,8 @@ def _known_spelling(library: Catalogue, name: str) -> str:
     return next((person.label for person in library.people() if person_key(person.label) == key), name)
 
 
-def _validate_name(name: str) -> str:
+def validate_name(name: str) -> str:
+    """Return a name without characters that cannot be printed. Raises UsageError if it cannot be a name."""
     require_text("a name", name)
     cleaned = clean_name(name) if len(name) <= MAX_NAME_LENGTH else name  # cleaning megabytes takes long
     if not cleaned:
@@ -303,7 +304,7 @@ def record_relocated_faces(library: Catalogue) -> None:
     """
     events = library.journal.events()
     try:
-        found = find_changed_faces(events, library.occurrences) if events else []
+        found = find_changed_faces(events, library.occurrences, library.removed_occurrences) if events else []
         if found:
             with journal_transaction(library):
                 for start in range(0, len(found), _MAX_FOUND_FACES):

@@ -34,6 +34,14 @@ def resolve_faces(library: Catalogue, selectors: Selectors, *, person: str | Non
     return list(faces)
 
 
+def require_face(library: Catalogue, selector: Selector) -> str:
+    """Return the id of one face, given by its id or as PHOTO#N. Raises UsageError for anything else."""
+    face = library.find_face(selector)
+    if face is None:
+        raise UsageError(f"{selector} is not one face", hint="a face is given by its id or as PHOTO#N")
+    return face
+
+
 def find_owner(library: Catalogue, selector: Selector) -> Person:
     """Return the person of a name, or the named one whose faces a group has.
 

@@ -188,6 +188,6 @@ def _best_overlap(box: Box, candidates: Iterable[FaceOccurrence], at_least: floa
     # A box around the whole photo is one of a face in close-up, or stands for a person without a face to be seen.
     if box == WHOLE_PHOTO:
         at_least = SAME_BOX_OVERLAP
-    candidates = [face for face in candidates if not (face.by_hand and face.box == WHOLE_PHOTO)]
+    candidates = [face for face in candidates if not face.is_whole_photo]
     best = max(candidates, key=lambda occurrence: intersection_over_union(occurrence.box, box), default=None)
     return best if best and intersection_over_union(best.box, box) >= at_least else None

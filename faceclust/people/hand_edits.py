@@ -45,9 +45,7 @@ def replay_hand_edits(events: Iterable[Event]) -> HandEdits:
         replay.apply(event)
     for face in (face for event in events if event.kind == "forget" for face in event.faces):
         replay.drop(face.face_id)
-    return HandEdits(
-        replay.drawn, replay.removed, replay.replaced, replay.moved_to, frozenset(replay.never_detected)
-    )
+    return HandEdits(replay.drawn, replay.removed, replay.replaced, replay.moved_to, frozenset(replay.never_detected))
 
 
 class _HandEditReplay:

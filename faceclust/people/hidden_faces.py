@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from faceclust.people.events import Event, JournalFace
 from faceclust.people.face_finder import SAME_FACE_OVERLAP, FaceFinder, found_again
 from faceclust.people.hand_edits import HandEdits
-from faceclust.types import WHOLE_PHOTO, FaceOccurrence, intersection_over_union
+from faceclust.types import FaceOccurrence, intersection_over_union
 
 #: Id of a hidden face → id of the drawn face that stands for it, None without one.
 HiddenFaces = Mapping[str, str | None]
@@ -52,7 +52,7 @@ class HandEditLocator:
         return {id: instead for id, instead in hidden.items() if id not in shown}
 
     def _covered_faces(self, drawn: FaceOccurrence) -> Iterator[str]:
-        if drawn.box != WHOLE_PHOTO:
+        if not drawn.is_whole_photo:
             for other in self._detected_finder.faces_on_photo(drawn.photo_hash):
                 if intersection_over_union(other.box, drawn.box) >= SAME_FACE_OVERLAP:
                     yield other.face_id

@@ -109,9 +109,20 @@ class FolderCache:
             self._write(concatenate([without_photos(old, joined), photos_to_table(joined.values(), self.info)]))
 
     def forget_faces(self, face_ids: Collection[str]) -> None:
-        """Erase all but the boxes of these faces. Raises CacheError if the file cannot be written,
-        UnusableCacheError."""
-        self._write(without_biometrics(self.read(), face_ids))
+        """Erase all but the boxes of these faces; of faces drawn by hand, erase the boxes, too. Raises CacheError
+        if the file cannot be written, UnusableCacheError."""
+        self._write(without_biometrics(self._without_drawn_faces(face_ids), face_ids))
+
+    def _without_drawn_faces(self, face_ids: Collection[str]) -> pa.Table:
+        """The rows without those of these faces that were drawn by hand."""
+        rows, ids = self.read(), pa.array(list(face_ids), pa.string())
+        drawn = rows.filter(pc.and_(rows["by_hand"], pc.is_in(rows["face_id"], value_set=ids)))
+        names, gone = drawn["photo"].unique().to_pylist(), set(drawn["face_id"].to_pylist())
+        photos = [
+            photo.take([i for i, face in enumerate(photo.face_ids) if face not in gone])
+            for photo in read_scanned_photos(rows, names, self.info)
+        ]
+        return concatenate([without_photos(rows, names), photos_to_table(photos, self.info)]) if names else rows
 
     def set_dates(self, dates: Mapping[str, Metadata]) -> None:
         """Set the dates and their sources of photos, by name. Raises CacheError if the file cannot be

@@ -304,7 +304,9 @@ def _rows_to_photo(rows: list[dict[str, Any]], dimension: int) -> ScannedPhoto:
         forgotten=frozenset(row["face_id"] for row in faces if row["quality"] is None),
         min_face=first["min_face"],
         by_hand=frozenset(row["face_id"] for row in by_hand),
-        uncompared=frozenset(row["face_id"] for row in by_hand if row["quality"] is not None and row["embedding"] is None),
+        uncompared=frozenset(
+            row["face_id"] for row in by_hand if row["quality"] is not None and row["embedding"] is None
+        ),
     )
 
 

@@ -5,17 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from faceclust.types.boxes import Box
 from faceclust.types.people import FaceOccurrence
 
 _NUMBERED = re.compile("(.+)#([0-9]{1,6})", re.DOTALL)
 
 
 def sort_faces_from_left(occurrences: Iterable[FaceOccurrence]) -> dict[str, tuple[FaceOccurrence, ...]]:
-    """Map the content hash of each photo to its faces, each once, from left to right: number 1 comes first."""
+    """Map the content hash of each photo to its faces, each once, from left to right: number 1 comes first.
+
+    People without a face to be seen come last.
+    """
     found: dict[str, dict[str, FaceOccurrence]] = {}
     for occurrence in occurrences:
         found.setdefault(occurrence.photo_hash, {})[occurrence.face_id] = occurrence
-    return {photo: tuple(sorted(faces.values(), key=lambda face: face.box)) for photo, faces in found.items()}
+    return {photo: tuple(sorted(faces.values(), key=_place_from_left)) for photo, faces in found.items()}
+
+
+def _place_from_left(face: FaceOccurrence) -> tuple[bool, Box, str]:
+    return face.is_whole_photo, face.box, face.face_id if face.is_whole_photo else ""
 
 
 def number_faces(occurrences: Iterable[FaceOccurrence]) -> dict[str, int]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.types.arrays import Float32, UInt8, check_array
+from faceclust.types.arrays import Float32, Indices, UInt8, check_array
 from faceclust.types.boxes import Box
 
 
@@ -71,3 +71,7 @@ class FaceTable:
 
     def __len__(self) -> int:
         return len(self.face_ids)
+
+    def take(self, positions: Indices) -> FaceTable:
+        """Return the table of the faces at these positions, in ascending order."""
+        return FaceTable(**{column.name: getattr(self, column.name)[positions] for column in fields(self)})

@@ -28,6 +28,11 @@ class FaceOccurrence:
     has_embedding: bool = True
 
     @property
+    def is_whole_photo(self) -> bool:
+        """Whether this is a person who is on the photo without a face to be seen."""
+        return self.by_hand and self.box == WHOLE_PHOTO
+
+    @property
     def pixel_box(self) -> tuple[int, int, int, int]:
         """The box as left, top, right, bottom in pixels of the upright photo."""
         width, height = self.photo_size

@@ -33,6 +33,9 @@ def answers(draw: st.DrawFn) -> Event:
     faces = draw(st.lists(st.tuples(st.sampled_from(FACES), st.booleans()), max_size=4, unique_by=lambda f: f[0]))
     journal_faces = [make_face(id, confirmed=confirmed, photo=f"{id}.jpg", hash=id) for id, confirmed in faces]
     rest, fields = [], draw(st.sampled_from(EVENT_KINDS[kind]))
+    if kind == "move":
+        half = len(journal_faces) // 2
+        journal_faces, rest = journal_faces[:half], journal_faces[half : 2 * half]
     if kind in ("split", "name", "confirm"):
         cut = draw(st.integers(0, len(journal_faces)))
         journal_faces, rest = journal_faces[:cut], journal_faces[cut:]

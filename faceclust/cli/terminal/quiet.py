@@ -11,6 +11,7 @@ import click
 _SUMMARISING_COMMANDS: dict[str, str | None] = {
     **dict.fromkeys(("scan", "cluster", "label", "import", "albums", "export", "report", "map", "forget", "calibrate")),
     **dict.fromkeys(("name", "confirm", "reject", "rename", "merge", "split", "ignore", "unignore", "undo", "redo")),
+    **dict.fromkeys(("face add", "face move", "face remove")),
     **dict.fromkeys(("cache prune", "cache clear", "library move", "library dissolve")),
     **dict.fromkeys(("models pull", "models add", "models remove", "models calibrate")),
     "journal": "other_journal",
