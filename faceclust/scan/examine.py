@@ -20,6 +20,7 @@ from faceclust.photos.errors import UndecodableError
 from faceclust.photos.face_ids import content_hash, face_id
 from faceclust.photos.reading import read_photo
 from faceclust.photos.turbojpeg import PixelBuffer
+from faceclust.scan.embed_drawn import embed_drawn_faces, needed_long_side
 from faceclust.scan.likely_turn import read_likely_turn
 from faceclust.scan.photo_dates import add_date
 from faceclust.types import (
@@ -33,9 +34,14 @@ from faceclust.types import (
     SkippedPhoto,
     SkipReason,
     UInt8,
+    join_detections,
 )
 from faceclust.vision.pipeline import EmbeddedFaces, FacePipeline
 from faceclust.vision.quarter_turns import turn_back
+
+
+#: The smallest face of a thorough search, as a part of the usual one.
+_THOROUGH_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -54,9 +60,9 @@ class ScanSettings:
         if self.min_face is not None and not 10 <= self.min_face <= 30_000:
             raise UsageError(f"the smallest face must have 10 to 30,000 pixels, not {self.min_face}")
 
-    def smallest_face(self, size: tuple[int, int]) -> float:
+    def smallest_face(self, size: tuple[int, int], *, thorough: bool = False) -> float:
         """Return the width of the smallest face to look for in a photo of this size, in pixels."""
-        return self.min_face or self.pack.detector.min_face(size)
+        return self.min_face or self.pack.detector.min_face(size) * (_THOROUGH_SHARE if thorough else 1)
 
     def is_satisfied_by(self, min_face: int | None, size: tuple[int, int]) -> bool:
         """Return whether an earlier result needs no rescan.
@@ -71,11 +77,12 @@ class ScanSettings:
 @dataclass(frozen=True)
 class ExamineTask:
     """A photo to examine. `known_hashes`: content hashes whose results are known already. `drawn`: if given,
-    only these faces are examined, which the user drew."""
+    only these faces are examined, which the user drew. `thorough`: look for the faces that a scan misses, too."""
 
     ref: PhotoRef
     known_hashes: frozenset[str] = frozenset()
     drawn: tuple[DrawnFace, ...] = ()
+    thorough: bool = False
 
 
 @dataclass(frozen=True)
@@ -172,80 +179,108 @@ class PhotoExaminer:
 
     def _detect_unless_known(
         self, task: ExamineTask, prepared: tuple[bytes, PhotoRef] | SkippedPhoto, clock: _StageTimer
-    ) -> _DetectedPhoto | SkippedPhoto | KnownPhoto:
+    ) -> _DetectedPhoto | ScannedPhoto | SkippedPhoto | KnownPhoto:
         if isinstance(prepared, SkippedPhoto):
             return prepared
         data, ref = prepared
         clock.start()
         try:
+            if task.drawn:
+                return self._examine_drawn(task.drawn, ref, data, clock)
             if task.known_hashes and (content := content_hash(data)) in task.known_hashes:
                 clock.lap("read")
                 return KnownPhoto(ref, content)
-            return self._add_date(self._detect_faces(ref, data, clock), data)
+            return self._add_date(self._detect_faces(ref, data, clock, thorough=task.thorough), data)
         except PackError:  # every other photo would fail, too
             raise
         except Exception as error:  # one bad photo never stops a scan
             return _skip_failed_photo(ref, error)
 
-    def _detect_faces(self, ref: PhotoRef, data: bytes, clock: _StageTimer) -> _DetectedPhoto:
+    def _detect_faces(self, ref: PhotoRef, data: bytes, clock: _StageTimer, *, thorough: bool) -> _DetectedPhoto:
         spec = self._settings.pack.detector
         photo = self._decode(data, ref, spec.long_side)
         full, before = max(photo.full_size), max(photo.pixels.shape)
-        min_face = self._settings.smallest_face(photo.full_size)
+        min_face = self._settings.smallest_face(photo.full_size, thorough=thorough)
         wanted = math.ceil(full * spec.smallest / min_face)
         if before < min(wanted, full):
             photo = self._decode(data, ref, wanted)
             before = max(photo.pixels.shape)
         clock.lap("decode")
-        turn, found = self._analyser.detect_any_way(
-            photo.pixels,
-            min_face * before / full,
-            lambda: read_likely_turn(self._root / ref.rel_path, photo.metadata.orientation),
-        )
+        min_face *= before / full
+        if thorough:
+            found = self._analyser.detect_every_way(photo.pixels, min_face)
+        else:
+            likely = partial(read_likely_turn, self._root / ref.rel_path, photo.metadata.orientation)
+            found = [self._analyser.detect_any_way(photo.pixels, min_face, likely)]
         clock.lap("detect")
         photo, found = self._redecode_larger(photo, found, data)
         clock.lap("decode")
-        return self._cut_out_faces(photo, turn, found, clock)
+        return self._cut_out_faces(photo, found, clock)
 
     def _add_date(self, detected: _DetectedPhoto, data: bytes) -> _DetectedPhoto:
-        photo = detected.photo
-        metadata = add_date(photo.metadata, self._root / photo.ref.rel_path, partial(find_metadata, data))
-        return replace(detected, photo=replace(photo, metadata=metadata))
+        return replace(detected, photo=replace(detected.photo, metadata=self._find_date(detected.photo, data)))
+
+    def _find_date(self, photo: Photo, data: bytes) -> Metadata:
+        return add_date(photo.metadata, self._root / photo.ref.rel_path, partial(find_metadata, data))
 
     def _detect_on_pixels(self, pixels: UInt8, clock: _StageTimer) -> _DetectedPhoto:
         height, width = pixels.shape[:2]
         photo = Photo(PhotoRef("", 0, 0), "", pixels, (width, height), Metadata())
-        turn, found = self._analyser.detect_any_way(pixels, self._settings.smallest_face((width, height)))
-        return self._cut_out_faces(photo, turn, found, clock)
+        found = self._analyser.detect_any_way(pixels, self._settings.smallest_face((width, height)))
+        return self._cut_out_faces(photo, [found], clock)
 
-    def _cut_out_faces(self, photo: Photo, turn: int, found: Detections, clock: _StageTimer) -> _DetectedPhoto:
-        """Cut the chips of faces that were found in the photo's pixels after a turn (see `numpy.rot90`).
+    def _cut_out_faces(
+        self, photo: Photo, found: Sequence[tuple[int, Detections]], clock: _StageTimer
+    ) -> _DetectedPhoto:
+        """Cut the chips of faces that were found in the photo's pixels after turns (see `numpy.rot90`).
 
         The detections are returned in the photo's pixels.
         """
+        parts = [self._cut_out_turned(photo, *part, clock) for part in found]
+        faces, chips = join_detections([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+        order = np.lexsort((faces.boxes[:, 1], faces.boxes[:, 0]))  # from left to right, as without a turn
+        size = np.array(photo.pixels.shape[1::-1], np.float32)
+        return _DetectedPhoto(photo.without_pixels(), size, faces.take(order), chips[order])
+
+    def _cut_out_turned(
+        self, photo: Photo, turn: int, found: Detections, clock: _StageTimer
+    ) -> tuple[Detections, UInt8]:
         pixels = np.rot90(photo.pixels, turn)
         found = self._analyser.refine(pixels, found)
         clock.lap("detect")
         chips = convert_to_srgb(self._analyser.align(pixels, found), photo.icc_profile)
         clock.lap("embed")
         height, width = photo.pixels.shape[:2]
-        found = turn_back(found, turn, (width, height))
-        order = np.lexsort((found.boxes[:, 1], found.boxes[:, 0]))  # from left to right, as without a turn
-        size = np.array([width, height], np.float32)
-        return _DetectedPhoto(photo.without_pixels(), size, found.take(order), chips[order])
+        return turn_back(found, turn, (width, height)), chips
 
     def _decode(self, data: bytes, ref: PhotoRef, min_long_side: int) -> Photo:
         """Decode a photo. Its pixels are overwritten by the next one, and may not be sRGB."""
         return decode_photo(data, ref, min_long_side, buffer=self._buffer, convert_colours=False)
 
-    def _redecode_larger(self, photo: Photo, found: Detections, data: bytes) -> tuple[Photo, Detections]:
+    def _redecode_larger(
+        self, photo: Photo, found: list[tuple[int, Detections]], data: bytes
+    ) -> tuple[Photo, list[tuple[int, Detections]]]:
         """Decode again at a larger size if a chip would be upscaled from reduced pixels."""
-        upscale = self._analyser.chip_scales(found).max(initial=0.0)
+        upscale = max(self._analyser.chip_scales(faces).max(initial=0.0) for _, faces in found)
         if photo.is_full_size or upscale <= 1:
             return photo, found
         before = max(photo.pixels.shape)
         sharper = self._decode(data, photo.ref, math.ceil(before * upscale))
-        return sharper, found.scaled(max(sharper.pixels.shape) / before)
+        growth = max(sharper.pixels.shape) / before
+        return sharper, [(turn, faces.scaled(growth)) for turn, faces in found]
+
+    def _examine_drawn(
+        self, drawn: Sequence[DrawnFace], ref: PhotoRef, data: bytes, clock: _StageTimer
+    ) -> ScannedPhoto:
+        photo = self._decode(data, ref, self._settings.pack.detector.long_side)
+        wanted = min(max(photo.full_size), needed_long_side(drawn, self._settings.pack.embedder.chip_size))
+        if max(photo.pixels.shape) < wanted:
+            photo = self._decode(data, ref, wanted)
+        clock.lap("decode")
+        photo = replace(photo, metadata=self._find_date(photo, data))
+        examined = embed_drawn_faces(photo, drawn, self._analyser)
+        clock.lap("embed")
+        return examined
 
     def _build_scanned_photo(self, detected: _DetectedPhoto, faces: EmbeddedFaces) -> ScannedPhoto:
         photo, found = detected.photo, faces.detections

@@ -24,6 +24,7 @@ from faceclust.types.photos import (
     ScannedPhoto,
     SkippedPhoto,
     SkipReason,
+    join_detections,
 )
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "UInt8",
     "check_array",
     "intersection_over_union",
+    "join_detections",
     "paired_intersection_over_union",
     "scale_crowding",
 ]

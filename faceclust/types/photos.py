@@ -108,6 +108,14 @@ class Detections:
         return Detections(self.boxes * scale, self.scores, self.landmarks * scale)
 
 
+def join_detections(parts: Sequence[Detections]) -> Detections:
+    """Return the faces of one or more detections of a picture, one after the other."""
+    return Detections(*(np.concatenate([getattr(part, name) for part in parts]) for name in _DETECTION_ARRAYS))
+
+
+_DETECTION_ARRAYS = ("boxes", "scores", "landmarks")
+
+
 class SkipReason(StrEnum):
     """The reason a photo was skipped. Its value is shown to users and stored in the cache."""
 

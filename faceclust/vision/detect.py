@@ -11,6 +11,7 @@ from faceclust.packs.onnx_file import read_onnx
 from faceclust.packs.pack import COLOURS, Pack
 from faceclust.packs.session import OnnxModel, format_shape
 from faceclust.types import Detections
+from faceclust.vision.effort import Effort
 from faceclust.vision.mtcnn import Mtcnn, MtcnnSettings, with_coarse_cells
 from faceclust.vision.pyramid import ImagePyramid
 from faceclust.vision.retinaface import Retinaface, RetinafaceSettings
@@ -22,9 +23,8 @@ from faceclust.vision.yunet import Yunet
 class Detector(Protocol):
     """Finds the faces in an RGB picture, in its pixels."""
 
-    def __call__(self, pyramid: ImagePyramid, min_face: float, *, quick: bool = False) -> Detections:
-        """`min_face`: width of the smallest face to look for, in pixels. `quick`: the detector may leave
-        out faces that it is not sure of."""
+    def __call__(self, pyramid: ImagePyramid, min_face: float, effort: Effort = Effort.USUAL) -> Detections:
+        """`min_face`: width of the smallest face to look for, in pixels."""
 
 
 @dataclass(frozen=True)

@@ -16,17 +16,20 @@ from numpy.typing import NDArray
 
 from faceclust.packs.session import Model
 from faceclust.types import Detections, Float32, UInt8
+from faceclust.vision.effort import Effort
 from faceclust.vision.geometry import non_maximum_suppression, square_boxes
 from faceclust.vision.pyramid import ImagePyramid
 
 _CELL, _STRIDE = 12, 2  # P-Net's receptive field and stride, in pixels
 _STRIP_ROWS = 96  # rows per run of P-Net, so that its activations stay in the CPU cache
 _THRESHOLDS = 0.6, 0.7, 0.8  # face probability required by P-, R- and O-Net, of the paper's authors
+_LOW_THRESHOLDS = 0.5, 0.5, 0.6  # for a thorough search
 _OVERLAP = 0.6  # IoU above which the less probable of two proposals is dropped
 # R-Net gets all proposals that P-Net is sure of, and the best few of the others: three times fewer
 # than with a threshold of .8 for P-Net, and more faces in dark photos (tests/benchmarks/detection.py).
 # Smaller faces, which a user may ask for, need a larger level and get more proposals.
-_SURE, _MAX_UNSURE = 0.97, 64
+_SURE = 0.97
+_MAX_UNSURE = {Effort.QUICK: 0, Effort.USUAL: 64, Effort.THOROUGH: 256}
 _USUAL_AREA = 600 * 450  # pixels of the largest level for a photo of 4:3
 _RNET_MAX_UPSCALE = 1.25  # R-Net tolerates crops upscaled by this factor
 # The output name and the strides of P-Net's third convolution in its ONNX file (see packbuilder).
@@ -40,29 +43,31 @@ class MtcnnSettings:
 
 
 class Mtcnn:
-    """Detector (see `vision.detect`). A quick one leaves out what P-Net is not sure of."""
+    """Detector (see `vision.detect`). With little effort, it leaves out what P-Net is not sure of."""
 
     def __init__(self, models: Mapping[str, Model]) -> None:
         self._pnet, self._rnet, self._onet = models["pnet"], models["rnet"], models["onet"]
         self._coarse_pnet = models.get("coarse_pnet")
 
-    def __call__(self, pyramid: ImagePyramid, min_face: float, *, quick: bool = False) -> Detections:
-        boxes = self._refine(pyramid, self._propose(pyramid, min_face, quick=quick))
-        return self._finalise(pyramid, boxes)
+    def __call__(self, pyramid: ImagePyramid, min_face: float, effort: Effort = Effort.USUAL) -> Detections:
+        levels = _LOW_THRESHOLDS if effort is Effort.THOROUGH else _THRESHOLDS
+        boxes = self._refine(pyramid, self._propose(pyramid, min_face, effort, levels[0]), levels[1])
+        return self._finalise(pyramid, boxes, levels[2])
 
-    def _propose(self, pyramid: ImagePyramid, min_face: float, *, quick: bool) -> Float32:
+    def _propose(self, pyramid: ImagePyramid, min_face: float, effort: Effort, threshold: float) -> Float32:
         boxes, scores = [np.empty((0, 4), np.float32)], [np.empty(0, np.float32)]
         scale = min(1.0, _CELL / min_face)
         for number, level in enumerate(pyramid.levels(scale, _CELL)):
-            box_map, face_map, stride = self._run_pnet(level.pixels, coarse=number == 0)
-            rows, columns = _find_local_maxima(face_map, _THRESHOLDS[0])
+            box_map, face_map, stride = self._run_pnet(level.pixels, coarse=number == 0 and effort is not Effort.THOROUGH)
+            rows, columns = _find_local_maxima(face_map, threshold)
             corner = np.stack([columns, rows], axis=1).astype(np.float32) * stride
             cell = np.concatenate([corner, corner + _CELL], axis=1)
             cell += box_map[:, rows, columns].T * _CELL
             boxes.append(np.divide(cell, level.scale * 2, dtype=np.float32))
             scores.append(face_map[rows, columns])
         box, score = np.concatenate(boxes), np.concatenate(scores)
-        max_unsure = 0 if quick else round(_MAX_UNSURE * max(1.0, math.prod(pyramid.size) * scale**2 / _USUAL_AREA))
+        area = math.prod(pyramid.size) * scale**2
+        max_unsure = round(_MAX_UNSURE[effort] * max(1.0, area / _USUAL_AREA))
         likely = _select_likely(score, 4 * max_unsure)
         box, score = box[likely], score[likely]
         kept = non_maximum_suppression(box, score, _OVERLAP)
@@ -84,15 +89,15 @@ class Mtcnn:
         box, face = (np.concatenate([strip[name][0] for strip in strips], axis=-2) for name in ("box", "face"))
         return box, face, stride
 
-    def _refine(self, pyramid: ImagePyramid, boxes: Float32) -> Float32:
+    def _refine(self, pyramid: ImagePyramid, boxes: Float32, threshold: float) -> Float32:
         out = run_in_batches(self._rnet, pyramid.crop(boxes, 24, max_upscale=_RNET_MAX_UPSCALE))
-        passed = out["face"] > _THRESHOLDS[1]
+        passed = out["face"] > threshold
         boxes, score = _apply_offsets(boxes[passed], out["box"][passed]), out["face"][passed]
         return square_boxes(boxes[non_maximum_suppression(boxes, score, 0.7)])
 
-    def _finalise(self, pyramid: ImagePyramid, boxes: Float32) -> Detections:
+    def _finalise(self, pyramid: ImagePyramid, boxes: Float32, threshold: float) -> Detections:
         out = run_in_batches(self._onet, pyramid.crop(boxes, 48))
-        passed = out["face"] > _THRESHOLDS[2]
+        passed = out["face"] > threshold
         boxes, score = boxes[passed], out["face"][passed]
         landmarks = decode_landmarks(boxes, out["landmarks"][passed])
         boxes = _apply_offsets(boxes, out["box"][passed])

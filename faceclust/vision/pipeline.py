@@ -10,18 +10,32 @@ import numpy as np
 from faceclust.errors import PackError
 from faceclust.packs.pack import Pack
 from faceclust.packs.session import OnnxModel
-from faceclust.types import Detections, Float32, Float64, UInt8
-from faceclust.vision.align import box_transforms, chip_transforms, cut_chips
+from faceclust.types import Box, Detections, Float32, Float64, UInt8, paired_intersection_over_union
+from faceclust.vision.align import box_transforms, chip_transforms, cut_chips, cut_squares
 from faceclust.vision.detect import detector_settings, load_detector
+from faceclust.vision.effort import Effort
 from faceclust.vision.embed import load_embedder
-from faceclust.vision.geometry import transform_scale
+from faceclust.vision.geometry import non_maximum_suppression, transform_scale
 from faceclust.vision.landmarks import LandmarkRefiner
 from faceclust.vision.pyramid import ImagePyramid
 from faceclust.vision.quality import face_quality
-from faceclust.vision.quarter_turns import choose_turn, lay_out_turned_copies
+from faceclust.vision.quarter_turns import TURNS, choose_turn, lay_out_turned_copies, turn_back
 
 #: Width of the smallest face that decides the way up, as a fraction of the picture's longer side.
 _SMALLEST_TURNED_SHARE = 1 / 10
+
+
+#: Boxes with a larger intersection over union are the same face.
+_SAME_FACE_OVERLAP = 0.4
+#: Side in pixels of a square around the middle of a box that is known to hold a face, twice as long as the box.
+_CROP_SIDE = 192
+_SMALLEST_SHARE_OF_BOX = 0.4  # width of the smallest face that a box may hold
+_MIN_OVERLAP = 0.3  # intersection over union of a box drawn by hand and the detector's box of its face
+# Positions of the landmarks of an upright face, from the middle of its box, in units of the box's longer
+# side: medians of MTCNN's for 226 faces of Labeled Faces in the Wild, left and right averaged.
+_LANDMARKS_IN_BOX = np.array(
+    [[-0.176, -0.112], [0.176, -0.112], [0, 0.083], [-0.158, 0.258], [0.158, 0.258]], np.float32
+)
 
 
 class EmbeddedFaces(NamedTuple):
@@ -111,18 +125,62 @@ class FacePipeline:
                 return turn, found
         return 0, upright
 
+    def detect_every_way(self, pixels: UInt8, min_face: float | None = None) -> list[tuple[int, Detections]]:
+        """Search a picture (H, W, 3) thoroughly, as it is and turned three ways.
+
+        Return each turn and the faces in `numpy.rot90(pixels, turn)`, as `detect` returns them; each face is
+        in the turn with its best score only.
+        """
+        found = [
+            self._detect(ImagePyramid(np.rot90(pixels, turn)), min_face, Effort.THOROUGH) for turn in (0, *TURNS)
+        ]
+        size = pixels.shape[1], pixels.shape[0]
+        boxes = np.concatenate([turn_back(faces, turn, size).boxes for turn, faces in enumerate(found)])
+        scores = np.concatenate([faces.scores for faces in found])
+        best = np.zeros(len(scores), np.bool_)
+        best[non_maximum_suppression(boxes, scores, _SAME_FACE_OVERLAP)] = True
+        ends = np.cumsum([len(faces) for faces in found])[:-1]
+        return [
+            (turn, faces.take(np.flatnonzero(kept)))
+            for (turn, faces), kept in zip(enumerate(found), np.split(best, ends), strict=True)
+        ]
+
+    def detect_in_box(self, pixels: UInt8, box: Box) -> tuple[int, Detections]:
+        """Return the face in a box of a picture (H, W, 3) that is known to hold one.
+
+        The result is a turn, and one face in `numpy.rot90(pixels, turn)`: the one found around the box that
+        covers it best. If none is found, its score is 0, and its landmarks are where those of an upright face
+        in such a box usually are.
+        """
+        left, top, right, bottom = box
+        reach = max(right - left, bottom - top)
+        corner = np.array([(left + right) / 2 - reach, (top + bottom) / 2 - reach], np.float32)
+        (crop,) = cut_squares(pixels, np.concatenate([corner, corner + 2 * reach])[None], _CROP_SIDE)
+        best, best_overlap = None, _MIN_OVERLAP
+        for turn, found in self.detect_every_way(crop, _CROP_SIDE / 2 * _SMALLEST_SHARE_OF_BOX):
+            faces = _moved(turn_back(found, turn, crop.shape[1::-1]).scaled(2 * reach / _CROP_SIDE), corner)
+            overlaps = paired_intersection_over_union(faces.boxes, np.tile(np.float32(box), (len(faces), 1)))
+            if overlaps.max(initial=0.0) >= best_overlap:
+                best, best_overlap = (turn, faces.take(overlaps.argmax(keepdims=True))), overlaps.max()
+        if best is None:
+            landmarks = corner + reach * (1 + _LANDMARKS_IN_BOX)
+            return 0, Detections(np.array([box], np.float32), np.zeros(1, np.float32), landmarks[None])
+        turn, face = best
+        turned_size = np.rot90(pixels, turn).shape[1::-1]
+        return turn, turn_back(face, -turn % 4, turned_size)
+
     def _find_turn(self, pyramid: ImagePyramid) -> int | None:
         """Return the turn with the surest faces, None if none is sure."""
         smallest = self.pack.detector.smallest
         copy = pyramid.resize(min(1.0, smallest / _SMALLEST_TURNED_SHARE / max(pyramid.size)))
-        found = self._detect(ImagePyramid(lay_out_turned_copies(copy)), smallest, quick=True)
+        found = self._detect(ImagePyramid(lay_out_turned_copies(copy)), smallest, Effort.QUICK)
         sure = np.flatnonzero(found.scores >= self._levels.sure)
         return choose_turn(found.take(sure), max(copy.shape[:2]))
 
-    def _detect(self, pyramid: ImagePyramid, min_face: float | None, *, quick: bool = False) -> Detections:
+    def _detect(self, pyramid: ImagePyramid, min_face: float | None, effort: Effort = Effort.USUAL) -> Detections:
         size = pyramid.size
         min_face = self.pack.detector.min_face(size) if min_face is None else min_face
-        found = self._detector(pyramid, min_face, quick=quick)
+        found = self._detector(pyramid, min_face, effort)
         # A face whose landmarks coincide cannot be aligned.
         spread = np.ptp(found.landmarks, axis=1).max(axis=1, initial=0.0)
         is_finite = np.isfinite(found.boxes).all(axis=1) & np.isfinite(found.landmarks).all(axis=(1, 2))
@@ -152,10 +210,13 @@ class FacePipeline:
             return box_transforms(detections.boxes, spec.margin, spec.chip_size)
         return chip_transforms(detections.landmarks, spec.template)
 
-    def embed(self, detections: Sequence[Detections], chips: Sequence[UInt8]) -> list[EmbeddedFaces]:
+    def embed(
+        self, detections: Sequence[Detections], chips: Sequence[UInt8], *, are_faces: bool = False
+    ) -> list[EmbeddedFaces]:
         """Embed the faces of several photos together, given their detections and chips.
 
-        Doubtful detections with an asymmetric embedding are dropped: they are not faces.
+        Doubtful detections with an asymmetric embedding are dropped: they are not faces. `are_faces`: all of
+        them are known to be faces.
         """
         spec = self.pack.embedder
         embedded = self._embedder(np.concatenate([np.empty((0, *spec.chip_size[::-1], 3), np.uint8), *chips]))
@@ -163,7 +224,7 @@ class FacePipeline:
         results = []
         for faces, photo_chips, end in zip(detections, chips, ends, strict=True):
             rows = slice(end - len(faces), end)
-            doubtful = faces.scores < spec.sure_score
+            doubtful = (faces.scores < spec.sure_score) & (not are_faces)
             usable = embedded.usable[rows]
             kept = np.flatnonzero(usable & ~(doubtful & (embedded.asymmetry[rows] > spec.max_asymmetry)))
             sure, asymmetry, norms = faces.take(kept), embedded.asymmetry[rows][kept], embedded.norms[rows][kept]
@@ -176,3 +237,8 @@ class FacePipeline:
     def raw_vectors(self, chips: UInt8) -> tuple[Float32, Float32]:
         """Return the embedder's raw vectors of chips and of their mirror images, (n, d) each."""
         return self._embedder.raw_pairs(chips)[:2]
+
+
+def _moved(detections: Detections, offset: Float32) -> Detections:
+    """Return the faces moved by `offset` (2,), in pixels."""
+    return Detections(detections.boxes + np.tile(offset, 2), detections.scores, detections.landmarks + offset)

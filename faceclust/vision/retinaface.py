@@ -53,7 +53,7 @@ class Retinaface(SingleStageDetector):
         self.colour, self.mean, self.scale = settings.colour, settings.mean, settings.scale
         self._softmaxed = settings.softmaxed
 
-    def decode(self, outputs: Mapping[str, Float32], rows: int, columns: int) -> Candidates:
+    def decode(self, outputs: Mapping[str, Float32], rows: int, columns: int, threshold: float) -> Candidates:
         priors = _make_priors(rows, columns)
         by_shape = outputs_by_shape(outputs)
         try:
@@ -64,7 +64,7 @@ class Retinaface(SingleStageDetector):
         with np.errstate(over="ignore"):  # non-finite candidates are dropped later
             nothing, face = pairs.T
             scores = face if self._softmaxed else 1 / (1 + np.exp(nothing - face))
-            found = np.flatnonzero(scores > self._settings.threshold)
+            found = np.flatnonzero(scores > threshold)
             middle, side = priors[found, :2], priors[found, 2:]
             centre = middle + offsets[found, :2] * _CENTRE_VARIANCE * side
             half = side * np.exp(offsets[found, 2:] * _SIZE_VARIANCE) / 2

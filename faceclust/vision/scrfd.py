@@ -36,7 +36,7 @@ class Scrfd(SingleStageDetector):
 
     mean, scale = 127.5, 128.0
 
-    def decode(self, outputs: Mapping[str, Float32], rows: int, columns: int) -> Candidates:
+    def decode(self, outputs: Mapping[str, Float32], rows: int, columns: int, threshold: float) -> Candidates:
         by_shape = outputs_by_shape(outputs)
         parts = []
         for stride in STRIDES:
@@ -45,12 +45,12 @@ class Scrfd(SingleStageDetector):
                 raise unexpected_outputs_error(
                     "SCRFD", f"nine, for cells of {stride} pixels {n}×1, {n}×4 and {n}×10", outputs
                 )
-            parts.append(self._decode_grid([by_shape[n, size] for size in (1, 4, 10)], stride, columns))
+            parts.append(self._decode_grid([by_shape[n, size] for size in (1, 4, 10)], stride, columns, threshold))
         return concatenate_candidates(parts)
 
-    def _decode_grid(self, outputs_of_grid: list[Float32], stride: int, columns: int) -> Candidates:
+    def _decode_grid(self, outputs_of_grid: list[Float32], stride: int, columns: int, threshold: float) -> Candidates:
         scores, distances, points = outputs_of_grid
-        found = np.flatnonzero(scores[:, 0] > self._settings.threshold)
+        found = np.flatnonzero(scores[:, 0] > threshold)
         anchor = cell_coordinates(found, columns * COARSEST_STRIDE // stride, _ANCHORS_PER_CELL) * stride
         box = distances[found] * stride
         boxes = np.concatenate([anchor - box[:, :2], anchor + box[:, 2:]], axis=1)

@@ -18,12 +18,14 @@ from faceclust.errors import PackError
 from faceclust.packs.pack import ChannelLevels
 from faceclust.packs.session import Model, format_shape
 from faceclust.types import Detections, Float32, UInt8
+from faceclust.vision.effort import Effort
 from faceclust.vision.geometry import non_maximum_suppression
 from faceclust.vision.preprocess import to_model_input
 from faceclust.vision.pyramid import ImagePyramid
 
 STRIDES = (8, 16, 32)  # pixels per cell
 COARSEST_STRIDE = STRIDES[-1]
+_THOROUGH_SHARE = 0.5  # of the usual threshold
 _MAX_CANDIDATES = 5000  # best ones kept: a broken network may find a face in every cell
 
 
@@ -62,19 +64,21 @@ class SingleStageDetector(ABC):
     def __init__(self, model: Model, settings: SingleStageSettings, size: tuple[int, int] | None = None) -> None:
         self._model, self._settings, self._fixed_size = model, settings, size
 
-    def __call__(self, pyramid: ImagePyramid, min_face: float, *, quick: bool = False) -> Detections:
+    def __call__(self, pyramid: ImagePyramid, min_face: float, effort: Effort = Effort.USUAL) -> Detections:
+        threshold = self._settings.threshold * (_THOROUGH_SHARE if effort is Effort.THOROUGH else 1)
         scale = min(1.0, self._settings.smallest / min_face)
         if self._fixed_size:
             scale = min(scale, self._fixed_size[0] / pyramid.size[0], self._fixed_size[1] / pyramid.size[1])
         padded = self._pad(pyramid.resize(scale))
         out = self._model(to_model_input(padded[None], self.colour, self.mean, self.scale))
-        found = _select_best(self.decode(out, padded.shape[0] // COARSEST_STRIDE, padded.shape[1] // COARSEST_STRIDE))
+        rows, columns = (side // COARSEST_STRIDE for side in padded.shape[:2])
+        found = _select_best(self.decode(out, rows, columns, threshold))
         kept = non_maximum_suppression(found.boxes, found.scores, self._settings.overlap)
         return Detections(*(column[kept].astype(np.float32) for column in found)).scaled(1 / scale)
 
     @abstractmethod
-    def decode(self, outputs: Mapping[str, Float32], rows: int, columns: int) -> Candidates:
-        """Return the candidates above the threshold, decoded from the network's outputs.
+    def decode(self, outputs: Mapping[str, Float32], rows: int, columns: int, threshold: float) -> Candidates:
+        """Return the candidates with a score above the threshold, decoded from the network's outputs.
 
         `rows` and `columns` are those of the coarsest grid. Raises PackError for outputs of another
         kind.

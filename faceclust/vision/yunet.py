@@ -30,7 +30,7 @@ class Yunet(SingleStageDetector):
 
     colour = "bgr"
 
-    def decode(self, outputs: Mapping[str, Float32], rows: int, columns: int) -> Candidates:
+    def decode(self, outputs: Mapping[str, Float32], rows: int, columns: int, threshold: float) -> Candidates:
         for stride in STRIDES:
             n = rows * columns * (COARSEST_STRIDE // stride) ** 2
             for part, size in _VALUES_PER_CELL.items():
@@ -39,13 +39,13 @@ class Yunet(SingleStageDetector):
                     expected = f"cls, obj, bbox and kps of 8, 16 and 32, {part}_{stride} as 1×{n}×{size}"
                     raise unexpected_outputs_error("YuNet", expected, outputs)
         return concatenate_candidates(
-            [self._decode_grid(outputs, stride, columns * COARSEST_STRIDE // stride) for stride in STRIDES]
+            [self._decode_grid(outputs, stride, columns * COARSEST_STRIDE // stride, threshold) for stride in STRIDES]
         )
 
-    def _decode_grid(self, out: Mapping[str, Float32], stride: int, columns: int) -> Candidates:
+    def _decode_grid(self, out: Mapping[str, Float32], stride: int, columns: int, threshold: float) -> Candidates:
         squared_scores = np.clip(out[f"cls_{stride}"][0, :, 0], 0, 1) * np.clip(out[f"obj_{stride}"][0, :, 0], 0, 1)
         scores = np.sqrt(squared_scores)
-        found = np.flatnonzero(scores > self._settings.threshold)
+        found = np.flatnonzero(scores > threshold)
         cell = cell_coordinates(found, columns)
         box = out[f"bbox_{stride}"][0, found]
         with np.errstate(over="ignore"):  # non-finite candidates are dropped later

@@ -161,7 +161,7 @@ def test_detections_beside_the_picture_or_without_finite_numbers_are_dropped(
     landmarks = np.tile(np.array([[12, 12], [30, 12], [20, 20], [15, 30], [28, 30]], np.float32), (6, 1, 1))
     landmarks[5, 0, 0] = np.inf
     found = Detections(boxes.astype(np.float32), np.ones(6, np.float32), landmarks)
-    monkeypatch.setattr(analyser, "_detector", lambda pyramid, min_face, quick: found)
+    monkeypatch.setattr(analyser, "_detector", lambda pyramid, min_face, effort: found)
     kept = analyser.detect(np.zeros((80, 100, 3), np.uint8))
     assert kept.boxes.tolist() == [[-5, -5, 20, 20], [10, 10, 50, 50]]
 
