@@ -14,6 +14,7 @@ from faceclust.errors import CacheError, UsageError
 from faceclust.files.bundled import default_pack
 from faceclust.files.names import PRECISIONS
 from faceclust.files.program_folders import is_skipped
+from faceclust.library.drawn_faces import drawn_faces_in_effect
 from faceclust.library.forgetting import filter_forgotten_faces
 from faceclust.library.naming import record_relocated_faces
 from faceclust.packs.verify import require_files
@@ -88,6 +89,7 @@ def scan(
                 library.progress,
                 lambda: should_stop() or lock.lost,
                 forgotten,
+                drawn_faces_in_effect(library),
             )
             if former:
                 library.progress.note(former)

@@ -13,6 +13,8 @@ import numpy as np
 from faceclust.photos.face_ids import face_id
 from faceclust.scan.examine import ExamineTask, ScanSettings
 from faceclust.scan.examine_pool import examine_photos
+from faceclust.scan.folder import ScanFolder
+from faceclust.store.schema import stored_name
 from faceclust.types import DrawnFace, PhotoRef, ScannedPhoto, SkippedPhoto
 
 #: Drawn faces of a photo that are examined. More are not drawn by a person, but found in a hostile journal.
@@ -29,12 +31,20 @@ class DrawnFaces:
             self._by_hash[face.photo_hash].append(face)
             self._by_path[face.photo].append(face)
 
-    def __bool__(self) -> bool:
-        return bool(self._by_hash)
+    def missing_from(self, folder: ScanFolder) -> dict[PhotoRef, tuple[DrawnFace, ...]]:
+        """Return the faces that the folder's cache lacks, by saved photo. Faces found by the detector count if
+        they have the same id."""
+        refs = {stored_name(ref): ref for ref in folder.unchanged if self._may_be_on(ref, folder.hash_of(ref))}
+        missing = {}
+        for photo in folder.cache.photos(refs) if refs else ():
+            ref, present = refs[photo.ref.name], set(photo.face_ids)
+            faces = self.on_photo(ref.rel_path, photo.content_hash, photo.metadata.taken_at)
+            if lacking := tuple(face for face in faces if face.face_id not in present):
+                missing[ref] = lacking
+        return missing
 
-    def may_be_on(self, photo: str, photo_hash: str | None) -> bool:
-        """Return whether `on_photo` may find a face."""
-        return photo_hash in self._by_hash or photo in self._by_path
+    def _may_be_on(self, ref: PhotoRef, photo_hash: str | None) -> bool:
+        return photo_hash in self._by_hash or ref.rel_path in self._by_path
 
     def on_photo(self, photo: str, photo_hash: str, taken_at: datetime | None) -> tuple[DrawnFace, ...]:
         """Return the faces of a photo (POSIX path below the root) with their ids on it, each id once.

@@ -39,7 +39,6 @@ from faceclust.types import (
 from faceclust.vision.pipeline import EmbeddedFaces, FacePipeline
 from faceclust.vision.quarter_turns import turn_back
 
-
 #: The smallest face of a thorough search, as a part of the usual one.
 _THOROUGH_SHARE = 0.5
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from itertools import chain
 
 from faceclust.errors import CacheError
 from faceclust.files.safe_paths import lstat_if_present
 from faceclust.scan.crawl import PhotoFolder
+from faceclust.scan.earlier_faces import keep_earlier_faces
 from faceclust.scan.examine import ScanSettings
 from faceclust.scan.result import ScanResult
-from faceclust.store.folder_cache import FolderCache
+from faceclust.store.folder_cache import FolderCache, UnusableCacheError
 from faceclust.store.home import LibraryHome
 from faceclust.store.scan_snapshot import FolderSnapshot, file_stamp
 from faceclust.store.schema import CachedPhoto, stored_name
@@ -46,6 +47,7 @@ class ScanFolder:
         self.pending = set(photo_folder.photos).difference(self.unchanged)
         self.removed = rows.keys() - {stored_name(ref) for ref in photo_folder.photos}
         self.unsaved: dict[PhotoRef, ScannedPhoto | SkippedPhoto] = {}
+        self._new_hashes: dict[PhotoRef, str] = {}
         self.is_complete = True
         self.previous_precision = cache.stored_precision if cache.changes_precision else None
         self.save_failed = False
@@ -67,10 +69,17 @@ class ScanFolder:
             self.is_complete = False  # it may be fast enough without such small faces
             return
         self.unsaved[photo.ref] = photo
+        if isinstance(photo, ScannedPhoto):
+            self._new_hashes[photo.ref] = photo.content_hash
         if isinstance(photo, SkippedPhoto) and photo.reason in TRANSIENT_REASONS:
             self.is_complete = False
         if photo.ref != listed:  # the file was replaced after it was listed
             self.is_complete = False
+
+    def hash_of(self, ref: PhotoRef) -> str | None:
+        """Return the content hash of an unchanged or examined photo, None if it was skipped."""
+        row = self.cached_rows.get(stored_name(ref))
+        return self._new_hashes.get(ref) or (row.photo_hash if row else None)
 
     def to_snapshot(self) -> FolderSnapshot:
         """Return the snapshot by which the next scan recognises the folder, once everything is saved."""
@@ -115,7 +124,32 @@ class ScanFolder:
         return self._write_cache(lambda: self.cache.set_dates(dates), note)
 
     def _update_cache(self, note: Callable[[str], None]) -> bool:
+        self._keep_earlier_faces()
         return self._write_cache(lambda: self.cache.update(self.unchanged, self.unsaved), note)
+
+    def _keep_earlier_faces(self) -> None:
+        """Add the faces that an earlier scan of the same contents found, or the user drew."""
+        rescanned = {
+            stored_name(ref): ref
+            for ref, photo in self.unsaved.items()
+            if isinstance(photo, ScannedPhoto)
+            and (row := self.cached_rows.get(stored_name(ref)))
+            and row.photo_hash == photo.content_hash
+        }
+        for before in self.cache.photos(rescanned) if rescanned else ():
+            ref = rescanned[before.ref.name]
+            photo = self.unsaved[ref]
+            if isinstance(photo, ScannedPhoto) and photo.content_hash == before.content_hash:
+                self.unsaved[ref] = keep_earlier_faces(photo, before)
+
+    def add_faces(self, photos: Collection[ScannedPhoto], note: Callable[[str], None]) -> None:
+        """Write faces that saved photos lack, as `save` does."""
+        try:
+            is_written = self._write_cache(lambda: self.cache.add_faces(photos), note)
+        except UnusableCacheError as error:
+            note(f"{error}; faces drawn by hand are left out")
+            is_written = False
+        self.is_complete &= is_written
 
     def _write_cache(self, write: Callable[[], None], note: Callable[[str], None]) -> bool:
         """Write the cache and return whether that worked. Raises CacheError if the disk is full."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from faceclust.files.names import PRECISIONS
@@ -12,7 +12,8 @@ from faceclust.photos.embedded_metadata import EmbeddedMetadata
 from faceclust.progress import Progress, ShouldStop
 from faceclust.scan.compare import FaceFilter, build_content_index, compare_folders
 from faceclust.scan.copies import ContentIndex
-from faceclust.scan.examine import ExaminedPhoto, KnownPhoto, ScanSettings
+from faceclust.scan.drawn_faces import DrawnFaces
+from faceclust.scan.examine import ExaminedPhoto, ExamineTask, KnownPhoto, ScanSettings
 from faceclust.scan.examine_pool import examine_photos
 from faceclust.scan.folder import ScanFolder
 from faceclust.scan.missing_dates import find_missing_date, list_undated_photos
@@ -23,7 +24,7 @@ from faceclust.scan.unchanged import environment_stamp, update_snapshot
 from faceclust.store.home import LibraryHome
 from faceclust.store.schema import CacheInfo, stored_name
 from faceclust.text.plural import format_count
-from faceclust.types import PhotoRef, ScannedPhoto, SkippedPhoto
+from faceclust.types import TRANSIENT_REASONS, DrawnFace, PhotoRef, ScannedPhoto, SkippedPhoto
 
 #: Seconds between saves.
 SAVE_INTERVAL_SECONDS = 5.0
@@ -38,13 +39,16 @@ def scan_folders(
     progress: Progress,
     should_stop: ShouldStop,
     face_filter: FaceFilter,
+    drawn: Sequence[DrawnFace] = (),
 ) -> ScanResult:
     """Update the caches of these folders (POSIX paths below the root) and all folders below them.
 
+    `drawn`: the faces that the user drew, which the caches have afterwards.
     The caller holds the library's lock. Raises FaceclustError if the disk with the photos seems
     unmounted, and CacheError if the disk with the caches is full or gone.
     """
-    return _ScanRun(home, settings, info, list(starts), progress, face_filter).run(workers, should_stop)
+    run = _ScanRun(home, settings, info, list(starts), progress, face_filter, DrawnFaces(drawn))
+    return run.run(workers, should_stop)
 
 
 class _ScanRun:
@@ -56,9 +60,10 @@ class _ScanRun:
         starts: list[str],
         progress: Progress,
         face_filter: FaceFilter,
+        drawn: DrawnFaces,
     ) -> None:
         self._home, self._settings, self._info, self._starts = home, settings, info, starts
-        self._progress, self._face_filter = progress, face_filter
+        self._progress, self._face_filter, self._drawn = progress, face_filter, drawn
         self._result = ScanResult()
         # Taken at the start, so that journal entries written meanwhile are left to the next scan.
         self._stamp = environment_stamp(home, info.pack, info.precision)
@@ -82,6 +87,7 @@ class _ScanRun:
         self._save_unchanged_folders(found, should_stop)
         pending = [ref for folder in found for ref in sorted(folder.pending)]
         self._examine(pending, copies, workers, should_stop)
+        self._examine_drawn_faces(workers, should_stop)
         result.interrupted |= result.remaining > 0
         result.unsaved = sum(len(folder.unsaved) for folder in found)
         result.unwritten = sum(folder.save_failed for folder in found)
@@ -160,6 +166,37 @@ class _ScanRun:
         self._settle_deferred_photos()
         self._save_unsaved_folders()
         progress.finish()
+
+    def _examine_drawn_faces(self, workers: int, should_stop: ShouldStop) -> None:
+        """Add the drawn faces that the caches lack."""
+        missing = {
+            ref: faces for folder in self._folders.values() for ref, faces in self._drawn.missing_from(folder).items()
+        }
+        if not missing:
+            return
+        tasks = [ExamineTask(ref, drawn=faces) for ref, faces in missing.items()]
+        self._progress.start("examining faces drawn by hand", len(tasks), "photos")
+        found: dict[str, list[ScannedPhoto]] = defaultdict(list)
+        left = Counter(ref.folder for ref in missing)
+        for ref, examined in examine_photos(self._home.root, self._settings, tasks, workers, should_stop):
+            folder, photo = self._folders[ref.folder], examined.photo
+            self._result.add_stage_seconds(examined.seconds)
+            if isinstance(photo, SkippedPhoto):
+                self._note(f"{self._home.root / ref.rel_path}: its faces drawn by hand are left out: {photo.reason}")
+                folder.is_complete &= photo.reason not in TRANSIENT_REASONS
+            elif isinstance(photo, ScannedPhoto):
+                found[ref.folder].append(photo)
+            left[ref.folder] -= 1
+            if not left[ref.folder]:
+                folder.add_faces(found.pop(ref.folder, ()), self._note)
+            self._progress.advance()
+        for name, photos in found.items():
+            self._folders[name].add_faces(photos, self._note)
+        if left.total():
+            self._result.interrupted = True
+            for name in +left:
+                self._folders[name].is_complete = False
+        self._progress.finish()
 
     def _settle_deferred_photos(self) -> None:
         """Record deferred photos if all others are examined; else leave them to the next scan."""

@@ -98,7 +98,7 @@ class FolderCache:
     def add_faces(self, photos: Iterable[ScannedPhoto]) -> None:
         """Add faces to photos that the file has: `photos` are results of the same contents, of which the faces
         that the file lacks (by id) are added. Other photos are left out. Raises CacheError if the file cannot
-        be written, UnusableCacheError."""
+        be written, UnusableCacheError also if rows would break a rule: ids of a journal may come from anywhere."""
         old, new = self.read(), {stored_name(photo.ref): photo for photo in photos}
         joined = {
             name: before.with_faces_of(new[name])
@@ -106,7 +106,10 @@ class FolderCache:
             if before.content_hash == new[name := stored_name(before.ref)].content_hash
         }
         if joined:
-            self._write(concatenate([without_photos(old, joined), photos_to_table(joined.values(), self.info)]))
+            rows = _sort(concatenate([without_photos(old, joined), photos_to_table(joined.values(), self.info)]))
+            with _translate_errors(self.existing_path or self.paths.write_path):
+                check_rows(rows, self.info.radius)
+            self._write(rows)
 
     def forget_faces(self, face_ids: Collection[str]) -> None:
         """Erase all but the boxes of these faces; of faces drawn by hand, erase the boxes, too. Raises CacheError
@@ -139,8 +142,7 @@ class FolderCache:
         make_private_folder(self.paths.write_path.parent)
         if self.undated_photos and not has_all_dates:
             table = mark_dates_missing(table)
-        table = table.sort_by([("photo", "ascending"), ("face", "ascending")])
-        content = encode_parquet(table)
+        content = encode_parquet(_sort(table))
         write_private_atomically(self.paths.write_path, lambda stream: stream.write(content))
         self._remove(*self.paths.other_paths)  # they are out of date from now on
         self._unusable = False
@@ -241,6 +243,10 @@ def _check_batch(
             on_unusable(error)
         else:
             yield folder, rows
+
+
+def _sort(rows: pa.Table) -> pa.Table:
+    return rows.sort_by([("photo", "ascending"), ("face", "ascending")])
 
 
 def _move(path: Path, target: Path) -> None:

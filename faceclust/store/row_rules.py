@@ -292,7 +292,8 @@ def _find_bad_ids(rows: _Rows) -> Iterator[Mask]:
 
 
 def _find_ambiguous_ids(rows: _Rows) -> Iterator[Mask]:
-    """An id is a hash of the photo's content and the box, rounded to thousandths."""
+    """An id is a hash of the photo's content and the box, rounded to thousandths. That of a person without a
+    visible face is not: it stays when the photo is edited, so that an edited copy has it, too."""
     faces = np.flatnonzero(rows.valid("face_id"))
     ids = hex_to_integers(rows.column("face_id").drop_null(), 16)
     ordered = np.sort(ids)
@@ -303,8 +304,9 @@ def _find_ambiguous_ids(rows: _Rows) -> Iterator[Mask]:
     first, second = faces[order[:-1][is_same]], faces[order[1:][is_same]]
     hashes, boxes = rows.column("photo_hash"), np.rint(rows.boxes * 1000)
     other_photo = _to_mask(pc.not_equal(hashes.take(pa.array(first)), hashes.take(pa.array(second))))
+    is_whole = (boxes[first] == (0, 0, 1000, 1000)).all(axis=1)
     broken = np.zeros(rows.count, bool)
-    broken[second] = other_photo | (boxes[first] != boxes[second]).any(axis=1)
+    broken[second] = (other_photo & ~is_whole) | (boxes[first] != boxes[second]).any(axis=1)
     yield broken
 
 

@@ -1,7 +1,13 @@
 """Values that cross a boundary between two stages: NumPy arrays and frozen dataclasses, checked when made."""
 
 from faceclust.types.arrays import Float32, Float64, Indices, UInt8, check_array
-from faceclust.types.boxes import WHOLE_PHOTO, Box, intersection_over_union, paired_intersection_over_union
+from faceclust.types.boxes import (
+    SAME_FACE_OVERLAP,
+    WHOLE_PHOTO,
+    Box,
+    intersection_over_union,
+    paired_intersection_over_union,
+)
 from faceclust.types.clustering import (
     LOCAL_SCALING,
     MAX_LOCAL_SCALING,
@@ -33,6 +39,7 @@ __all__ = [
     "LOCAL_SCALING",
     "MAX_LOCAL_SCALING",
     "OPERATING_POINT",
+    "SAME_FACE_OVERLAP",
     "SCATTER_SHARE",
     "TRANSIENT_REASONS",
     "WHOLE_PHOTO",

@@ -10,6 +10,8 @@ from faceclust.types.arrays import Float32
 Box = tuple[float, float, float, float]
 #: The box, in fractions, of a person who is on a photo without a face to be seen.
 WHOLE_PHOTO: Box = (0.0, 0.0, 1.0, 1.0)
+#: Boxes with at least this intersection over union on the same photo are the same face.
+SAME_FACE_OVERLAP = 0.4
 
 
 def intersection_over_union(a: Box, b: Box) -> float:

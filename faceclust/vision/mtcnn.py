@@ -58,7 +58,9 @@ class Mtcnn:
         boxes, scores = [np.empty((0, 4), np.float32)], [np.empty(0, np.float32)]
         scale = min(1.0, _CELL / min_face)
         for number, level in enumerate(pyramid.levels(scale, _CELL)):
-            box_map, face_map, stride = self._run_pnet(level.pixels, coarse=number == 0 and effort is not Effort.THOROUGH)
+            box_map, face_map, stride = self._run_pnet(
+                level.pixels, coarse=number == 0 and effort is not Effort.THOROUGH
+            )
             rows, columns = _find_local_maxima(face_map, threshold)
             corner = np.stack([columns, rows], axis=1).astype(np.float32) * stride
             cell = np.concatenate([corner, corner + _CELL], axis=1)

@@ -10,7 +10,7 @@ import numpy as np
 from faceclust.errors import PackError
 from faceclust.packs.pack import Pack
 from faceclust.packs.session import OnnxModel
-from faceclust.types import Box, Detections, Float32, Float64, UInt8, paired_intersection_over_union
+from faceclust.types import SAME_FACE_OVERLAP, Box, Detections, Float32, Float64, UInt8, paired_intersection_over_union
 from faceclust.vision.align import box_transforms, chip_transforms, cut_chips, cut_squares
 from faceclust.vision.detect import detector_settings, load_detector
 from faceclust.vision.effort import Effort
@@ -25,8 +25,6 @@ from faceclust.vision.quarter_turns import TURNS, choose_turn, lay_out_turned_co
 _SMALLEST_TURNED_SHARE = 1 / 10
 
 
-#: Boxes with a larger intersection over union are the same face.
-_SAME_FACE_OVERLAP = 0.4
 #: Side in pixels of a square around the middle of a box that is known to hold a face, twice as long as the box.
 _CROP_SIDE = 192
 _SMALLEST_SHARE_OF_BOX = 0.4  # width of the smallest face that a box may hold
@@ -131,14 +129,12 @@ class FacePipeline:
         Return each turn and the faces in `numpy.rot90(pixels, turn)`, as `detect` returns them; each face is
         in the turn with its best score only.
         """
-        found = [
-            self._detect(ImagePyramid(np.rot90(pixels, turn)), min_face, Effort.THOROUGH) for turn in (0, *TURNS)
-        ]
+        found = [self._detect(ImagePyramid(np.rot90(pixels, turn)), min_face, Effort.THOROUGH) for turn in (0, *TURNS)]
         size = pixels.shape[1], pixels.shape[0]
         boxes = np.concatenate([turn_back(faces, turn, size).boxes for turn, faces in enumerate(found)])
         scores = np.concatenate([faces.scores for faces in found])
         best = np.zeros(len(scores), np.bool_)
-        best[non_maximum_suppression(boxes, scores, _SAME_FACE_OVERLAP)] = True
+        best[non_maximum_suppression(boxes, scores, SAME_FACE_OVERLAP)] = True
         ends = np.cumsum([len(faces) for faces in found])[:-1]
         return [
             (turn, faces.take(np.flatnonzero(kept)))
