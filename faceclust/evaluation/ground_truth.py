@@ -104,7 +104,8 @@ def _names_from_folders(library: Catalogue) -> tuple[dict[str, str], int]:
 def _group_by_photo(library: Catalogue) -> dict[str, list[FaceOccurrence]]:
     faces_of: dict[str, list[FaceOccurrence]] = defaultdict(list)
     for occurrence in library.occurrences:
-        faces_of[occurrence.photo].append(occurrence)
+        if occurrence.has_embedding:
+            faces_of[occurrence.photo].append(occurrence)
     return faces_of
 
 

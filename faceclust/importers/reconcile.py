@@ -36,7 +36,7 @@ NO_FACE_FOUND = "no face was found there"
 class LibraryNames:
     """The state of a library that names are reconciled with.
 
-    `faces` are by photo. `resolved` has the user's answers. `spelling` maps a name's key to its
+    `faces` are by photo, people without a face to be seen last. `resolved` has the user's answers. `spelling` maps a name's key to its
     spelling, `renamed` the key of a person's former name to the present name. `current_names` has the
     names of faces, including suggested ones. `persons` are the persons and the groups without a name, None
     before the first clustering.
@@ -150,7 +150,7 @@ class _Reconciliation:
         return claims
 
     def _face_boxes(self, photo: str) -> list[Box]:
-        return [face.box for face in self._known.faces.get(photo, ())]
+        return [face.box for face in self._known.faces.get(photo, ()) if not face.is_whole_photo]
 
     def _claims_from_names(self, names: PhotoNames, choice: FrameChoice) -> Iterable[_Claim]:
         faces, chosen = self._known.faces.get(names.photo, ()), choice.interpretation

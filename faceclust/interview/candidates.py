@@ -126,7 +126,7 @@ def _ungrouped_confirmed_faces(
         face: code
         for code, person in enumerate(named)
         for face in person.confirmed
-        if group_of.get(face) not in group_distances.groups and group_distances.has_face(face)
+        if group_of.get(face) not in group_distances.groups and group_distances.can_compare(face)
     }
 
 

@@ -101,8 +101,8 @@ class Interview:
             answers=answers,
             ungrouped=[
                 face
-                for face, occurrences in library.occurrences_of.items()
-                if face not in group_of and face not in settled and occurrences[0].has_embedding
+                for face, (occurrence, *_) in library.occurrences_of.items()
+                if face not in group_of and face not in settled and occurrence.has_embedding
             ],
             group_of=group_of,
             photo_of=library.photo_of,

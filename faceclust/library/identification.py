@@ -161,9 +161,10 @@ class _Identifier:
             return IdentifiedPhoto(photo, problem=str(error))
         offsets = self._library.offsets_of(found.face_ids, found.embeddings)
         distances = self._gallery.distances(found.embeddings, self._k, photo_id=found.photo_id, probe_offsets=offsets)
+        distances[[face in found.uncompared for face in found.face_ids]] = np.inf
         known = [self._known_identity(face) for face in found.face_ids]
         columns = self._assign_people(found, distances, known)
-        faces = [self._identify_face(found, i, known[i][0], columns[i], distances[i]) for i in range(len(known))]
+        faces = [self._identify_face(found, i, *known[i], columns[i], distances[i]) for i in range(len(known))]
         return IdentifiedPhoto(photo, found.full_size, tuple(faces))
 
     def _known_identity(self, face: str) -> tuple[IdentificationStatus, str | None]:
@@ -186,15 +187,22 @@ class _Identifier:
             row[[self._column[name] for name in rejected]] = np.inf
             if status is not IdentificationStatus.UNKNOWN:
                 row[:] = np.inf
-        columns = [self._column[name] if name is not None else None for _, name in known]
+        # A person of whom no face can be compared has no column.
+        columns = [None if name is None else self._column.get(name) for _, name in known]
         taken = {column for column in columns if column is not None}
         found = assign_people(unassigned, self._threshold, unique=self._one_face_per_person, taken_people=taken)
         return [new if old is None else old for old, new in zip(columns, found, strict=True)]
 
     def _identify_face(
-        self, photo: PhotoFaces, i: int, status: IdentificationStatus, column: int | None, distances: Float64
+        self,
+        photo: PhotoFaces,
+        i: int,
+        status: IdentificationStatus,
+        name: str | None,
+        column: int | None,
+        distances: Float64,
     ) -> IdentifiedFace:
-        name = distance = certainty = None
+        distance = certainty = None
         if column is not None:
             name = self._people[column]
             distance = float(distances[column]) if math.isfinite(distances[column]) else None
@@ -209,7 +217,7 @@ class _Identifier:
             name=name,
             distance=distance,
             certainty=certainty,
-            nearest=nearest_people(distances, self._people),
+            nearest=() if photo.face_ids[i] in photo.uncompared else nearest_people(distances, self._people),
             group=self._library.group_of.get(photo.face_ids[i]),
         )
 
@@ -279,6 +287,11 @@ class _FaceLoader:
         if not 1 <= number <= count:
             raise UsageError(
                 f"{photo} has no face {number}: {count} found", hint="faces are numbered from the left, from 1"
+            )
+        if found.face_ids[number - 1] in found.uncompared:
+            raise UsageError(
+                f"face {number} of {photo} cannot be compared",
+                hint="it was drawn by hand, and it is too small or blurred, or not to be seen",
             )
         embedding = found.embeddings[number - 1].astype(np.float64)
         return ComparedFace(photo, found.face_ids[number - 1] if found.photo_id else "", number, count), embedding

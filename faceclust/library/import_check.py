@@ -58,7 +58,8 @@ def suggest_unlike_faces(library: Catalogue, plan: ImportPlan) -> ImportPlan:
     doubtful: set[str] = set()
     for key, namings in sorted(by_key.items()):
         confirmed = sorted(face for face in before.get(key, ()) if face in look.position)
-        found, alike = _find_unlike(confirmed, _faces(namings), look)
+        named = [face for face in _faces(namings) if face in look.position]
+        found, alike = _find_unlike(confirmed, named, look) if named else (set(), 0)
         if found:
             photos = tuple(naming.photo for naming in namings if naming.face_id in found)
             unlike.append(UnlikeFaces(namings[0].name, tuple(sorted(found)), photos, alike))

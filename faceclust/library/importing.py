@@ -101,7 +101,7 @@ def import_names(library: Catalogue, plan: ImportPlan) -> list[Event]:
 
 def _collect_library_names(library: Catalogue, photos_with_regions: Iterable[str]) -> LibraryNames:
     faces: dict[str, list[FaceOccurrence]] = defaultdict(list)
-    for occurrence in library.occurrences:
+    for occurrence in sorted(library.occurrences, key=lambda occurrence: occurrence.is_whole_photo):
         faces[occurrence.photo].append(occurrence)
     people = library.people()
     spelling = {

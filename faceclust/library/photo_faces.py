@@ -55,7 +55,8 @@ class PhotoFaces:
     """The faces of a photo from left to right.
 
     `photo_id`: hash of the file's content. `full_size`: width and height of the upright photo.
-    `boxes`: left, top, right, bottom as fractions of the upright photo. `embeddings`: (n, d).
+    `boxes`: left, top, right, bottom as fractions of the upright photo. `embeddings`: (n, d), of which
+    those of the faces in `uncompared` (ids) mean nothing: the user drew them, and they cannot be compared.
     """
 
     photo_id: str
@@ -63,16 +64,18 @@ class PhotoFaces:
     face_ids: tuple[str, ...]
     boxes: tuple[Box, ...]
     embeddings: Float32
+    uncompared: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         check_array("embeddings", self.embeddings, (len(self.face_ids), None), np.float32)
 
     @property
     def largest_index(self) -> int:
-        """The index of the face with the largest box."""
+        """The index of the face with the largest box; one that can be compared is preferred."""
         width, height = self.full_size
         areas = [(right - left) * width * (bottom - top) * height for left, top, right, bottom in self.boxes]
-        return int(np.argmax(areas))
+        order = [(face not in self.uncompared, area) for face, area in zip(self.face_ids, areas, strict=True)]
+        return order.index(max(order))
 
 
 class FaceReader:
@@ -215,14 +218,16 @@ class CachedPhotos:
     def _load_faces(self, row: _PhotoRow) -> PhotoFaces:
         occurrences = self._library.faces_on.get(row.photo_id, ())
         faces = self._library.faces_of([occurrence.face_id for occurrence in occurrences])
-        position = {face: i for i, face in enumerate(faces.face_ids.tolist())}
-        order = np.array([position[occurrence.face_id] for occurrence in occurrences], dtype=np.intp)
+        vectors = np.zeros((len(occurrences), self._library.cache_info.dimension), np.float32)
+        position = {occurrence.face_id: i for i, occurrence in enumerate(occurrences)}
+        vectors[[position[face] for face in faces.face_ids.tolist()]] = faces.embeddings
         return PhotoFaces(
             photo_id=row.photo_id,
             full_size=row.full_size,
             face_ids=tuple(occurrence.face_id for occurrence in occurrences),
             boxes=tuple(occurrence.box for occurrence in occurrences),
-            embeddings=faces.embeddings[order],
+            embeddings=vectors,
+            uncompared=frozenset(face for face in position if face not in faces.face_ids),
         )
 
 

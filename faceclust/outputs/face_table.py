@@ -59,7 +59,7 @@ def build_rows(
     Photo paths are relative to the library. Boxes are in pixels of the upright photo. The cluster is
     None for a face that is alone, the person None for an unnamed face. `photos` are those of the
     occurrences, in the same order, with others between them. `embeddings`: float32 (d,) by face id, for
-    one more column. Only one row is held in memory.
+    one more column, in which a face that cannot be compared has None. Only one row is held in memory.
     """
     person_of = {face: person for person in persons if person.name for face in person.face_ids}
     for face, photo in _pair_with_photos(occurrences, photos):
@@ -86,7 +86,7 @@ def build_rows(
             "photo_hash": face.photo_hash,
             "taken_at_source": photo.taken_at_source,
         }
-        yield row if embeddings is None else row | {"embedding": embeddings[face.face_id]}
+        yield row if embeddings is None else row | {"embedding": embeddings.get(face.face_id)}
 
 
 def _pair_with_photos(
@@ -123,7 +123,7 @@ def write_rows(
 
 
 def _embedding_field(dimension: int) -> pa.Field:
-    return pa.field("embedding", pa.list_(pa.float32(), dimension), nullable=False)
+    return pa.field("embedding", pa.list_(pa.float32(), dimension))
 
 
 def _write_parquet(rows: Iterable[Row], stream: BinaryIO, schema: pa.Schema) -> None:
@@ -195,14 +195,14 @@ def _with_plain_values(rows: Iterable[Row]) -> Iterator[Row]:
     """Replace dates by text and embeddings by lists of numbers."""
     for row in rows:
         plain = row | {"taken_at": row["taken_at"].isoformat() if row["taken_at"] else None}
-        if "embedding" in plain:
+        if plain.get("embedding") is not None:
             plain["embedding"] = plain["embedding"].astype(np.float64).round(_EMBEDDING_DECIMALS).tolist()
         yield plain
 
 
 def _with_text_embeddings(rows: Iterable[Row]) -> Iterator[Row]:
     for row in _with_plain_values(rows):
-        yield row | {"embedding": json.dumps(row["embedding"])} if "embedding" in row else row
+        yield row | {"embedding": json.dumps(row["embedding"])} if row.get("embedding") is not None else row
 
 
 #: The writer of each format.

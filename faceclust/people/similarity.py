@@ -24,8 +24,9 @@ _CERTAIN_DISTANCE = 0.6  # at this distance from the rest of its group, 299 of 3
 class GroupDistances:
     """Distances between faces and the groups of a clustering, by group number.
 
-    A *unit* is a set of faces: a single face, or a group. `offsets` (n,) are what local scaling adds to
-    the distances of each face, None without it.
+    A *unit* is a set of faces: a single face, or a group. Those of its faces that cannot be compared do not
+    count, except that one has to be left. `offsets` (n,) are what local scaling adds to the distances of each
+    face, None without it.
     """
 
     def __init__(self, faces: FaceTable, clustering: Clustering | None, offsets: Float64 | None = None) -> None:
@@ -47,6 +48,10 @@ class GroupDistances:
         self._outlier_probability: dict[str, float] = {}
         self._expected_outliers: dict[int, tuple[tuple[str, ...], float]] = {}  # by `id` of the tuple of faces
 
+    def can_compare(self, face: str) -> bool:
+        """Return whether a face has an embedding."""
+        return face in self._position
+
     def _centres(self, row: Indices, count: int) -> tuple[Float32, Float64]:
         """Return mean (count, d) and mean offset (count,) of the faces of each row; row −1 means no group."""
         order = np.argsort(row, kind="stable")
@@ -67,7 +72,8 @@ class GroupDistances:
 
     def _units(self, units: Sequence[tuple[str, ...]]) -> tuple[list[Indices], Float32, Float64]:
         """Return the positions of each unit's faces, their means (n, d), and what they add to distances (n,)."""
-        positions = [np.array([self._position[face] for face in unit], np.int64) for unit in units]
+        known = self._position
+        positions = [np.array([known[face] for face in unit if face in known], np.int64) for unit in units]
         means = np.stack([self._embeddings[some].mean(axis=0) for some in positions])
         offset = np.array([self._offsets[some].mean() for some in positions])
         return positions, means, self._addend_of(means, offset)
@@ -128,9 +134,10 @@ class GroupDistances:
     def outlier_probabilities(self, faces: Iterable[str]) -> dict[str, float]:
         """Return the probability for each face that it does not belong to its group.
 
-        Faces in groups of fewer than three are left out: of two faces neither is the outlier.
+        Faces in groups of fewer than three are left out: of two faces neither is the outlier. So are faces that
+        cannot be compared.
         """
-        faces = [face for face in faces if self.has_face(face)]
+        faces = [face for face in faces if face in self._position]
         new = [face for face in faces if face not in self._outlier_probability and self._row[self._position[face]] >= 0]
         new = [face for face in new if self._sizes[self._row[self._position[face]]] > 2]
         for start in range(0, len(new), _BLOCK):

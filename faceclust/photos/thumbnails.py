@@ -11,18 +11,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from faceclust.files.own_files import path_below
 from faceclust.photos.colour import convert_to_srgb
 from faceclust.photos.decode import decode_photo
 from faceclust.photos.errors import UndecodableError
 from faceclust.photos.reading import read_photo
-from faceclust.types import FaceOccurrence, Photo, PhotoRef
+from faceclust.types import FaceOccurrence, Photo, PhotoRef, UInt8
 
 THUMBNAIL_SIDE = 160  # px
 _MARGIN = 0.3  # of the face's longer side, on each side of it
 _JPEG_QUALITY = 82
+_BORDER = (128, 128, 128)  # beside a whole photo
 
 
 def make_face_thumbnails(
@@ -30,7 +31,7 @@ def make_face_thumbnails(
 ) -> Iterator[tuple[str, bytes]]:
     """Yield (face id, JPEG bytes of THUMBNAIL_SIDE² pixels) for each face whose photo can be read.
 
-    Each photo is decoded once, several at a time. Faces that lie on their side or upside down are turned.
+    That of a person without a face to be seen is the whole photo. Each photo is decoded once, several at a time. Faces that lie on their side or upside down are turned.
     The thumbnails hold no metadata. `on_note` receives a
     message for each photo that is there but cannot be opened.
     """
@@ -70,6 +71,9 @@ def _crop_side(place: FaceOccurrence) -> float:
 
 def _crop_thumbnail(photo: Photo, place: FaceOccurrence, side: float) -> bytes:
     height, width = photo.pixels.shape[:2]
+    if place.is_whole_photo:
+        fitted = ImageOps.pad(Image.fromarray(photo.pixels), (THUMBNAIL_SIDE, THUMBNAIL_SIDE), color=_BORDER)
+        return _encode_jpeg(np.asarray(fitted), photo)
     side = min(side * width / place.photo_size[0], width, height)
     left, top, right, bottom = place.box
     x = min(max((left + right) / 2 * width - side / 2, 0), width - side)
@@ -79,9 +83,12 @@ def _crop_thumbnail(photo: Photo, place: FaceOccurrence, side: float) -> bytes:
     part = Image.fromarray(photo.pixels[j : math.ceil(y + side), i : math.ceil(x + side)])
     box = (x - i, y - j, x - i + side, y - j + side)
     crop = part.resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS, box=box)
+    return _encode_jpeg(np.rot90(np.asarray(crop), place.turn), photo)
+
+
+def _encode_jpeg(pixels: UInt8, photo: Photo) -> bytes:
     out = io.BytesIO()
-    colours = convert_to_srgb(np.rot90(np.asarray(crop), place.turn), photo.icc_profile)
-    Image.fromarray(colours).save(out, "JPEG", quality=_JPEG_QUALITY)
+    Image.fromarray(convert_to_srgb(pixels, photo.icc_profile)).save(out, "JPEG", quality=_JPEG_QUALITY)
     return out.getvalue()
 
 
