@@ -320,13 +320,13 @@ async def record_answer(
         if kind != "question":
             session.note_answer(event)
         return {
-            "position": session.position,
             "event": event.id,
             "text": describe_event(event),
             **({"also": [{"face": face} for face in also]} if also else {}),
         }
 
-    return await session.answer(position, record)
+    recorded, position = await session.answer(position, record)
+    return {"position": position, **recorded}
 
 
 async def undo_or_redo(session: WebSession, position: str, redo: bool, event: str | None) -> View:
@@ -340,6 +340,7 @@ async def undo_or_redo(session: WebSession, position: str, redo: bool, event: st
         if found is None:
             raise UsageError("nothing to redo" if redo else "nothing to take back")
         text = describe_event(found)
-        return {"position": session.position, "event": found.id, "text": text if redo else f"taken back: {text}"}
+        return {"event": found.id, "text": text if redo else f"taken back: {text}"}
 
-    return await session.answer(position, record)
+    recorded, position = await session.answer(position, record)
+    return {"position": position, **recorded}

@@ -86,14 +86,14 @@ class WebSession:
             if self.position != before:
                 self._tell_subscribers()
 
-    async def answer(self, position: str, record: Callable[[], T]) -> T:
+    async def answer(self, position: str, record: Callable[[], T]) -> tuple[T, str]:
         """Record an answer on the library's thread, unless the position is not the present one any more.
 
-        It is on disk when this returns; persons and questions are worked out after that. Raises
-        StaleAnswerError, and what `record` raises.
+        Return what `record` returns, and the position after it. The answer is on disk then; persons and questions
+        are worked out after that. Raises StaleAnswerError, and what `record` raises.
         """
 
-        def call() -> T:
+        def call() -> tuple[T, str]:
             if position != self.position:
                 raise StaleAnswerError(self.position)
             self.library.guard_answer = self._guard_answer
@@ -106,7 +106,7 @@ class WebSession:
                 self.library.guard_answer = contextlib.nullcontext
             if self._notice_drawn_faces():
                 self._move_to(self._read_statuses())  # the verb has changed the caches, too
-            return result
+            return result, self.position
 
         result = await self.run(call)
         refresh = asyncio.ensure_future(self.run(self.prepare))
