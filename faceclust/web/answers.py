@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import re
@@ -12,11 +13,13 @@ from starlette.requests import Request
 
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.interview.replies import Reply, faces_also_removed, name_groups, unquote_name
+from faceclust.library.library import Library
 from faceclust.people.doubts import NoDoubts
 from faceclust.people.event_text import describe_event
 from faceclust.people.events import Event
 from faceclust.types import Box
 from faceclust.web.session import WebSession
+from faceclust.web.views import photo_info
 
 MAX_BODY_BYTES = 64 * 1024
 #: Ids in one list, and characters of a name as it is typed.
@@ -344,3 +347,21 @@ async def undo_or_redo(session: WebSession, position: str, redo: bool, event: st
 
     recorded, position = await session.answer(position, record)
     return {"position": position, **recorded}
+
+
+async def look_again(session: WebSession, photo: str, min_face: int) -> View:
+    """Look for faces on one photo again, harder. Return the number of faces that it has more than before."""
+    library = session.library
+
+    def known() -> tuple[str, int]:
+        info = photo_info(session, photo)
+        return info.photo, len(library.faces_on.get(photo, ()))
+
+    def look(path: str) -> None:
+        # A library of its own, on a thread of its own: answers do not wait for it.
+        Library(library.root).scan(again=[library.root / path], min_face=min_face, workers=1)
+
+    path, before = await session.run(known)
+    await asyncio.to_thread(look, path)
+    after = await session.run(lambda: len(library.faces_on.get(photo, ())))
+    return {"position": session.position, "added": max(0, after - before)}

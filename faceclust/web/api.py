@@ -18,10 +18,12 @@ from faceclust.text.json_text import to_json
 from faceclust.web import views
 from faceclust.web.answers import (
     ANSWERS_BODY,
+    LOOK_BODY,
     SKIP_BODY,
     UNDO_BODY,
     DoubtRaisedError,
     InvalidBodyError,
+    look_again,
     read_body,
     record_answer,
     undo_or_redo,
@@ -56,6 +58,7 @@ def routes(session: WebSession) -> list[Route]:
         "undo": api.undo,
         "skip": api.skip,
         "suggested": api.suggested,
+        "look": api.look,
         "done": api.done,
     }
     return [
@@ -172,6 +175,10 @@ class _Api:
             return views.next_question(session)
 
         return await self._respond(show)
+
+    async def look(self, request: Request) -> Response:
+        body = await read_body(request, **LOOK_BODY)
+        return json_response(await look_again(self._session, **body))
 
     async def done(self, request: Request) -> Response:
         await read_body(request)

@@ -238,9 +238,7 @@ def _companions(session: WebSession, person: Person) -> list[View]:
 def show_photo(session: WebSession, photo: str, of: tuple[str, str] | None) -> View:
     """Return a photo and its faces from left to right. `of`: ("person", id) or ("group", number) to page through."""
     library = session.library
-    info = _photos(session).get(photo)
-    if info is None:
-        raise NotFoundError("there is no such photo, or no more")
+    info = photo_info(session, photo)
     order = _photo_order(session, of)
     place = order.index(photo) if photo in order else -1
     ignored = session.keep("ignored", lambda: {f for p in library.persons if p.ignored for f in p.face_ids})
@@ -257,6 +255,14 @@ def show_photo(session: WebSession, photo: str, of: tuple[str, str] | None) -> V
         },
         "faces": [_face_on_photo(session, face, ignored) for face in library.faces_on.get(photo, ())],
     }
+
+
+def photo_info(session: WebSession, photo: str) -> PhotoInfo:
+    """Return the photo with this content hash. Raises NotFoundError."""
+    info = _photos(session).get(photo)
+    if info is None:
+        raise NotFoundError("there is no such photo, or no more")
+    return info
 
 
 def _photos(session: WebSession) -> dict[str, PhotoInfo]:
