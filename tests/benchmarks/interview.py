@@ -18,11 +18,13 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from faceclust import Library
 from faceclust.interview.presenter import PresentedQuestion
 from faceclust.interview.questions import QuestionKind
+from faceclust.interview.replies import Reply
 from faceclust.interview.session import Interview
 from faceclust.outputs.report.timeline import select_faces_across_years
 from faceclust.people.journal import Journal
@@ -76,22 +78,28 @@ class User:
 
     def answer(self, presented: PresentedQuestion) -> str:
         """Return the answer the user types."""
-        true_names = [self.recognise(face) for face in presented.numbered_faces]
-        kind, names = presented.question.kind, presented.question.names
+        shown, question = presented.numbered_faces, presented.question
+        reply = self.reply(shown, question.kind, question.names, accepts_name=presented.accepts_name)
+        numbers = [str(shown.index(face) + 1) for face in reply.left_out]
+        verdict = [] if reply.verdict is None else ["y" if reply.verdict else "n"]
+        return " ".join([*numbers, *verdict, *([reply.name] if reply.name is not None else [])])
+
+    def reply(self, shown: Sequence[str], kind: QuestionKind, names: Sequence[str], *, accepts_name: bool) -> Reply:
+        """Return the reply to a question that shows these faces with numbers."""
+        true_names = [self.recognise(face) for face in shown]
         if kind is QuestionKind.SAME:
-            return "y" if len(set(true_names)) == 1 and true_names[0] is not None else "n"
+            return Reply(verdict=len(set(true_names)) == 1 and true_names[0] is not None)
         if kind is QuestionKind.WHO:
             most_frequent = Counter(true_names).most_common(1)[0][0]
-            others = [str(number) for number, name in enumerate(true_names, start=1) if name != most_frequent]
-            return " ".join([*others, *([most_frequent] if most_frequent is not None else [] if others else ["n"])])
-        wrong = [str(number) for number, name in enumerate(true_names, start=1) if name != names[0]]
+            others = tuple(face for face, name in zip(shown, true_names, strict=True) if name != most_frequent)
+            return Reply(others, most_frequent, None if others or most_frequent is not None else False)
+        wrong = tuple(face for face, name in zip(shown, true_names, strict=True) if name != names[0])
         if not wrong:
-            return "y"
-        if len(wrong) < len(true_names):
-            return " ".join(wrong)
-        return (
-            true_names[0] if presented.accepts_name and true_names[0] is not None and len(set(true_names)) == 1 else "n"
-        )
+            return Reply(verdict=True)
+        if len(wrong) < len(shown):
+            return Reply(wrong)
+        is_known = accepts_name and true_names[0] is not None and len(set(true_names)) == 1
+        return Reply(name=true_names[0]) if is_known else Reply(verdict=False)
 
 
 class Score:
@@ -102,11 +110,11 @@ class Score:
         times = Counter(truth.values())
         self.people = sum(count >= OFTEN for count in times.values())
         self._faces = [face for face, name in truth.items() if times[name] >= OFTEN]
-        self.at: dict[float, int] = {}
+        self.at: dict[float, float] = {}  # mark → answers or seconds
         self.now, self.wrong = 0.0, 0
 
-    def update(self, library: Library, answers: int) -> None:
-        """Measure the progress after this many answers."""
+    def update(self, library: Library, answers: float) -> None:
+        """Measure the progress after this many answers, or seconds."""
         name_of = {face: person.label for person in library.people() for face in person.face_ids}
         self.now = sum(name_of.get(face) == self._truth[face] for face in self._faces) / len(self._faces)
         for mark in MARKS:
