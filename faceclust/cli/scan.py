@@ -58,6 +58,13 @@ _MAX_NESTED = 5  # libraries in a folder that a message lists
     help="Scan FOLDER, from now on, although another program keeps copies of photos there (repeatable).",
 )
 @click.option(
+    "--again",
+    type=click.Path(path_type=Path),
+    metavar="PHOTO",
+    multiple=True,
+    help="Only look again, harder, at PHOTO, and add the faces that the scan missed (repeatable).",
+)
+@click.option(
     "--cache-dir",
     type=click.Path(path_type=Path),
     envvar="FACECLUST_CACHE_DIR",
@@ -75,6 +82,7 @@ def command(
     workers: int | None,
     min_face: int | None,
     device: str,
+    again: tuple[Path, ...],
     cache_dir: Path | None,
     yes: bool,
     as_json: bool,
@@ -92,20 +100,27 @@ def command(
       faceclust scan ~/Pictures/2024     only this part of it
       faceclust scan --include ~/Pictures/immich/thumbs
       faceclust scan --min-face 30       find smaller faces too; takes longer
+      faceclust scan --again party.jpg   look again, harder, at this photo
     """
     # Configured values are the library's own.
     typed = {name: ctx.params[name] if is_on_command_line(name) else None for name in ("precision", "include")}
-    root = _find_root(folders, library, typed["include"])
+    if again and (folders or cache_dir or any(typed.values())):
+        raise UsageError("--again looks at these photos only", hint="leave out folders and other options")
+    root = _find_root(folders, library, typed["include"], again)
     print_line(f"library: {root}", err=True)
     is_new = not LibraryHome(root, cache_dir=cache_dir).exists()
     nested = _confirm_nesting(root, may_ask=not as_json, yes=yes) if is_new else []
     default_before = _find_default()
-    changes_settings = cache_dir or min_face or any(typed.values())
+    changes_settings = cache_dir or min_face or again or any(typed.values())
     result = None if changes_settings else scan_if_unchanged(LibraryHome(root), folders)
     if result is None:
-        result = _run_scan(root, cache_dir, folders, workers=workers, min_face=min_face, device=device, **typed)
+        options = {"workers": workers, "min_face": min_face, "device": device, "again": again or None}
+        result = _run_scan(root, cache_dir, folders, **options, **typed)
     _print_changes_of_libraries(root, nested, default_before)
-    print_json(_scan_result_record(root, result)) if as_json else _print_scan_result(root, result, min_face)
+    if as_json:
+        print_json(_scan_result_record(root, result))
+    else:
+        _print_added_faces(root, result) if again else _print_scan_result(root, result, min_face)
     if result.unsaved:
         raise FaceclustError(
             f"the results for {format_count(result.unsaved, 'photo')} could not be saved",
@@ -127,9 +142,12 @@ def command(
         )
 
 
-def _find_root(folders: tuple[Path, ...], library: Path | None, include: tuple[Path, ...] | None) -> Path:
-    if include and not folders and not library:
-        root = find_library_for_scan(include[:1], None)
+def _find_root(
+    folders: tuple[Path, ...], library: Path | None, include: tuple[Path, ...] | None, again: tuple[Path, ...]
+) -> Path:
+    inside = [*(include or ()), *(parent for photo in again if (parent := photo.absolute().parent).is_dir())]
+    if inside and not folders and not library:
+        root = find_library_for_scan(inside[:1], None)
         if LibraryHome(root).exists():
             return root
     return find_library_for_scan(folders, library)
@@ -205,6 +223,13 @@ def _print_scan_result(root: Path, result: ScanResult, min_face: int | None) -> 
         print_line(f"{format_count(result.forgotten, 'forgotten face')} left out")
     _print_skipped(result)
     if result.scanned and not result.interrupted:
+        print_line(f"next: {command_for(root, 'faceclust cluster')}")
+
+
+def _print_added_faces(root: Path, result: ScanResult) -> None:
+    print_line(f"looked again at {format_count(result.scanned, 'photo')}: {format_count(result.faces, 'face')} added")
+    _print_skipped(result)
+    if result.faces:
         print_line(f"next: {command_for(root, 'faceclust cluster')}")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceclust.catalogue.catalogue import Catalogue
+from faceclust.catalogue.photo_addresses import find_photo
 from faceclust.errors import CacheError, UsageError
 from faceclust.files.bundled import default_pack
 from faceclust.files.names import PRECISIONS
@@ -37,6 +38,7 @@ def scan(
     min_face: int | None = None,
     precision: str | None = None,
     include: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
+    again: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
     should_stop: ShouldStop = lambda: False,
 ) -> ScanResult:
     """Find the faces on new and changed photos; drop photos that are gone from the caches.
@@ -47,7 +49,9 @@ def scan(
     default the pack's own for the photo's size. Photos scanned with a larger `min_face` are scanned
     again. `precision`: number format of the embeddings, one of `files.names.PRECISIONS`. The library
     remembers it, and existing embeddings are converted. `include`: folders to scan although another
-    program keeps copies of photos there; the library remembers them. Once `should_stop()` is true, the photos in
+    program keeps copies of photos there; the library remembers them. `again`: only look again, harder, at these
+    photos, which are scanned already, and add the faces that the scan missed; `faces` of the result is their
+    number. Once `should_stop()` is true, the photos in
     progress are finished and saved.
 
     Raises UsageError for a folder outside the library, a folder of another program that is not included,
@@ -55,6 +59,9 @@ def scan(
     PackError if the models or the device are missing.
     """
     folders = as_list(folders)
+    photos = [os.fspath(photo) for photo in as_list(again)]
+    if photos and (folders or precision or as_list(include)):
+        raise UsageError("looking again at photos changes nothing else", hint="leave out folders and other options")
     starts = [relative_folder(library.root, folder) for folder in folders] or [""]
     for name, number in (("workers", workers), ("min_face", min_face)):
         if number is not None:
@@ -63,6 +70,8 @@ def scan(
         raise UsageError(f"unknown precision {precision!r}", hint=f"choose one of {', '.join(PRECISIONS)}")
     included = [relative_folder(library.root, folder) for folder in as_list(include)]
     _require_scannable(library.root, starts, included)
+    if photos:
+        return _look_again(library, photos, workers, device, min_face, should_stop)
     if min_face is None and precision is None and not included:
         unchanged = scan_if_unchanged(library.home, folders, library.pack_name)
         if unchanged is not None:
@@ -85,7 +94,7 @@ def scan(
                 settings,
                 library.cache_info,
                 starts,
-                os.cpu_count() or 1 if workers is None else workers,
+                _worker_count(workers),
                 library.progress,
                 lambda: should_stop() or lock.lost,
                 forgotten,
@@ -99,6 +108,42 @@ def scan(
         library.invalidate()
         record_relocated_faces(library)
     return result
+
+
+def _look_again(
+    library: Catalogue,
+    typed: Iterable[str],
+    workers: int | None,
+    device: str,
+    min_face: int | None,
+    should_stop: ShouldStop,
+) -> ScanResult:
+    """Look again at photos, and at their copies. Raises UsageError for an unknown photo."""
+    from faceclust.packs.session import choose_device  # loads the model runtime
+    from faceclust.scan.examine import ScanSettings
+    from faceclust.scan.look_again import look_again
+
+    contents = {library.photos[find_photo(library.root, library.photos, photo)].photo_hash for photo in typed}
+    photos = [photo for photo, info in library.photos.items() if info.photo_hash in contents]
+    require_files(library.pack)
+    settings = ScanSettings(library.pack, choose_device(device), min_face)
+    with library.home.lock("scanning") as lock, filter_forgotten_faces(library) as forgotten:
+        result = look_again(
+            library.home,
+            settings,
+            library.cache_info,
+            photos,
+            min(_worker_count(workers), len(photos)),
+            library.progress,
+            lambda: should_stop() or lock.lost,
+            forgotten,
+        )
+    library.invalidate()
+    return result
+
+
+def _worker_count(workers: int | None) -> int:
+    return os.cpu_count() or 1 if workers is None else workers
 
 
 def _require_scannable(root: Path, starts: Iterable[str], included: Iterable[str]) -> None:

@@ -98,13 +98,13 @@ def measure_recall(examiner: PhotoExaminer, pipeline: FacePipeline, folder: Path
         )
 
 
-def iter_faceless(folder: Path) -> Iterator[Image.Image]:
+def iter_faceless(folder: Path, parts: int = PARTS) -> Iterator[Image.Image]:
     """Yield the pictures in a folder, and parts of them in several sizes."""
     rng = random.Random(1)
     for path in sorted(folder.iterdir()):
         picture = Image.open(path).convert("RGB")
         yield picture
-        for _ in range(PARTS):
+        for _ in range(parts):
             share = rng.uniform(0.3, 0.95)
             width, height = int(picture.width * share), int(picture.height * share)
             x, y = rng.randrange(picture.width - width + 1), rng.randrange(picture.height - height + 1)

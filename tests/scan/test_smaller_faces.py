@@ -19,7 +19,7 @@ from tests.support.sample_photos import COLLINS, make_variant
 def test_a_failed_closer_look_keeps_the_earlier_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: SkipReason, scanned_before: bool
 ) -> None:
-    def fail(*arguments: object) -> None:
+    def fail(*arguments: object, **options: object) -> None:
         raise UndecodableError(reason, "many small faces")
 
     make_variant(COLLINS, 0).save(tmp_path / "collins.jpg")
