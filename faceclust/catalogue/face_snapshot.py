@@ -73,7 +73,7 @@ class FaceSnapshot:
     def faces(self) -> FaceTable:
         """Every distinct face that can be compared, with its embedding."""
         faces = self.stored.faces
-        place = find_sorted(faces.face_ids, np.array(list(self.hidden), np.str_)) if self.hidden else np.empty(0)
+        place = find_sorted(faces.face_ids, np.array(list(self.hidden), "U16"))
         hidden = place[place >= 0]
         return faces.take(np.delete(np.arange(len(faces)), hidden)) if len(hidden) else faces
 

@@ -36,10 +36,10 @@ NO_FACE_FOUND = "no face was found there"
 class LibraryNames:
     """The state of a library that names are reconciled with.
 
-    `faces` are by photo, people without a face to be seen last. `resolved` has the user's answers. `spelling` maps a name's key to its
-    spelling, `renamed` the key of a person's former name to the present name. `current_names` has the
-    names of faces, including suggested ones. `persons` are the persons and the groups without a name, None
-    before the first clustering.
+    `faces` are by photo, people without a face to be seen last. `resolved` has the user's answers.
+    `spelling` maps a name's key to its spelling, `renamed` the key of a person's former name to the present
+    name. `current_names` has the names of faces, including suggested ones. `persons` are the persons and the
+    groups without a name, None before the first clustering.
     """
 
     photos: Mapping[str, PhotoInfo]

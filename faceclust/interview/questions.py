@@ -70,8 +70,8 @@ def question_key(kind: QuestionKind, candidate: str, *names: str) -> str:
 class InterviewState:
     """The persons, groups and answers that questions are planned from.
 
-    `ungrouped`: faces in no group and of no person that can be compared. `group_of`: face id → group number. `photo_of`:
-    face id → content hash of its photo. `new_faces`: faces missing from the clustering before the last.
+    `ungrouped`: faces in no group and of no person that can be compared. `group_of`: face id → group number.
+    `photo_of`: face id → content hash of its photo. `new_faces`: faces missing from the clustering before the last.
     """
 
     persons: Sequence[Person]

@@ -186,8 +186,9 @@ def export(
 ) -> Iterator[dict[str, Any]]:
     """Yield one record per face on a photo, as `faceclust export` writes them.
 
-    `embeddings`: add the column "embedding", float32 (d,), None for a face that cannot be compared. `confirmed`: confirmed faces only.
-    `folder`: only photos in and below it, as in `search`. Raises NothingScannedError before the first scan.
+    `embeddings`: add the column "embedding", float32 (d,), None for a face that cannot be compared.
+    `confirmed`: confirmed faces only. `folder`: only photos in and below it, as in `search`. Raises
+    NothingScannedError before the first scan.
     """
     vectors = dict(zip(library.faces.face_ids.tolist(), library.faces.embeddings, strict=True)) if embeddings else None
     within = folder_below_root(library, folder)

@@ -31,9 +31,9 @@ def make_face_thumbnails(
 ) -> Iterator[tuple[str, bytes]]:
     """Yield (face id, JPEG bytes of THUMBNAIL_SIDE² pixels) for each face whose photo can be read.
 
-    That of a person without a face to be seen is the whole photo. Each photo is decoded once, several at a time. Faces that lie on their side or upside down are turned.
-    The thumbnails hold no metadata. `on_note` receives a
-    message for each photo that is there but cannot be opened.
+    That of a person without a face to be seen is the whole photo. Each photo is decoded once, several at a
+    time. Faces that lie on their side or upside down are turned. The thumbnails hold no metadata. `on_note`
+    receives a message for each photo that is there but cannot be opened.
     """
     by_photo: dict[str, list[FaceOccurrence]] = defaultdict(list)
     for place in places:

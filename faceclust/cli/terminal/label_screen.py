@@ -53,6 +53,7 @@ u, U     undo the last answer, and redo it; repeat for more
 m        more faces of this group
 s        show the suggested faces of the person named last
 r        draw the question again, such as after a change of the window's size
+f, f 2   not a face: the face shown, or face 2; never ask again
 o, o 2   open the photo of the first face, of face 2
 q        quit; the next run continues from here"""
 
