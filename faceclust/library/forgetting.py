@@ -157,14 +157,23 @@ def _find_subject(
 
 
 def _hidden_faces_of(library: Catalogue, events: list[Event], key: str, chosen: Collection[str]) -> list[str]:
-    """The stored faces that are hidden but show a person: behind a box drawn by hand, or in one that was undone."""
+    """The stored faces that are hidden but show a person: behind a box drawn by hand, or drawn and undone.
+
+    One that was undone because it is somebody else, whose face is there now, is not the person's.
+    """
     final, chosen = final_person_keys(events), set(chosen)
     added = (event for event in events if event.kind == "add" and key in final.get(event.id, ()))
     drawn = {face.face_id for event in added for face in event.faces}
+    others = FaceFinder([one for one in library.occurrences if one.face_id not in chosen])
     return [
         face
         for face, instead in library.hidden_faces.items()
-        if instead in chosen or (instead is None and face in drawn)
+        if instead in chosen
+        or (
+            instead is None
+            and face in drawn
+            and not others.find(JournalFace.from_occurrence(library.stored_occurrences_of[face][0], confirmed=False))
+        )
     ]
 
 

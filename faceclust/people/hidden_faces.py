@@ -45,10 +45,13 @@ class HandEditLocator:
         for drawn in located.values():
             hidden |= dict.fromkeys(self._covered_faces(self._detected.get(drawn) or self._by_hand[drawn]), drawn)
         for id, face in (*edits.removed.items(), *edits.replaced.items()):
-            if id in self._by_hand:
-                hidden[id] = _drawn_instead(id, edits, located)
+            last = _moved_last_to(id, edits)
+            if last not in located and last not in edits.removed:
+                shown.add(id)  # until a scan has brought back the box that it was moved to
+            elif id in self._by_hand or id in self._detected:
+                hidden[id] = located.get(last)
             elif id not in edits.never_detected and (found := self._locate(self._detected_finder, face, became)):
-                hidden[found] = _drawn_instead(id, edits, located)
+                hidden[found] = located.get(last)
         return {id: instead for id, instead in hidden.items() if id not in shown}
 
     def _covered_faces(self, drawn: FaceOccurrence) -> Iterator[str]:
@@ -67,8 +70,8 @@ class HandEditLocator:
         return next((id for id, is_certain in matches if is_certain), None)
 
 
-def _drawn_instead(face: str, edits: HandEdits, located: Mapping[str, str]) -> str | None:
-    """The drawn face that a face was moved to, if it is in the library."""
+def _moved_last_to(face: str, edits: HandEdits) -> str:
+    """The id of the last box that a face was moved to, or its own."""
     while face in edits.moved_to:
         face = edits.moved_to[face].face_id
-    return located.get(face)
+    return face
