@@ -63,10 +63,11 @@ def _make_thumbnails_of_photo(root: Path, places: list[FaceOccurrence]) -> list[
 
 
 def _crop_side(place: FaceOccurrence) -> float:
-    """Return the side of the square crop, in pixels of the full photo."""
+    """Return the side of the square crop, in pixels of the full photo; at most that of its middle square."""
     width, height = place.photo_size
     left, top, right, bottom = place.box
-    return max(1.0, max((right - left) * width, (bottom - top) * height) * (1 + 2 * _MARGIN))
+    side = max((right - left) * width, (bottom - top) * height) * (1 + 2 * _MARGIN)
+    return max(1.0, min(side, width, height))
 
 
 def _crop_thumbnail(photo: Photo, place: FaceOccurrence, side: float) -> bytes:

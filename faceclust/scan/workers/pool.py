@@ -6,7 +6,6 @@ A worker has at most two tasks: the current one, and the next one, which it prep
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import sys
 import time
 from collections import deque
@@ -16,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from faceclust.errors import FaceclustError
 from faceclust.progress import ShouldStop
-from faceclust.scan.workers.process import LossCause, LostTask, WorkerProcess
+from faceclust.scan.workers.process import DEFAULT_GROWTH_LIMIT, LossCause, LostTask, WorkerProcess, startup_error
 from faceclust.scan.workers.worker import TaskFinished, TaskStarted, Worker, WorkerFailed, WorkerReady
 
 T = TypeVar("T")
@@ -24,7 +23,6 @@ R = TypeVar("R")
 
 _POLL_INTERVAL = 0.2  # seconds between checks of `should_stop` and the clock
 _MAX_CLOCK_STEP = 1.0  # seconds; longer steps mean that the machine, or the program, was suspended
-_DEFAULT_GROWTH_LIMIT = 1 << 30
 _MAX_FAILED_STARTS = 3  # in a row, before the run is given up
 _MAX_DEATHS_WITHOUT_RESULT = 20  # if no task has finished by then, the tasks are not the cause
 _MAX_WORKERS = 30 if sys.platform == "win32" else 10_000  # Windows waits for at most 63 handles, two a worker
@@ -36,7 +34,7 @@ def run_isolated(
     workers: int,
     should_stop: ShouldStop,
     time_limit: float,
-    growth_limit: int = _DEFAULT_GROWTH_LIMIT,
+    growth_limit: int = DEFAULT_GROWTH_LIMIT,
 ) -> Iterator[tuple[T, R | LostTask]]:
     """Do tasks in `workers` processes; yield each with its result, in any order.
 
@@ -107,10 +105,7 @@ class _Pool(Generic[T, R]):
             self._kill(worker)
         patience = time.monotonic() + 2
         for worker in self._exiting:
-            worker.process.join(max(0.0, patience - time.monotonic()))
-            if worker.process.exitcode is None:
-                # It hangs in the kernel, perhaps on a dead disk, and our own exit would wait for it.
-                getattr(multiprocessing.process, "_children", set()).discard(worker.process)
+            worker.reap(max(0.0, patience - time.monotonic()))
 
     # -- sending --------------------------------------------------------------
 
@@ -196,7 +191,7 @@ class _Pool(Generic[T, R]):
             case WorkerFailed(error, during_startup=True):
                 if isinstance(error, FaceclustError):
                     raise error
-                raise _startup_error(f": {type(error).__name__}: {error}") from error
+                raise startup_error(f": {type(error).__name__}: {error}") from error
             case WorkerFailed(error):
                 raise error
 
@@ -207,7 +202,7 @@ class _Pool(Generic[T, R]):
         if not worker.tasks:
             self._failed_starts += 1
             if self._failed_starts >= _MAX_FAILED_STARTS:
-                raise _startup_error(f" ({lost.detail})")
+                raise startup_error(f" ({lost.detail})")
             if not worker.is_ready:  # there may not be enough memory for as many processes
                 self._size = max(1, self._size - 1)
         else:
@@ -241,7 +236,3 @@ class _Pool(Generic[T, R]):
         worker.process.kill()
         worker.pipe.close()
         self._exiting = [gone for gone in (*self._exiting, worker) if gone.process.exitcode is None]
-
-
-def _startup_error(why: str) -> FaceclustError:
-    return FaceclustError(f"worker processes cannot start{why}", hint="run `faceclust doctor`")

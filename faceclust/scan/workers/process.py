@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import signal
 import sys
+import threading
 import types
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -14,15 +15,19 @@ from enum import Enum, auto
 from multiprocessing import resource_tracker
 from typing import Any, Generic, TypeVar
 
+from faceclust.errors import FaceclustError
 from faceclust.scan.workers.worker import OUT_OF_MEMORY_EXIT_CODE, Worker, run_worker
 
 T = TypeVar("T")
 R = TypeVar("R")
 
+#: Bytes that a process may grow by before it is replaced.
+DEFAULT_GROWTH_LIMIT = 1 << 30
 _CRASH_SIGNALS = {
     getattr(signal, name, None) for name in ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGSYS")
 }
 _SPAWN_CONTEXT = multiprocessing.get_context("spawn")
+_STARTING = threading.Lock()  # a second thread would take the hidden main module for the real one
 
 
 class LossCause(Enum):
@@ -58,7 +63,7 @@ class WorkerProcess(Generic[T, R]):
         self.process = _SPAWN_CONTEXT.Process(
             target=run_worker, args=(child_pipe, create_worker, growth_limit), daemon=True
         )
-        with _block_interrupts(), _hide_main_module():
+        with _STARTING, _block_interrupts(), _hide_main_module():
             self.process.start()
         child_pipe.close()
         self.tasks: deque[T] = deque()
@@ -88,6 +93,18 @@ class WorkerProcess(Generic[T, R]):
         """Return the loss of the current task, after the process has died."""
         self.process.join(5)  # the pipe may close shortly before the process exits
         return _diagnose_exit_code(self.process.exitcode)
+
+    def reap(self, patience: float) -> None:
+        """Wait `patience` seconds for a process that was killed, so that it leaves no zombie."""
+        self.process.join(patience)
+        if self.process.exitcode is None:
+            # It hangs in the kernel, perhaps on a dead disk, and our own exit would wait for it.
+            getattr(multiprocessing.process, "_children", set()).discard(self.process)
+
+
+def startup_error(why: str) -> FaceclustError:
+    """Return the error for processes that cannot start; `why` continues the sentence."""
+    return FaceclustError(f"worker processes cannot start{why}", hint="run `faceclust doctor`")
 
 
 def _diagnose_exit_code(exit_code: int | None) -> LostTask:
