@@ -45,7 +45,7 @@ def find_likely_people(
     rejected = state.answers.rejected
     has_rejected = [bool(rejected) and not rejected.keys().isdisjoint(candidate.faces) for candidate in candidates]
     is_probable = (codes[:, 0] < len(people)) & (_match_probabilities(codes, distances) >= min_probability)
-    photos = {person.label: {state.photo_of[face] for face in person.face_ids} for person in named}
+    photos: dict[str, set[str]] = {}  # of the people that are matched
     found = {}
     for i in np.flatnonzero(is_probable | np.array(has_rejected)).tolist():
         candidate = candidates[i]
@@ -55,6 +55,8 @@ def find_likely_people(
         if not len(left) or left[0] >= len(people):
             continue
         name, probability = people[left[0]], float(_match_probabilities(left[None], left_distances[None])[0])
+        if name not in photos:
+            photos[name] = {state.photo_of[face] for face in named[left[0]].face_ids}
         shares_photo = any(state.photo_of[face] in photos[name] for face in candidate.faces)
         is_skipped = question_key(QuestionKind.ALSO, candidate.key, name) in skipped
         if probability >= min_probability and not shares_photo and not is_skipped:

@@ -104,15 +104,18 @@ def _plan_who_questions(
     skipped: frozenset[str],
 ) -> Iterator[Question]:
     """Ask who the candidates are that no named person is proposed for."""
+    asked = []
     for candidate in candidates:
         match = matches.get(candidate.key)
         if match and match.candidate.probability >= PROPOSAL_PROBABILITY:
             continue
-        if question_key(QuestionKind.WHO, candidate.key) in skipped:
-            continue
+        if not skipped or question_key(QuestionKind.WHO, candidate.key) not in skipped:
+            asked.append(candidate)
+    expected_outliers = group_distances.expected_outliers([candidate.faces for candidate in asked])
+    for candidate, outliers in zip(asked, expected_outliers, strict=True):
         count = len(candidate.faces)
         weight = 1 if count > 1 else _SINGLE_FACE_WEIGHT
-        settled = count - group_distances.expected_outliers(candidate.faces)
+        settled = count - outliers
         yield Question(QuestionKind.WHO, (candidate,), expected_gain=weight * prior.probability(count) * settled)
 
 
@@ -181,11 +184,10 @@ def plan_suggested_question(
 
 def suggested_faces(person: Person, skipped: frozenset[str]) -> list[str]:
     """Return the suggested faces of a person that were not skipped."""
-    return [
-        face
-        for face in person.face_ids
-        if face not in person.confirmed and question_key(QuestionKind.OUTLIER, face, person.label) not in skipped
-    ]
+    suggested = [face for face in person.face_ids if face not in person.confirmed]
+    if not skipped:
+        return suggested
+    return [face for face in suggested if question_key(QuestionKind.OUTLIER, face, person.label) not in skipped]
 
 
 # -- are these two the same? --------------------------------------------------
@@ -204,7 +206,7 @@ def _plan_same_questions(
     pool += [
         candidate
         for candidate in candidates
-        if candidate.groups and question_key(QuestionKind.WHO, candidate.key) in skipped
+        if skipped and candidate.groups and question_key(QuestionKind.WHO, candidate.key) in skipped
     ]
     for small, large, distance, probability in _nearest_pairs(group_distances, pool):
         if probability < _MIN_SAME_PROBABILITY or _are_different_people(state, small, large):

@@ -108,14 +108,14 @@ class Interview:
         """Return what questions are planned from."""
         library = self._library
         persons, answers, group_of = library.persons, library.answers, library.group_of
-        settled = library.person_of.keys() | answers.labels.keys()
+        owned, labelled = library.person_of, answers.labels
         return InterviewState(
             persons=persons,
             answers=answers,
             ungrouped=[
                 face
-                for face, (occurrence, *_) in library.occurrences_of.items()
-                if face not in group_of and face not in settled and occurrence.has_embedding
+                for face in library.occurrences_of
+                if face not in group_of and face not in owned and face not in labelled
             ],
             group_of=group_of,
             photo_of=library.photo_of,

@@ -99,9 +99,10 @@ class _NameAssignment:
 
     def keep_remaining_suggestions(self) -> None:
         """Keep the name of suggested faces that no owner has claimed."""
-        for face, label in sorted(self._resolved.labels.items()):
-            if label.name is not None and face not in self.name_of:
-                self.suggest(label.name, [face])
+        labels = self._resolved.labels
+        for face in sorted(labels.keys() - self.name_of.keys()):
+            if (name := labels[face].name) is not None:
+                self.suggest(name, [face])
 
     def faces_by_name(self) -> dict[str, list[str]]:
         faces: dict[str, list[str]] = defaultdict(list)
@@ -126,9 +127,8 @@ def _separate_labelled_groups(
         _LabelledGroup(tuple(face for number in numbers for face in groups.members[number]), groups.strength)
         for numbers in (*single, *(numbers for _, numbers in sorted(merged.items())))
     ]
-    untouched = [
-        (number, faces) for number, faces in groups.members.items() if number not in labelled | merged_into.keys()
-    ]
+    answered = labelled | merged_into.keys()
+    untouched = [(number, faces) for number, faces in groups.members.items() if number not in answered]
     return untouched, touched
 
 
