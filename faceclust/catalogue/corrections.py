@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from faceclust.catalogue.constraints import build_constraints
 from faceclust.cluster.group import cluster_average
@@ -58,8 +58,12 @@ class _GroupAnswers:
         return ReplayedAnswers(dict(self.labels), rejected=dict(self.rejected), merges=self.merges, splits=self.splits)
 
 
-#: The parts of the groups split so far.
-PartsCache = dict[_GroupAnswers, GroupParts]
+@dataclass
+class PartsCache:
+    """The parts of the groups split so far, and the groups of the last call with their parts."""
+
+    parts: dict[_GroupAnswers, GroupParts] = field(default_factory=dict)
+    last: tuple[dict[int, GroupParts], Groups] | None = None
 
 
 def apply_corrections(
@@ -69,15 +73,18 @@ def apply_corrections(
 
     The rest of a group keeps its number: of several confirmed people, the one with the most faces
     keeps it. `faces_of` loads faces by their ids, and `offsets_of` what local scaling adds to their
-    distances. `cache` keeps results from call to call.
+    distances. `cache` keeps results from call to call, of the same groups: if the parts are those of the
+    last call, its result is returned.
     """
     parts: dict[int, GroupParts] = {}
     for number, leaving in _find_leaving_faces(groups.number_of, answers).items():
         key = _GroupAnswers.of(groups.members[number], leaving, answers)
-        if key not in cache:
-            cache[key] = _split_group(key, groups.params, faces_of, offsets_of)
-        parts[number] = cache[key]
-    return groups.split_groups(parts)
+        if key not in cache.parts:
+            cache.parts[key] = _split_group(key, groups.params, faces_of, offsets_of)
+        parts[number] = cache.parts[key]
+    if cache.last is None or cache.last[0] != parts:
+        cache.last = parts, groups.split_groups(parts)
+    return cache.last[1]
 
 
 # -- faces that leave ---------------------------------------------------------

@@ -18,6 +18,7 @@ from faceclust.interview.replies import Reply, faces_also_removed, parse_reply, 
 from faceclust.library.library import Library
 from faceclust.people.event_text import describe_event
 from faceclust.people.events import Event
+from faceclust.people.groups import Groups
 from faceclust.people.similarity import GroupDistances
 from faceclust.text.plural import format_count
 from faceclust.types import FaceTable, Person
@@ -48,7 +49,7 @@ class Interview:
         self._undone: dict[str, PresentedQuestion] = {}  # by the id of the answer
         self._open_count = 0
         self._last_name: str | None = None
-        self._distances: tuple[FaceTable, GroupDistances] | None = None  # with the faces that they are known to cover
+        self._ungrouped: tuple[Groups | None, list[str]] | None = None
         self.answer_count = 0
 
     @property
@@ -107,20 +108,25 @@ class Interview:
     def state(self) -> InterviewState:
         """Return what questions are planned from."""
         library = self._library
-        persons, answers, group_of = library.persons, library.answers, library.group_of
-        owned, labelled = library.person_of, answers.labels
+        answers, person_of = library.answers, library.person_of
         return InterviewState(
-            persons=persons,
+            persons=library.persons,
             answers=answers,
             ungrouped=[
-                face
-                for face in library.occurrences_of
-                if face not in group_of and face not in owned and face not in labelled
+                face for face in self._faces_without_group() if face not in person_of and face not in answers.labels
             ],
-            group_of=group_of,
+            group_of=library.group_of,
             photo_of=library.photo_of,
             new_faces=library.new_faces,
         )
+
+    def _faces_without_group(self) -> list[str]:
+        """The faces in no group. Few answers change the groups."""
+        groups = self._library.groups
+        if groups is None or self._ungrouped is None or self._ungrouped[0] is not groups:
+            group_of = self._library.group_of
+            self._ungrouped = groups, [face for face in self._library.occurrences_of if face not in group_of]
+        return self._ungrouped[1]
 
     @property
     def skipped_count(self) -> int:

@@ -31,7 +31,8 @@ def build_persons(groups: Groups | None, resolved: ReplayedAnswers, photo_of: Ma
     for group in touched:
         owner, confirmed = _find_owner(group.faces, resolved.labels)
         if owner is not None:
-            people.suggest(owner, group.faces_for_owner(resolved.labels, owner, confirmed=confirmed))
+            available = group.faces_for_owner(resolved.labels, owner, confirmed=confirmed)
+            people.suggest(owner, available, group.strength)
     people.keep_remaining_suggestions()
     unnamed = [Person(f"group-{number}", None, faces, frozenset(), (number,)) for number, faces in untouched]
     for group in touched:
@@ -46,7 +47,7 @@ def build_persons(groups: Groups | None, resolved: ReplayedAnswers, photo_of: Ma
             id=hashlib.blake2b(person_key(name).encode(), digest_size=6).hexdigest(),
             name=name,
             face_ids=tuple(sorted(faces)),
-            confirmed=frozenset(face for face in faces if face in people.confirmed),
+            confirmed=frozenset(people.confirmed.get(name, ())),
             clusters=tuple(sorted({number_of[face] for face in faces if face in number_of})),
         )
         for name, faces in people.faces_by_name().items()
@@ -64,37 +65,44 @@ class _LabelledGroup:
     strength: Mapping[str, float]
 
     def faces_for_owner(self, labels: Mapping[str, Label], owner: str, *, confirmed: bool) -> list[str]:
-        """Return the faces that may be suggested as the owner, those that fit the group best first.
+        """Return the faces that may be suggested as the owner.
 
         If the owner is not confirmed, faces suggested as somebody else keep that name.
         """
 
-        def is_available(face: str) -> bool:
-            label = labels.get(face)
-            if label is None:
-                return True
+        def is_available(label: Label) -> bool:
             return label.name is not None and not label.confirmed and (confirmed or label.name == owner)
 
-        return sorted(filter(is_available, self.faces), key=lambda face: (-self.strength.get(face, 0.0), face))
+        return [face for face in self.faces if (label := labels.get(face)) is None or is_available(label)]
 
 
 class _NameAssignment:
-    """The names assigned to faces so far."""
+    """The names assigned to faces so far. `confirmed`: the confirmed faces of each name."""
 
     def __init__(self, resolved: ReplayedAnswers, photo_of: Mapping[str, str]) -> None:
         self._resolved, self._photo_of = resolved, photo_of
-        self.name_of = {
-            face: label.name for face, label in resolved.labels.items() if label.confirmed and label.name is not None
-        }
-        self.confirmed = frozenset(self.name_of)
-        self._names_on_photos = {(name, photo_of[face]) for face, name in self.name_of.items()}
+        self.name_of: dict[str, str] = {}
+        self.confirmed: dict[str, list[str]] = defaultdict(list)
+        for face, label in resolved.labels.items():
+            if label.confirmed and label.name is not None:
+                self.name_of[face] = label.name
+                self.confirmed[label.name].append(face)
+        self._photos_with: dict[str, set[str]] = {}  # by name, for names that were suggested
 
-    def suggest(self, name: str, faces: Iterable[str]) -> None:
-        """Suggest these faces as a person, unless the photo has that person or the face was rejected."""
+    def suggest(self, name: str, faces: Sequence[str], strength: Mapping[str, float]) -> None:
+        """Suggest these faces as a person, unless the photo has that person or the face was rejected.
+
+        Of two faces of a photo, the one that fits its group better is suggested.
+        """
+        photo_of, rejected = self._photo_of, self._resolved.rejected
+        if name not in self._photos_with:
+            self._photos_with[name] = {photo_of[face] for face in self.confirmed.get(name, ())}
+        photos = self._photos_with[name]
+        if len({photo_of[face] for face in faces}) < len(faces):  # the order matters
+            faces = sorted(faces, key=lambda face: (-strength.get(face, 0.0), face))
         for face in faces:
-            name_on_photo = (name, self._photo_of[face])
-            if name_on_photo not in self._names_on_photos and name not in self._resolved.rejected.get(face, ()):
-                self._names_on_photos.add(name_on_photo)
+            if photo_of[face] not in photos and name not in rejected.get(face, ()):
+                photos.add(photo_of[face])
                 self.name_of[face] = name
 
     def keep_remaining_suggestions(self) -> None:
@@ -102,7 +110,7 @@ class _NameAssignment:
         labels = self._resolved.labels
         for face in sorted(labels.keys() - self.name_of.keys()):
             if (name := labels[face].name) is not None:
-                self.suggest(name, [face])
+                self.suggest(name, [face], {})
 
     def faces_by_name(self) -> dict[str, list[str]]:
         faces: dict[str, list[str]] = defaultdict(list)
