@@ -19,7 +19,7 @@ from faceclust.people.events import Event, effective_events
 from faceclust.people.groups import Groups
 from faceclust.people.hand_edits import replay_hand_edits
 from faceclust.people.hidden_faces import HiddenFaces
-from faceclust.people.replay import ReplayedAnswers
+from faceclust.people.replay import JournalReplay, ReplayedAnswers
 from faceclust.store.clusters import read_clusters
 from faceclust.store.home import LibraryHome
 from faceclust.store.library_table import LibraryTable
@@ -201,6 +201,11 @@ class FaceSnapshot:
     def uncorrected_groups(self) -> Groups | None:
         """The groups of the last clustering, before the user's corrections; None before the first."""
         return None if self.clustering is None else Groups.from_clustering(self.clustering, self.occurrences_of.keys())
+
+    @cached_property
+    def replay(self) -> JournalReplay:
+        """The replay of the journal over these faces."""
+        return JournalReplay(self.occurrences)
 
     def correct_groups(self, answers: ReplayedAnswers) -> Groups | None:
         """Apply answers to the groups of the last clustering; None before the first."""

@@ -8,7 +8,7 @@ from faceclust.catalogue.face_snapshot import FaceSnapshot
 from faceclust.people.groups import Groups
 from faceclust.people.journal import Journal
 from faceclust.people.persons import build_persons
-from faceclust.people.replay import ReplayedAnswers, replay_events
+from faceclust.people.replay import ReplayedAnswers
 from faceclust.types import Person
 
 
@@ -22,7 +22,7 @@ class PeopleSnapshot:
     def answers(self) -> ReplayedAnswers:
         """The user's answers about the current faces."""
         events = self._journal.events()
-        return replay_events(events, self._faces.occurrences if events else [])
+        return self._faces.replay.answers(events) if events else ReplayedAnswers({})
 
     @cached_property
     def groups(self) -> Groups | None:

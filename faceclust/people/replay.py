@@ -56,37 +56,90 @@ def replay_events(events: Iterable[Event], occurrences: Sequence[FaceOccurrence]
     spelt as last typed. A face that was found again without certainty (see `FaceFinder`) counts as
     not confirmed. This is a pure function of its arguments.
     """
-    effective = effective_events(events)
-    edits = replay_hand_edits(effective)
-    finder = FaceFinder(occurrences, recorded_successors(effective, edits))
-    forgotten = {face.face_id for event in effective if event.kind == "forget" for face in event.faces}
+    return JournalReplay(occurrences).answers(events)
 
-    def is_gone(face: JournalFace) -> bool:
-        return face.face_id in forgotten or is_removed(face, finder, edits)
 
-    replay = Replay()
-    for event in effective:
-        here = [face for face in event.faces if not is_gone(face)]
-        rest = [face for face in event.rest if not is_gone(face)] if event.kind != "move" else ()
-        replay.apply(event, _locate_faces(here, finder), _locate_faces(rest, finder))
-        if event.kind in ("name", "confirm", "add") and event.name is not None:
-            missing = (face.face_id for face in here if finder.find(face) is None)
-            replay.missing |= dict.fromkeys(missing, person_key(event.name))
-    return replay.result()
+class JournalReplay:
+    """Replays a journal over the faces of the library, and goes on from there once it has more events."""
+
+    def __init__(self, occurrences: Sequence[FaceOccurrence]) -> None:
+        self._occurrences = occurrences
+        self._applied: list[Event] = []
+        self._locator: _FaceLocator | None = None
+        self._replay = Replay()
+
+    def answers(self, events: Iterable[Event]) -> ReplayedAnswers:
+        """Return the result of `replay_events`."""
+        effective = effective_events(events)
+        count = len(self._applied)
+        if self._locator is None or any(event.kind in _LOCATING_KINDS for event in effective[count:]):
+            count, self._locator = 0, _FaceLocator(self._occurrences, effective)
+        elif effective[:count] != self._applied:  # an answer was undone
+            count = 0
+            if any(event.kind in _LOCATING_KINDS for event in self._applied):
+                self._locator = _FaceLocator(self._occurrences, effective)
+        if not count:
+            self._replay = Replay()
+        for event in effective[count:]:
+            found = self._locator.locate(event)
+            self._replay.apply(event, found.faces, found.rest)
+            if event.kind in ("name", "confirm", "add") and event.name is not None:
+                self._replay.missing |= dict.fromkeys(found.missing, person_key(event.name))
+        self._applied = effective
+        return self._replay.result()
+
+
+#: The events that decide which faces the others are about.
+_LOCATING_KINDS = ("add", "move", "remove", "forget", "found")
+
+
+@dataclass(frozen=True)
+class _LocatedFaces:
+    """The faces of an event that are in the library: current id → confirmed. `missing`: ids of those that are not."""
+
+    event: Event
+    faces: dict[str, bool]
+    rest: dict[str, bool]
+    missing: list[str]
+
+
+class _FaceLocator:
+    """Finds the faces of events, once for each event. `effective`: all events of the journal in effect."""
+
+    def __init__(self, occurrences: Sequence[FaceOccurrence], effective: Sequence[Event]) -> None:
+        self._edits = replay_hand_edits(effective)
+        self._finder = FaceFinder(occurrences, recorded_successors(effective, self._edits))
+        self._forgotten = {face.face_id for event in effective if event.kind == "forget" for face in event.faces}
+        self._located: dict[str, _LocatedFaces] = {}
+
+    def locate(self, event: Event) -> _LocatedFaces:
+        """Find the faces of an event that are neither forgotten nor removed.
+
+        Such faces are not to be found: a face that resembles them is another one.
+        """
+        known = self._located.get(event.id)
+        if known is None or known.event is not event:
+            faces, missing = self._find(event.faces)
+            rest, _ = self._find(event.rest if event.kind != "move" else ())
+            known = self._located[event.id] = _LocatedFaces(event, faces, rest, missing)
+        return known
+
+    def _find(self, faces: Iterable[JournalFace]) -> tuple[dict[str, bool], list[str]]:
+        here, missing = dict[str, bool](), list[str]()
+        for face in faces:
+            if face.face_id in self._forgotten or is_removed(face, self._finder, self._edits):
+                continue
+            found = self._finder.find(face)
+            if found is None:
+                missing.append(face.face_id)
+            else:
+                here[found[0]] = face.confirmed and found[1]
+        return here, missing
 
 
 def is_removed(face: JournalFace, finder: FaceFinder, edits: HandEdits) -> bool:
     """Return whether the user declared that this face, or what became of it, is nobody's."""
     return bool(edits.removed) and finder.edit_history(face)[-1][0].face_id in edits.removed
-
-
-def _locate_faces(faces: Iterable[JournalFace], finder: FaceFinder) -> dict[str, bool]:
-    """Map the current ids of those faces that are in the library to whether they are confirmed.
-
-    Neither a forgotten face nor a removed one is to be located: a face that resembles it is another one.
-    """
-    located = ((face, finder.find(face)) for face in faces)
-    return {found[0]: face.confirmed and found[1] for face, found in located if found}
 
 
 class Replay:
@@ -143,7 +196,8 @@ class Replay:
             case Event(kind="split"):
                 self._split(set(faces), set(rest))
             case Event(kind="ignore"):
-                self.labels |= {face: Label(None, confirmed) for face, confirmed in faces.items()}
+                ignored = {confirmed: Label(None, confirmed) for confirmed in (False, True)}
+                self.labels |= {face: ignored[confirmed] for face, confirmed in faces.items()}
             case Event(kind="unignore"):
                 self._unignore(faces)
             case Event(kind="forget"):
@@ -153,13 +207,14 @@ class Replay:
         key = person_key(name)
         if updates_spelling or key not in self.spelling:
             self.spelling[key] = name
-        for face, confirmed in faces.items():
-            self.labels[face] = Label(key, confirmed)
-            self.rejected.get(face, set()).discard(key)
+        labels = {confirmed: Label(key, confirmed) for confirmed in (False, True)}
+        self.labels |= {face: labels[confirmed] for face, confirmed in faces.items()}
+        for face in faces.keys() & self.rejected.keys():
+            self.rejected[face].discard(key)
         linked = self._linked_faces({face for face, confirmed in faces.items() if confirmed})
         if self._confirmed_names(linked) - {key}:
             self._dissolve_merges(set(faces))
-        self._unlink({face for face in linked if key in self.rejected.get(face, ())})
+        self._unlink({face for face in linked & self.rejected.keys() if key in self.rejected[face]})
 
     def _reject(self, name: str, faces: Iterable[str]) -> None:
         key = person_key(name)
@@ -178,7 +233,7 @@ class Replay:
 
     def _linked_faces(self, faces: set[str]) -> set[str]:
         """Return the faces, and all that are linked to them by merges."""
-        found, waiting, visited = set(faces), list(faces), set[int]()
+        found, waiting, visited = set(faces), list(faces & self._merges_of.keys()), set[int]()
         while waiting:
             for group in self._merges_with(waiting.pop()):
                 if id(group) not in visited:
@@ -247,14 +302,15 @@ class Replay:
         def spell(key: str) -> str:
             return self.spelling.get(key, key)
 
+        shared = {id(label): label for label in self.labels.values()}  # computing hashes of labels takes long
+        spelt = {
+            number: Label(None if label.name is None else spell(label.name), label.confirmed)
+            for number, label in shared.items()
+        }
         merges = [faces - self.forgotten for faces in self.merges]
         splits = [(leaving - self.forgotten, staying - self.forgotten) for leaving, staying in self.splits]
         return ReplayedAnswers(
-            labels={
-                face: Label(None if label.name is None else spell(label.name), label.confirmed)
-                for face, label in self.labels.items()
-                if face not in self.forgotten
-            },
+            labels={face: spelt[id(label)] for face, label in self.labels.items() if face not in self.forgotten},
             missing_count=len(self.missing.keys() - self.forgotten),
             rejected={
                 face: frozenset(map(spell, names))

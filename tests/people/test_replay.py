@@ -7,10 +7,12 @@ import time
 from datetime import datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from faceclust.people.events import Event
 from faceclust.people.names import clean_name, person_key
-from faceclust.people.replay import Label, ReplayedAnswers, replay_events
+from faceclust.people.replay import JournalReplay, Label, ReplayedAnswers, replay_events
 from tests.support.people_builders import make_event, make_face, make_occurrence
 
 
@@ -224,6 +226,60 @@ def test_a_face_rejected_as_a_person_is_left_out_of_a_merge_with_that_person() -
     ]
     found = replay_events([*events, make_event("merge", "2", "3")], places)
     assert found.merges == (frozenset("23"),) and found.rejected == {"1": frozenset({"Anna"})}
+
+
+#: Faces of the journal: in the library, found again by box with and without certainty, and missing.
+_FACES = [
+    *(make_face(id, photo=f"{id}.jpg", hash=id) for id in "1234"),
+    make_face("5", photo="6.jpg", hash="6"),
+    make_face("7", photo="8.jpg", hash="old"),
+    make_face("9", photo="gone.jpg", hash="gone"),
+]
+_OCCURRENCES = [make_occurrence(id, photo=f"{id}.jpg", hash=id) for id in "123468"]
+_faces = st.lists(st.sampled_from(_FACES), max_size=3, unique=True).map(tuple)
+_name = st.sampled_from(["Anna", "ANNA", "Ben", "Carl"])
+_answers = st.one_of(
+    st.builds(
+        lambda kind, faces, rest, name: make_event(kind, *faces, rest=rest, name=name),
+        st.sampled_from(["name", "confirm"]),
+        _faces,
+        _faces,
+        _name,
+    ),
+    st.builds(lambda faces, name: make_event("reject", *faces, name=name), _faces, _name),
+    st.builds(
+        lambda kind, name, to: make_event(kind, name=name, to=to), st.sampled_from(["rename", "merge"]), _name, _name
+    ),
+    st.builds(
+        lambda kind, faces, rest: make_event(kind, *faces, rest=rest),
+        st.sampled_from(["merge", "split", "ignore", "unignore", "remove", "forget", "add"]),
+        _faces,
+        _faces,
+    ),
+    st.builds(
+        lambda kind, new, old: make_event(kind, new, rest=(old,)),
+        st.sampled_from(["found", "move"]),
+        st.sampled_from(_FACES),
+        st.sampled_from(_FACES),
+    ),
+)
+_steps = st.lists(st.one_of(_answers, _answers, st.integers(0, 30)), max_size=25)
+
+
+@given(_steps)
+def test_going_on_with_a_replay_equals_a_replay_from_scratch(steps: list[Event | int]) -> None:
+    """A number takes back that event, counted from the last one, which may be an undo."""
+    replay, events = JournalReplay(_OCCURRENCES), list[Event]()
+    for step in steps:
+        if isinstance(step, Event):
+            events.append(step)
+        elif events:
+            events.append(make_event("undo", undoes=events[-1 - step % len(events)].id))
+        if step in (2, 12):
+            del events[-3:]  # as when a journal is rewritten
+        one, other = replay.answers(events), replay_events(events, _OCCURRENCES)
+        assert (one, one.missing_names) == (other, other.missing_names)
+        assert list(one.labels) == list(other.labels)
 
 
 @pytest.mark.slow

@@ -1,0 +1,125 @@
+"""The time that answers on the page for naming people take in a large library.
+
+    python -m tests.benchmarks.page_speed FOLDER [--faces 100000] [--named 300] [--answers 300]
+
+FOLDER is a library, scanned and grouped, or is made: synthetic faces with drawn pictures (see `report`).
+Answers of all kinds are recorded in it. Each is confirmed once its line is on disk. After that, its state is
+brought up to date: answers, groups, persons and the next question. The lists of the page are timed, too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from faceclust import Library
+from faceclust.interview.session import Interview
+from faceclust.outputs.overview import format_year_range
+from faceclust.outputs.report.timeline import select_faces_across_years
+from tests.benchmarks.report import make_library
+
+T = TypeVar("T")
+ROWS, PICTURES = 100, 8
+
+
+def timed(action: Callable[[], T]) -> tuple[T, float]:
+    """Return the result of an action and the milliseconds it took."""
+    began = time.perf_counter()
+    result = action()
+    return result, 1000 * (time.perf_counter() - began)
+
+
+def give_answers(library: Library) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Yield answers without end, each with its kind, to be given before the next is asked for."""
+    for number in itertools.count():
+        group, other = (library.unnamed_groups()[index].face_ids for index in (number % 7, 8))
+        person = next(p for p in library.people()[number % 5 :] if len(p.face_ids) > len(p.confirmed) + 2)
+        suggested = sorted(set(person.face_ids) - person.confirmed)
+        yield (
+            "name (new)",
+            lambda group=group, number=number: library.name(group, f"Person {number}", confirmed=group[:3]),
+        )
+        yield "name (known)", lambda other=other, person=person: library.name(other, person.label, confirmed=other[:2])
+        yield "ignore", lambda: library.ignore(library.unnamed_groups()[20].face_ids)
+        yield "confirm", lambda person=person, some=suggested[:2]: library.confirm(some, person.label)
+        yield "reject", lambda person=person, some=suggested[2:3]: library.reject(some, person.label)
+        yield "split", lambda faces=library.unnamed_groups()[30].face_ids: library.split(faces[:1], faces[1:])
+        yield "undo", library.undo
+        yield "redo", library.redo
+
+
+def bring_up_to_date(library: Library, interview: Interview) -> None:
+    """Work out everything that the page shows and that an answer may have changed."""
+    assert library.answers and library.persons and library.person_of is not None
+    library.group_of, library.people(), library.unnamed_groups()
+    interview.next_question()
+
+
+def list_groups(library: Library) -> list[tuple[int, int, int, int | None, int | None]]:
+    """Return number, faces, photos, first and last year of each group without a name."""
+    rows = []
+    for group in library.unnamed_groups():
+        occurrences = [library.occurrences_of[face][0] for face in group.face_ids]
+        years = [occurrence.taken_at.year for occurrence in occurrences if occurrence.taken_at]
+        photos = len({occurrence.photo_hash for occurrence in occurrences})
+        rows.append(
+            (group.clusters[0], len(group.face_ids), photos, min(years, default=None), max(years, default=None))
+        )
+    return rows
+
+
+def make_rows(library: Library) -> list[tuple[list[str], str]]:
+    """Return the pictures and years of the first rows."""
+    rows = []
+    for group in library.unnamed_groups()[:ROWS]:
+        occurrences = [library.occurrences_of[face][0] for face in group.face_ids]
+        best = select_faces_across_years(occurrences, PICTURES)
+        years = format_year_range(occurrence.taken_at for occurrence in occurrences)
+        rows.append(([occurrence.face_id for occurrence in best], years))
+    return rows
+
+
+def describe(times: list[float]) -> str:
+    """Return the median, the 95th percentile and the maximum of times in milliseconds."""
+    middle, high = np.percentile(times, [50, 95])
+    return f"{middle:6.0f} ms, 95 % {high:6.0f}, at most {max(times):6.0f}"
+
+
+def main() -> None:
+    """Make the library if it is missing, and print the figures."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--faces", type=int, default=100_000)
+    parser.add_argument("--named", type=int, default=300)
+    parser.add_argument("--answers", type=int, default=300)
+    arguments = parser.parse_args()
+    if not arguments.folder.exists():
+        make_library(arguments.folder.resolve(), arguments.faces, arguments.named, pool=300)
+    library = Library(arguments.folder)
+    interview = Interview(library, pictures_per_row=12)
+    (faces, people), opening = timed(lambda: (len(library.occurrences_of), len(library.people())))
+    _, first = timed(lambda: bring_up_to_date(library, interview))
+    print(f"{faces:,} faces, {people} people, {len(library.unnamed_groups()):,} groups")
+    print(f"counts after opening     {opening:6.0f} ms; first question {first:.0f} ms later")
+    confirmed, updated = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
+    for kind, answer in itertools.islice(give_answers(library), arguments.answers):
+        confirmed[kind].append(timed(answer)[1])
+        updated[kind].append(timed(lambda: bring_up_to_date(library, interview))[1])
+    print(f"answer confirmed         {describe(sum(confirmed.values(), []))}")
+    print(f"state after it           {describe(sum(updated.values(), []))}")
+    for kind in confirmed:
+        print(f"  {kind:<13} confirmed {describe(confirmed[kind])}; state {describe(updated[kind])}")
+    groups, listing = timed(lambda: list_groups(library))
+    rows, making = timed(lambda: make_rows(library))
+    print(f"{len(groups):,} groups in       {listing:6.0f} ms; {len(rows)} rows of {PICTURES} pictures {making:.0f} ms")
+
+
+if __name__ == "__main__":
+    main()
