@@ -49,7 +49,9 @@ class Interview:
         self._undone: dict[str, PresentedQuestion] = {}  # by the id of the answer
         self._open_count = 0
         self._last_name: str | None = None
-        self._ungrouped: tuple[Groups | None, list[str]] | None = None
+        #: With the faces that they are known to cover.
+        self._distances: tuple[FaceTable, Clustering | None, GroupDistances] | None = None
+        self._ungrouped: tuple[FaceTable, Groups | None, list[str]] | None = None
         self.answer_count = 0
 
     @property
@@ -121,12 +123,11 @@ class Interview:
         )
 
     def _faces_without_group(self) -> list[str]:
-        """The faces in no group. Few answers change the groups."""
-        groups = self._library.groups
-        if groups is None or self._ungrouped is None or self._ungrouped[0] is not groups:
-            group_of = self._library.group_of
-            self._ungrouped = groups, [face for face in self._library.occurrences_of if face not in group_of]
-        return self._ungrouped[1]
+        """The faces in no group that can be compared. Few answers change the groups."""
+        faces, groups, group_of = self._library.faces, self._library.groups, self._library.group_of
+        if self._ungrouped is None or self._ungrouped[0] is not faces or self._ungrouped[1] is not groups:
+            self._ungrouped = faces, groups, [face for face in faces.face_ids.tolist() if face not in group_of]
+        return self._ungrouped[2]
 
     @property
     def skipped_count(self) -> int:
