@@ -61,6 +61,7 @@ class WebSession:
         self.position = ""
         #: Values worked out for the present position, see `keep`.
         self._kept: dict[str, Any] = {}
+        self._kept_longer: tuple[object, dict[str, tuple[object, Any]]] = (None, {})
         self._questions: OrderedDict[str, PresentedQuestion] = OrderedDict()
         self._statuses: dict[Path, FileStatus] = {}
         self._face_events: frozenset[str] | None = None
@@ -109,10 +110,17 @@ class WebSession:
             return result, self.position
 
         result = await self.run(call)
-        refresh = asyncio.ensure_future(self.run(self.prepare))
+        refresh = asyncio.ensure_future(self._refresh(self.position))
         self._refreshes.add(refresh)
         refresh.add_done_callback(self._finish_refresh)
         return result
+
+    async def _refresh(self, position: str) -> None:
+        """Work out what the next requests need, step by step: the next answer does not wait for the question."""
+        steps: tuple[Callable[[], object], ...] = (lambda: self.library.person_of, self.question)
+        for step in steps:
+            if self.position == position:
+                await self.run(step)
 
     def _finish_refresh(self, task: asyncio.Task[None]) -> None:
         self._refreshes.discard(task)
@@ -171,15 +179,22 @@ class WebSession:
 
     # -- on the library's thread ------------------------------------------------
 
-    def prepare(self) -> None:
-        """Work out what the next requests need: the persons and the next question."""
-        self.question()
-
     def keep(self, key: str, compute: Callable[[], T]) -> T:
         """Return a value, worked out once for each position."""
         if key not in self._kept:
             self._kept[key] = compute()
         value: T = self._kept[key]
+        return value
+
+    def keep_longer(self, key: str, faces: object, compute: Callable[[], T]) -> T:
+        """Return a value, worked out again if these `faces` of a person or group are others than the last time."""
+        occurrences = self.library.occurrences_of
+        if self._kept_longer[0] is not occurrences:
+            self._kept_longer = occurrences, {}
+        kept = self._kept_longer[1]
+        if key not in kept or kept[key][0] != faces:
+            kept[key] = faces, compute()
+        value: T = kept[key][1]
         return value
 
     def question(self) -> PresentedQuestion | None:

@@ -75,7 +75,10 @@ def _person_facts(session: WebSession, person: Person) -> View:
 
 
 def _overview(session: WebSession, person: Person) -> Overview:
-    return session.keep(f"overview {person.id}", lambda: build_overview(person, session.library.occurrences_of))
+    faces = (person.face_ids, person.confirmed)
+    return session.keep_longer(
+        f"overview {person.id}", faces, lambda: build_overview(person, session.library.occurrences_of)
+    )
 
 
 # -- questions ------------------------------------------------------------------
@@ -96,8 +99,9 @@ def question_view(session: WebSession, presented: PresentedQuestion) -> View:
     """Return a question with its pictures and the people who may be the answer."""
     question = presented.question
     faces = [face for candidate in question.candidates for face in candidate.faces]
+    id = session.remember_question(presented)
     return {
-        "id": session.remember_question(presented),
+        "id": id,
         "kind": question.kind.name.lower(),
         "text": presented.text,
         "summary": presented.summary,
@@ -109,7 +113,9 @@ def question_view(session: WebSession, presented: PresentedQuestion) -> View:
             {**_picture(picture.occurrence), "number": picture.number, "caption": picture.caption}
             for picture in presented.pictures
         ],
-        "candidates": _candidates(session, question.candidates[0]) if presented.accepts_name else [],
+        "candidates": session.keep(f"candidates {id}", lambda: _candidates(session, question.candidates[0]))
+        if presented.accepts_name
+        else [],
     }
 
 
@@ -133,7 +139,11 @@ def _candidates(session: WebSession, candidate: Candidate) -> list[View]:
 
 def list_groups(session: WebSession) -> View:
     """Return the groups without a name, largest first."""
-    return {"groups": session.keep("groups", lambda: [_group_line(session, group) for group in _unnamed(session)])}
+
+    def line_of(group: Person) -> list[int | None]:
+        return session.keep_longer(group.id, group.face_ids, lambda: _group_line(session, group))
+
+    return {"groups": session.keep("groups", lambda: [line_of(group) for group in _unnamed(session)])}
 
 
 def _unnamed(session: WebSession) -> tuple[Person, ...]:
