@@ -159,7 +159,7 @@ class WebSession:
         while not self._is_closed:
             await asyncio.sleep(POLL_SECONDS)
             if self._subscribers:
-                with contextlib.suppress(FaceclustError):  # the next request says why
+                with contextlib.suppress(FaceclustError, OSError):  # the next request says why
                     await self.run(lambda: None)
 
     def _tell_subscribers(self) -> None:
@@ -276,7 +276,9 @@ class WebSession:
         try:
             yield
         finally:
-            self._move_to({**self._statuses, home.journal: _read_status(home.journal)})
+            after = _read_status(home.journal)
+            if after != self._statuses.get(home.journal):
+                self._move_to({**self._statuses, home.journal: after})
 
 
 class _KeptNotes:

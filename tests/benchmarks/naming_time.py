@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,16 @@ class Clock:
 
     def __init__(self, look: float, key: float) -> None:
         self._look, self._key = look, key
-        self.looks = self.keys = 0
+        self.looks = self.keys = self.letters = 0
 
     def count(self, *, looks: int = 0, keys: int = 0) -> None:
         """Add looks and keys."""
         self.looks += looks
         self.keys += keys
+
+    def count_name(self, keys: int, name: str) -> None:
+        """Note the keys of a name, which are counted already, if all of its letters were typed."""
+        self.letters += len(name) if keys >= len(name) else 0
 
     @property
     def seconds(self) -> float:
@@ -100,7 +105,9 @@ def name_in_terminal(root: Path, user: User, clock: Clock) -> Score:
         keys = len(text) + 1
         if name not in ("", "y", "n"):
             listed = [person.label for person in library.people()]
-            keys += completion_keys(name, listed, is_match=_contains) - len(name)
+            name_keys = completion_keys(name, listed, is_match=_contains)
+            keys += name_keys - len(name)
+            clock.count_name(name_keys, name)
         clock.count(looks=1, keys=keys)
         interview.answer(question, text)
         score.update(library, clock.seconds)
@@ -179,7 +186,9 @@ class PageUser:
 
     def _name_keys(self, name: str) -> int:
         listed = [person["name"] for person in self._page.get("people")["people"]]
-        return completion_keys(name, listed, is_match=_begins_a_word) + 1
+        keys = completion_keys(name, listed, is_match=_begins_a_word)
+        self._clock.count_name(keys, name)
+        return keys + 1
 
     def _send(self, answer: dict[str, Any]) -> None:
         accepted: dict[str, Any] = {}
@@ -222,7 +231,7 @@ def print_line(title: str, score: Score, clock: Clock) -> None:
         f"{goal:.0%}: {score.at[goal] / 60:.1f} min" if goal in score.at else f"{goal:.0%}: –" for goal in _GOALS
     )
     print(
-        f"{title:28} {goals}  ({clock.looks} looks, {clock.keys} keys; in the end {score.now:.1%}, "
+        f"{title:28} {goals}  ({clock.looks} looks, {clock.keys} keys, {clock.letters} of them letters of new names; in the end {score.now:.1%}, "
         f"{score.wrong} wrong names among the confirmed)",
         flush=True,
     )
@@ -244,7 +253,7 @@ def main() -> None:
     def run(title: str, name_people: Callable[[Path, User, Clock], Score]) -> None:
         clock = Clock(options.look, options.key)
         score = measure(
-            options.library, options.truth, options.knows, lambda root, user: name_people(root, user, clock)
+            *(options.library, options.truth, options.knows), lambda root, user: name_people(root, user, clock)
         )
         print_line(title, score, clock)
 
@@ -254,7 +263,7 @@ def main() -> None:
     run("terminal", name_in_terminal)
     for rows in options.rows:
         title = f"page, groups of {rows} first" if rows else "page, questions only"
-        run(title, lambda root, user, clock, rows=rows: name_on_page(root, user, clock, rows))
+        run(title, partial(name_on_page, rows=rows))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from faceclust import Library
-from faceclust.errors import UsageError
+from faceclust.errors import CacheError
 from faceclust.interview.presenter import PresentedQuestion
 from faceclust.interview.questions import QuestionKind
 from faceclust.interview.session import Interview
@@ -396,11 +396,15 @@ def test_the_suggested_faces_of_the_person_named_last_are_offered(page: PageClie
 
 
 def test_an_answer_that_cannot_be_saved_says_so(page: PageClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*arguments: object, **fields: object) -> None:
-        raise UsageError("the disk is full", hint="delete something")
+    """The question stays open: the same answer can be given again."""
 
-    position = page.get("state")["position"]
-    monkeypatch.setattr(page.session.library.journal, "record", fail)
-    status, answered = page.answer({"kind": "ignore", "groups": [CARL]}, position=position)
-    assert (status, answered) == (422, {"error": "the disk is full", "hint": "delete something"})
-    assert page.get("state")["position"] == position
+    def fail(*arguments: object, **fields: object) -> None:
+        raise CacheError("the disk is full", hint="delete something")
+
+    shown = page.get("question")
+    answer = {"kind": "question", "question": shown["question"]["id"], "name": "Anna"}
+    with monkeypatch.context() as patch:
+        patch.setattr(page.session.library.journal, "record", fail)
+        status, answered = page.answer(answer, position=shown["position"])
+        assert (status, answered) == (422, {"error": "the disk is full", "hint": "delete something"})
+    assert page.answer(answer, position=shown["position"])[0] == 200

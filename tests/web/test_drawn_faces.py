@@ -11,10 +11,10 @@ import pytest
 
 from faceclust import Library
 from faceclust.library import drawn_faces
-from faceclust.types import DrawnFace, PhotoInfo, ScannedPhoto
+from faceclust.types import Box, DrawnFace, PhotoInfo, ScannedPhoto
 from tests.support.page_client import Answer, PageClient, records
 
-BOX = [0.02, 0.02, 0.12, 0.12]
+BOX: Box = (0.02, 0.02, 0.12, 0.12)
 
 
 @pytest.fixture(autouse=True)
@@ -37,20 +37,20 @@ def first_face(library: Library) -> str:
 
 CASES: dict[str, tuple[Callable[[Library], Answer], Callable[[Library], Any]]] = {
     "a face with a name": (
-        lambda one: {"kind": "add_face", "photo": photo_of(one), "box": BOX, "name": "Eileen"},
-        lambda one: one.add_face(photo_of(one), tuple(BOX), "Eileen"),
+        lambda one: {"kind": "add_face", "photo": photo_of(one), "box": list(BOX), "name": "Eileen"},
+        lambda one: one.add_face(photo_of(one), BOX, "Eileen"),
     ),
     "a face without a name": (
-        lambda one: {"kind": "add_face", "photo": photo_of(one), "box": BOX, "name": None},
-        lambda one: one.add_face(photo_of(one), tuple(BOX)),
+        lambda one: {"kind": "add_face", "photo": photo_of(one), "box": list(BOX), "name": None},
+        lambda one: one.add_face(photo_of(one), BOX),
     ),
     "a person without a face": (
         lambda one: {"kind": "add_whole", "photo": photo_of(one), "name": "Eileen"},
         lambda one: one.add_whole(photo_of(one), "Eileen"),
     ),
     "a face is moved": (
-        lambda one: {"kind": "move_face", "face": first_face(one), "box": BOX},
-        lambda one: one.move_face(first_face(one), tuple(BOX)),
+        lambda one: {"kind": "move_face", "face": first_face(one), "box": list(BOX)},
+        lambda one: one.move_face(first_face(one), BOX),
     ),
     "not a face": (
         lambda one: {"kind": "not_a_face", "faces": [first_face(one)]},
@@ -94,7 +94,7 @@ def test_a_face_that_another_process_draws_is_seen(library: Library) -> None:
     photo = photo_of(library)
     with PageClient(library) as page:
         before = page.get(f"photo/{photo}")
-        Library(library.root).add_face(photo, tuple(BOX), "Eileen")  # type: ignore[arg-type]
+        Library(library.root).add_face(photo, BOX, "Eileen")
         after = page.get(f"photo/{photo}")
         assert after["position"] != before["position"]
         assert [face["name"] for face in after["faces"] if face["by_hand"]] == ["Eileen"]
@@ -104,9 +104,9 @@ def test_a_face_that_another_process_draws_is_seen(library: Library) -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ({"kind": "add_face", "photo": "f" * 32, "box": BOX}, "no photo"),
+        ({"kind": "add_face", "photo": "f" * 32, "box": list(BOX)}, "no photo"),
         ({"kind": "add_whole", "photo": "f" * 32, "name": "Anna"}, "no photo"),
-        ({"kind": "move_face", "face": "0" * 16, "box": BOX}, "there is no face"),
+        ({"kind": "move_face", "face": "0" * 16, "box": list(BOX)}, "there is no face"),
         ({"kind": "not_a_face", "faces": ["0" * 16]}, "there is no face"),
         ({"kind": "not_a_face", "faces": []}, "no face is chosen"),
     ],
@@ -124,7 +124,7 @@ def test_looking_again_adds_the_faces_that_the_scan_missed(library: Library, mon
     def scan(other: Library, **given: Any) -> None:
         options.append(given)
         assert other is not library
-        other.add_face(photo, tuple(BOX))  # type: ignore[arg-type]
+        other.add_face(photo, BOX)
 
     monkeypatch.setattr(Library, "scan", scan)
     with PageClient(library) as page:

@@ -9,6 +9,7 @@ import random
 import subprocess
 import sys
 import threading
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -138,12 +139,12 @@ class EventStream:
     """An open `api/events` of an application, as its server runs it."""
 
     def __init__(self, page: PageClient) -> None:
-        self._app, self._sent = page.app, asyncio.Queue[dict[str, Any]]()
+        self._app, self._sent = page.app, asyncio.Queue[MutableMapping[str, Any]]()
         self.disconnected = asyncio.Event()
 
     async def __aenter__(self) -> EventStream:
         scope = {"type": "http", "method": "GET", "path": "/api/events", "headers": [], "query_string": b""}
-        self.task = asyncio.create_task(self._app(scope, self._receive, self._sent.put))
+        self.task = asyncio.create_task(self._app(scope, self._receive, self._send))
         start = await self._sent.get()
         assert start["status"] == 200 and (b"content-type", b"text/event-stream; charset=utf-8") in start["headers"]
         return self
@@ -151,6 +152,9 @@ class EventStream:
     async def __aexit__(self, *error: object) -> None:
         self.disconnected.set()
         await self.task
+
+    async def _send(self, message: MutableMapping[str, Any]) -> None:
+        await self._sent.put(message)
 
     async def _receive(self) -> dict[str, Any]:
         await self.disconnected.wait()
