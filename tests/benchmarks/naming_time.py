@@ -230,11 +230,9 @@ def print_line(title: str, score: Score, clock: Clock) -> None:
     goals = "  ".join(
         f"{goal:.0%}: {score.at[goal] / 60:.1f} min" if goal in score.at else f"{goal:.0%}: –" for goal in _GOALS
     )
-    print(
-        f"{title:28} {goals}  ({clock.looks} looks, {clock.keys} keys, {clock.letters} of them letters of new names; in the end {score.now:.1%}, "
-        f"{score.wrong} wrong names among the confirmed)",
-        flush=True,
-    )
+    work = f"{clock.looks} looks, {clock.keys} keys, {clock.letters} of them letters of new names"
+    end = f"in the end {score.now:.1%}, {score.wrong} wrong names among the confirmed"
+    print(f"{title:28} {goals}  ({work}; {end})", flush=True)
 
 
 def main() -> None:
