@@ -19,7 +19,7 @@ from faceclust.outputs.report.render import picture_path, render_pages, render_r
 from faceclust.outputs.report.values import Report
 from faceclust.photos.thumbnails import is_thumbnail, make_face_thumbnails, shrink_thumbnail
 from faceclust.store.thumbs import ThumbStore
-from faceclust.types import FaceOccurrence
+from faceclust.types import FaceOccurrence, Float32
 
 #: About 25 MB, which a phone still opens.
 MAX_PICTURES_PER_FILE = 3000
@@ -138,13 +138,22 @@ def _encode_html(html: str) -> bytes:
 # -- map ----------------------------------------------------------------------
 
 
-def map_page(library: Catalogue, page: str | os.PathLike[str], *, method: str = "tsne", pictures: int = 20_000) -> str:
+def map_page(
+    library: Catalogue,
+    page: str | os.PathLike[str],
+    *,
+    method: str = "tsne",
+    pictures: int = 20_000,
+    points: Float32 | None = None,
+    served: bool = False,
+) -> str:
     """Return a map of all faces as HTML, with links to photos relative to the path `page`.
 
     Each face is a point in the plane, near the faces most similar to it. `method`: one of
     `outputs.map.layout.METHODS`. `pictures`: maximum number of faces with a picture. The same
-    library gives the same page, byte for byte. Raises UsageError for an unknown method,
-    FaceclustError for one that is not installed.
+    library gives the same page, byte for byte. `points`: the layout of `library.faces` if it is known,
+    float32 (n, 2) from 0 to 1. `served`: links lead to the page of `faceclust label --web` instead of files.
+    Raises UsageError for an unknown method, FaceclustError for one that is not installed.
     """
     from faceclust.outputs.map.layout import MAX_LAYOUT_FACES, compute_layout, require_method
     from faceclust.outputs.map.render import render_map, sort_by_z_order
@@ -161,7 +170,8 @@ def map_page(library: Catalogue, page: str | os.PathLike[str], *, method: str = 
             f"the layout is computed from {MAX_LAYOUT_FACES:,} of {len(ids):,} faces; "
             "the others are placed beside the most similar ones"
         )
-    points = compute_layout(faces.embeddings, method, progress=library.progress)
+    if points is None:
+        points = compute_layout(faces.embeddings, method, progress=library.progress)
     shown = choose_map_pictures(occurrences, person_indices, pictures)
     return render_map(
         str(library.root),
@@ -172,4 +182,5 @@ def map_page(library: Catalogue, page: str | os.PathLike[str], *, method: str = 
         library.root,
         Path(page).absolute(),
         library.progress,
+        served=served,
     )

@@ -1,1 +1,1 @@
-"""The page for naming people: a server for this machine alone, started by `faceclust label --web`."""
+"""The page for naming people: a server for one library, on this machine only."""

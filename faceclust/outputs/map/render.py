@@ -85,10 +85,13 @@ def render_map(
     root: Path,
     page: Path,
     progress: Progress | None = None,
+    *,
+    served: bool = False,
 ) -> str:
     """Render the page; equal arguments give equal bytes.
 
-    `pictures` has JPEGs by face id. Links lead from `page` to the photos below `root`.
+    `pictures` has JPEGs by face id. Links lead from `page` to the photos below `root`; if the page is `served` by
+    `faceclust label --web`, to its screens.
     """
     progress = progress or SilentProgress()
     side = choose_side(len(pictures))
@@ -110,15 +113,14 @@ def render_map(
         groups=groups[:_MAX_MAP_GROUPS],
         group_count=len(groups),
         pictures=len(shown),
-        data=_to_json_block(_build_data(faces, persons, shown, side, photo_href(root / "x", page)[:-1])),
+        data=_to_json_block(_build_data(faces, persons, shown, side) | _build_links(faces, root, page, served=served)),
+        served=served,
         sheets=[Markup(base64.b64encode(sheet).decode()) for sheet in sheets],
     )
 
 
-def _build_data(
-    faces: MapFaces, persons: Sequence[Person], pictured: Set[str], side: int, base: str
-) -> dict[str, object]:
-    """Build the data of the script; arrays are base64 of little-endian bytes. `base`: href of the library."""
+def _build_data(faces: MapFaces, persons: Sequence[Person], pictured: Set[str], side: int) -> dict[str, object]:
+    """Build the data of the script; arrays are base64 of little-endian bytes."""
     confirmed = frozenset[str]().union(*(person.confirmed for person in persons))
     photos = sorted({face.photo for face in faces.occurrences})
     number_of = {photo: i for i, photo in enumerate(photos)}
@@ -140,10 +142,17 @@ def _build_data(
         "people": [
             [person.label, _person_kind(person), *_colour_and_shape(i, person)] for i, person in enumerate(persons)
         ],
-        "base": base,
         "side": side,
         "across": CELLS_PER_ROW,
     }
+
+
+def _build_links(faces: MapFaces, root: Path, page: Path, *, served: bool) -> dict[str, object]:
+    """Build what the script makes links of: the href of the library, or of each photo in the order of `photos`."""
+    if not served:
+        return {"base": photo_href(root / "x", page)[:-1]}
+    hashes = {face.photo: face.photo_hash for face in faces.occurrences}
+    return {"links": [f"./#/photo/{hashes[photo]}" for photo in sorted(hashes)]}
 
 
 def _build_map_entries(faces: MapFaces, persons: Sequence[Person]) -> list[MapEntry]:

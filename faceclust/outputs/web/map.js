@@ -244,9 +244,10 @@
   }
   // What commands call a face: its photo, and its number on it from the left.
   const address = (i) => `${data.photos[photo[i]]}#${number[i]}`;
-  function link(path) {
+  function link(number) {
+    if (data.links) return data.links[number];
     try {
-      return data.base + path.split("/").map(encodeURIComponent).join("/");
+      return data.base + data.photos[number].split("/").map(encodeURIComponent).join("/");
     } catch {
       return ""; // the name is not valid Unicode
     }
@@ -265,7 +266,7 @@
     if (i < 0) return;
     byId("who").textContent = label(i);
     byId("what").textContent = facts(i);
-    const anchor = byId("photo"), href = link(data.photos[photo[i]]);
+    const anchor = byId("photo"), href = link(photo[i]);
     anchor.textContent = address(i);
     if (held >= 0 && href) anchor.href = href; else anchor.removeAttribute("href");
     portrait(i);
