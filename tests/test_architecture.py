@@ -103,19 +103,70 @@ def test_only_one_module_imports_onnxruntime() -> None:
 
 #: Modules that can open a connection, or import one that can.
 NETWORK = {
-    *("aiohttp", "asyncio", "ftplib", "http", "httpcore", "httpx", "imaplib", "poplib"),
-    *("requests", "smtplib", "socket", "socketserver", "ssl", "telnetlib", "urllib.request", "urllib3", "webbrowser"),
-    *("websockets", "xmlrpc"),
+    *("aiohttp", "anyio", "asyncio", "ftplib", "h11", "http", "httpcore", "httpx", "imaplib", "poplib"),
+    *("requests", "smtplib", "socket", "socketserver", "ssl", "starlette", "telnetlib", "urllib.request", "urllib3"),
+    *("uvicorn", "webbrowser", "websockets", "xmlrpc"),
 }
+#: What the page of `label --web` needs to serve this machine. None of them fetches anything by itself.
+SERVER = {"asyncio", "h11", "socket", "starlette", "uvicorn", "webbrowser"}
+
+
+def list_network_imports(path: Path) -> set[str]:
+    """Return the modules of `NETWORK` that a module imports."""
+    names = {name for name, _ in list_imports(path)}
+    return {module for module in NETWORK if any(f"{name}.".startswith(f"{module}.") for name in names)}
 
 
 def test_only_one_module_can_use_the_network() -> None:
-    def is_network(name: str) -> bool:
-        return any(name == module or name.startswith(f"{module}.") for module in NETWORK)
-
-    users = [path for path in MODULES if any(is_network(name) for name, _ in list_imports(path))]
-    assert [path for path in users if find_folder(path) != "web"] == [PACKAGE / "installer" / "download.py"]
+    users = {path: found for path in MODULES if (found := list_network_imports(path))}
+    others = [path for path in users if find_folder(path) != "web"]
+    assert others == [PACKAGE / "installer" / "download.py"]
+    assert set().union(*(users[path] for path in users if path not in others)) == SERVER
     assert not any(name == "urllib" for path in MODULES for name, _ in list_imports(path))
+
+
+def test_the_page_opens_one_socket_on_this_machine_only() -> None:
+    """It is bound to LOOPBACK. Nothing connects."""
+    calls = {
+        "bind",
+        "connect",
+        "connect_ex",
+        "create_connection",
+        "create_server",
+        "listen",
+        "open_connection",
+        "socket",
+    }
+    found = []
+    for path in MODULES:
+        if find_folder(path) == "web":
+            nodes = [
+                node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)
+            ]
+            found += [(path.name, ast.unparse(node)) for node in nodes if _called_name(node) in calls]
+    assert sorted(found) == [
+        ("server.py", "listen(port)"),
+        ("server.py", "listener.bind((LOOPBACK, port))"),
+        ("server.py", "listener.listen()"),
+        ("server.py", "socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)"),
+    ]
+
+
+def _called_name(node: ast.Call) -> str:
+    return ast.unparse(node.func).rpartition(".")[2]
+
+
+def test_only_label_loads_the_page_and_only_for_its_option() -> None:
+    users = []
+    for path in MODULES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        at_the_top = {id(node) for node in tree.body}
+        for name, node in list_imports(path):
+            if name.startswith("faceclust.web") and find_folder(path) != "web":
+                users.append(
+                    (path.relative_to(PACKAGE).as_posix(), name, "top") if id(node) in at_the_top else path.stem
+                )
+    assert users == ["label"]
 
 
 #: What writes to the terminal or reads from it, and the modules that may use it. Text from outside is made visible in
