@@ -19,7 +19,7 @@ from faceclust.outputs.report.render import picture_path, render_pages, render_r
 from faceclust.outputs.report.values import Report
 from faceclust.photos.thumbnails import is_thumbnail, make_face_thumbnails, shrink_thumbnail
 from faceclust.store.thumbs import ThumbStore
-from faceclust.types import FaceOccurrence, Float32
+from faceclust.types import FaceOccurrence, Float32, Person
 
 #: About 25 MB, which a phone still opens.
 MAX_PICTURES_PER_FILE = 3000
@@ -138,49 +138,58 @@ def _encode_html(html: str) -> bytes:
 # -- map ----------------------------------------------------------------------
 
 
-def map_page(
-    library: Catalogue,
-    page: str | os.PathLike[str],
-    *,
-    method: str = "tsne",
-    pictures: int = 20_000,
-    points: Float32 | None = None,
-    served: bool = False,
-) -> str:
+@dataclass(frozen=True)
+class MappedFaces:
+    """The faces of a map. `persons` has the index of each face's person in `everybody`, −1 for a face that is alone.
+    `embeddings`: float32 (n, d)."""
+
+    occurrences: list[FaceOccurrence]
+    embeddings: Float32
+    persons: list[int]
+    everybody: tuple[Person, ...]
+
+
+def list_mapped_faces(library: Catalogue) -> MappedFaces:
+    """Return the faces that can be compared, in the order of `library.faces`."""
+    faces, everybody = library.faces, library.persons
+    index_of = {face: i for i, person in enumerate(everybody) for face in person.face_ids}
+    ids = faces.face_ids.tolist()
+    return MappedFaces(
+        [library.occurrences_of[face][0] for face in ids],
+        faces.embeddings,
+        [index_of.get(face, -1) for face in ids],
+        tuple(everybody),
+    )
+
+
+def map_page(library: Catalogue, page: str | os.PathLike[str], *, method: str = "tsne", pictures: int = 20_000) -> str:
     """Return a map of all faces as HTML, with links to photos relative to the path `page`.
 
     Each face is a point in the plane, near the faces most similar to it. `method`: one of
     `outputs.map.layout.METHODS`. `pictures`: maximum number of faces with a picture. The same
-    library gives the same page, byte for byte. `points`: the layout of `library.faces` if it is known,
-    float32 (n, 2) from 0 to 1. `served`: links lead to the page of `faceclust label --web` instead of files.
-    Raises UsageError for an unknown method, FaceclustError for one that is not installed.
+    library gives the same page, byte for byte. Raises UsageError for an unknown method,
+    FaceclustError for one that is not installed.
     """
     from faceclust.outputs.map.layout import MAX_LAYOUT_FACES, compute_layout, require_method
     from faceclust.outputs.map.render import render_map, sort_by_z_order
     from faceclust.outputs.map.sprites import choose_map_pictures
 
     require_method(method)
-    faces, persons = library.faces, library.persons
-    index_of = {face: i for i, person in enumerate(persons) for face in person.face_ids}
-    ids = faces.face_ids.tolist()
-    occurrences = [library.occurrences_of[face][0] for face in ids]
-    person_indices = [index_of.get(face, -1) for face in ids]
-    if len(ids) > MAX_LAYOUT_FACES:
+    faces = list_mapped_faces(library)
+    if len(faces.occurrences) > MAX_LAYOUT_FACES:
         library.progress.note(
-            f"the layout is computed from {MAX_LAYOUT_FACES:,} of {len(ids):,} faces; "
+            f"the layout is computed from {MAX_LAYOUT_FACES:,} of {len(faces.occurrences):,} faces; "
             "the others are placed beside the most similar ones"
         )
-    if points is None:
-        points = compute_layout(faces.embeddings, method, progress=library.progress)
-    shown = choose_map_pictures(occurrences, person_indices, pictures)
+    points = compute_layout(faces.embeddings, method, progress=library.progress)
+    shown = choose_map_pictures(faces.occurrences, faces.persons, pictures)
     return render_map(
         str(library.root),
         method,
-        sort_by_z_order(occurrences, points, person_indices),
-        persons,
-        thumbnails(library, [occurrence for occurrence in occurrences if occurrence.face_id in shown]),
+        sort_by_z_order(faces.occurrences, points, faces.persons),
+        faces.everybody,
+        thumbnails(library, [occurrence for occurrence in faces.occurrences if occurrence.face_id in shown]),
         library.root,
         Path(page).absolute(),
         library.progress,
-        served=served,
     )

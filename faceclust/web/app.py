@@ -3,7 +3,6 @@ base of the page."""
 
 from __future__ import annotations
 
-import re
 from importlib import resources
 from typing import Any
 
@@ -12,19 +11,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from faceclust.library.reporting import map_page
+from faceclust.types import FaceOccurrence, PhotoInfo
 from faceclust.web.api import routes
+from faceclust.web.map import MapPage
+from faceclust.web.pictures import PictureService
 from faceclust.web.session import WebSession
 
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-#: The map has its own policy, by the hash of its script, in a meta element. A header adds what such an element cannot
-#: say.
-_MAP_POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">')
 
 
 def create_app(session: WebSession) -> Starlette:
     """Return the application for a session."""
-    assets = _read_assets()
+    assets, map_page, index = _read_assets(), MapPage(session, pictures), _PictureIndex(session)
 
     async def shell(request: Request) -> Response:
         return HTMLResponse(assets["index.html"])
@@ -39,7 +37,7 @@ def create_app(session: WebSession) -> Starlette:
     map_cache = _MapCache(session)
 
     async def map_of_faces(request: Request) -> Response:
-        html, policy = await map_cache.get()
+        html, policy = await map_page.get()
         return HTMLResponse(html, headers={"content-security-policy": policy})
 
     app = Starlette(
@@ -55,26 +53,36 @@ def create_app(session: WebSession) -> Starlette:
     return app
 
 
-class _MapCache:
-    """The map, made again only after the position has changed: it takes seconds."""
+class _PictureIndex:
+    """Finds faces and photos by the ids in addresses. It asks the library's thread only after a change."""
 
     def __init__(self, session: WebSession) -> None:
-        self._session = session
-        self._position, self._page, self._policy = "", "", ""
+        self._session, self._position = session, ""
+        self._faces: dict[str, list[FaceOccurrence]] = {}
+        self._infos: dict[str, PhotoInfo] = {}
+        self._photos: dict[str, PhotoInfo] = {}
 
-    async def get(self) -> tuple[str, str]:
-        """Return the page and its content security policy."""
-        return await self._session.run(self._get)
+    async def find_face(self, face: str) -> FaceOccurrence | None:
+        """Return a place where the face with this id is; None if there is no such face, or not any more."""
+        await self._update()
+        return next(iter(self._faces.get(face, ())), None)
 
-    def _get(self) -> tuple[str, str]:
-        if self._position != self._session.position:
-            html = map_page(self._session.library, "map.html", served=True)
-            found = _MAP_POLICY.search(html)
-            assert found, "the map has no policy"
-            policy = found[1].replace("&#39;", "'")
-            self._page, self._policy = html, f"{policy}; frame-ancestors 'none'"
-            self._position = self._session.position
-        return self._page, self._policy
+    async def find_photo(self, photo_hash: str) -> PhotoInfo | None:
+        """Return a photo with this content; None if there is none, or not any more."""
+        await self._update()
+        return self._photos.get(photo_hash)
+
+    async def _update(self) -> None:
+        if not self._position or self._position != self._session.position:
+            await self._session.run(self._read)
+
+    def _read(self) -> None:
+        library = self._session.library
+        self._faces = library.occurrences_of
+        if self._infos is not library.photos:
+            self._infos = library.photos
+            self._photos = {info.photo_hash: info for info in reversed(self._infos.values())}
+        self._position = self._session.position
 
 
 def _read_assets() -> dict[str, bytes]:

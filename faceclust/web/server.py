@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -79,8 +80,14 @@ def serve_page(
     with contextlib.closing(listen(port)) as listener:
         access = Access(listener.getsockname()[1])
         sign_in, requests, session = SignIn(access), OpenRequests(), WebSession(library, thorough=thorough)
-        guard = Guard(create_app(session), access, sign_in, report=report, request_open=requests.one)
-        server = PageServer(guard, requests, is_done=session.done.is_set, say_goodbye=session.close)
+        pictures = PictureService(library.root, ThumbStore(library.home.thumbs))
+        guard = Guard(create_app(session, pictures), access, sign_in, report=report, request_open=requests.one)
+
+        async def say_goodbye() -> None:
+            with contextlib.suppress(TimeoutError):  # the library's thread is in the middle of something long
+                await asyncio.wait_for(asyncio.gather(session.close(), pictures.close()), _GRACEFUL_SHUTDOWN)
+
+        server = PageServer(guard, requests, is_done=session.done.is_set, say_goodbye=say_goodbye)
         with sign_in.write_file() as file:
             send_to_browser(file, access.port, announce, open_browser=open_browser)
             server.run(sockets=[listener])

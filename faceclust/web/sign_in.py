@@ -19,7 +19,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 import platformdirs
 
@@ -78,8 +77,7 @@ class SignIn:
         if headers.get(b"content-type") != b"application/x-www-form-urlencoded":
             raise Refusal(415, "the body is not a form")
         body: bytes = (await receive())["body"]
-        fields = parse_qsl(body.decode("latin-1"), max_num_fields=2)
-        if scope["query_string"] or len(fields) != 1 or not self._use(fields[0]):
+        if scope["query_string"] or not self._use(body):
             raise closed_page()
         content = _SIGNED_IN_PAGE.format(base=self._access.base).encode()
         answer = {
@@ -91,12 +89,9 @@ class SignIn:
         await send({"type": "http.response.start", "status": 200, "headers": encoded})
         await send({"type": "http.response.body", "body": content})
 
-    def _use(self, field: tuple[str, str]) -> bool:
-        """Use the token up if it is the right one. The event loop runs this at once, so it works only once."""
-        name, value = field
-        if name != "token" or self._token is None:
-            return False
-        if not hmac.compare_digest(value.encode(), self._token.encode()):
+    def _use(self, form: bytes) -> bool:
+        """Use the token up if the form has it. Nothing else runs in between, so that it works only once."""
+        if self._token is None or not hmac.compare_digest(form, f"token={self._token}".encode()):
             return False
         self._token = None
         self._remove_file()
