@@ -22,9 +22,9 @@ class LimitedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._wait_for_head()
-        if len(self.connections) > MAX_CONNECTIONS:
+        if sum(not one.transport.is_closing() for one in self.connections) > MAX_CONNECTIONS:
             waiting = [one for one in self.connections if isinstance(one, LimitedProtocol) and one._deadline]
-            min(waiting, key=LimitedProtocol._waits_until).transport.abort()
+            min(waiting, key=LimitedProtocol._waits_until)._abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
@@ -51,7 +51,11 @@ class LimitedProtocol(H11Protocol):
 
     def _wait_for_head(self) -> None:
         self._stop_waiting()
-        self._deadline = self.loop.call_later(HEAD_TIMEOUT, self.transport.abort)
+        self._deadline = self.loop.call_later(HEAD_TIMEOUT, self._abort)
+
+    def _abort(self) -> None:
+        self._stop_waiting()
+        self.transport.abort()
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:

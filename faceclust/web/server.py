@@ -178,8 +178,7 @@ class PageServer(uvicorn.Server):
 def _silence_logs() -> None:
     """Switch off the logs of the server: they have paths, and paths are secret."""
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi", "asyncio"):
-        logger = logging.getLogger(name)
-        logger.handlers, logger.propagate = [logging.NullHandler()], False
+        logging.getLogger(name).disabled = True
 
 
 def send_to_browser(path: Path, port: int, announce: Callable[[str], None], *, open_browser: bool) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import h11
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from faceclust.web.security import COOKIE_NAME, Access, Guard
@@ -37,13 +39,14 @@ class Answer:
 class GuardedServer:
     """A guarded application. `reached` lists the paths of the requests that reached it."""
 
-    def __init__(self, listener: socket.socket, sign_in_folder: str | None = None) -> None:
+    def __init__(self, listener: socket.socket, clock: Callable[[], float]) -> None:
         self.access = Access(listener.getsockname()[1])
         self.sign_in = SignIn(self.access)
         self.reached: list[str] = []
         self.errors: list[Exception] = []
-        self.requests = OpenRequests()
-        self.is_done = False
+        self.requests = OpenRequests(clock)
+        self.is_done = self.has_ended = False
+        self.goodbyes = 0
         self.guard = Guard(
             self._app(), self.access, self.sign_in, report=self.errors.append, request_open=self.requests.one
         )
@@ -90,8 +93,13 @@ class GuardedServer:
         head = "\r\n".join([f"{method} {target or self.access.base + path} HTTP/1.1", *lines, "", ""])
         return self.send(head.encode("latin-1") + body)
 
+    def run(self, listener: socket.socket) -> None:
+        """Run until somebody ends it."""
+        self.server.run(sockets=[listener])
+        self.has_ended = True
+
     async def _say_goodbye(self) -> None:
-        pass
+        self.goodbyes += 1
 
     def _app(self) -> Starlette:
         async def page(request: Request) -> Response:
@@ -102,6 +110,14 @@ class GuardedServer:
         async def kept(request: Request) -> Response:
             self.reached.append(request.url.path)
             return Response(b"picture", headers={"Cache-Control": "private, max-age=600"})
+
+        async def stream(request: Request) -> Response:
+            async def content() -> AsyncIterator[bytes]:
+                while not self.goodbyes:
+                    await asyncio.sleep(0.01)
+                yield b"goodbye"
+
+            return StreamingResponse(content())
 
         async def answers(request: Request) -> Response:
             self.reached.append(request.url.path)
@@ -116,6 +132,7 @@ class GuardedServer:
                 Route("/map", page),
                 Route("/face/0.jpg", page),
                 Route("/face/kept.jpg", kept),
+                Route("/stream", stream),
                 Route("/failure", failure),
                 Route("/api/answers", answers, methods=["POST"]),
             ]
@@ -150,11 +167,11 @@ def read_answer(connection: socket.socket, method: bytes = b"GET") -> Answer:
 
 
 @contextmanager
-def run_guarded_server() -> Iterator[GuardedServer]:
+def run_guarded_server(clock: Callable[[], float] = time.monotonic) -> Iterator[GuardedServer]:
     """Run the server in a thread and end it."""
     with contextlib.closing(listen()) as listener:
-        guarded = GuardedServer(listener)
-        thread = threading.Thread(target=guarded.server.run, kwargs={"sockets": [listener]})
+        guarded = GuardedServer(listener, clock)
+        thread = threading.Thread(target=guarded.run, args=(listener,))
         thread.start()
         try:
             yield guarded

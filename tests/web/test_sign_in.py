@@ -131,7 +131,9 @@ def test_tokens_and_paths_are_random() -> None:
 def test_files_of_killed_servers_are_deleted(server: GuardedServer) -> None:
     folder = state_folder() / "sign-in"
     folder.mkdir(parents=True)
-    old, new, other = (folder / name for name in ("sign-in-" + "0" * 16 + ".html", "sign-in-" + "1" * 16 + ".html", "x"))
+    old, new, other = (
+        folder / name for name in ("sign-in-" + "0" * 16 + ".html", "sign-in-" + "1" * 16 + ".html", "x")
+    )
     for file in (old, new, other):
         file.touch()
     for file in (old, other):
