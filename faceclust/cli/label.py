@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from faceclust.cli.common import command_for, library_option, open_library, remind_to_regroup
 from faceclust.cli.terminal.label_screen import LabelScreen
@@ -57,8 +58,9 @@ def command(
       faceclust label --web
       faceclust label --thorough
     """
-    if not web and (port is not None or no_browser):
-        raise UsageError(f"{'--port' if port is not None else '--no-browser'} needs --web")
+    for option in ("port", "no_browser"):
+        if not web and ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE:
+            raise UsageError(f"--{option.replace('_', '-')} needs --web")
     if not web and not (can_ask() and is_terminal()):
         raise UsageError(
             "label asks questions and needs a terminal",

@@ -47,7 +47,7 @@ def create_app(session: WebSession) -> Starlette:
             Route("/map", map_of_faces),
             *routes(session),
         ],
-        exception_handlers={404: _not_found, 405: _not_allowed},
+        exception_handlers={404: _not_found, 405: _not_allowed, Exception: _failed},
     )
     app.router.redirect_slashes = False
     return app
@@ -98,3 +98,7 @@ async def _not_found(request: Request, error: Exception) -> Response:
 
 async def _not_allowed(request: Request, error: Any) -> Response:
     return JSONResponse({"error": "method not allowed"}, 405, headers=error.headers)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": "faceclust failed: the error is in its terminal"}, 500)

@@ -140,7 +140,7 @@ class Guard:
         except Exception as error:
             self._report(error)
             if not guarded_send.started:
-                await send_refusal(guarded_send, Refusal(500, "faceclust failed; its terminal has the error"))
+                await send_refusal(guarded_send, Refusal(500, "faceclust failed: the error is in its terminal"))
 
     def _check_head(self, scope: Scope) -> dict[bytes, bytes]:
         """Check what a request without the cookie must have too, and return its headers. Raises Refusal."""

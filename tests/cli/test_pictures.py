@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.segment import Segment
 
 from faceclust.cli.terminal.block_pictures import BlockPictures
-from faceclust.cli.terminal.pictures import describe_colours, faces_per_screen, render_faces
+from faceclust.cli.terminal.pictures import describe_better_pictures, faces_per_screen, render_faces
 from tests.support.sample_photos import COLLINS, HOPPER, load_portrait
 
 #: The quadrants that have the foreground colour: upper left, upper right, lower left, lower right.
@@ -139,4 +139,6 @@ def test_faces_fit_the_screen(size: tuple[int, int], system: str | None) -> None
     ("system", "is_told"), [("256", True), ("standard", True), ("truecolor", False), (None, False)]
 )
 def test_the_variable_that_switches_colours_on_is_told(system: str | None, is_told: bool) -> None:
-    assert ("export COLORTERM=truecolor" in describe_colours(make_console(system))) == is_told
+    words = describe_better_pictures(make_console(system))
+    assert ("export COLORTERM=truecolor" in words) == is_told
+    assert "faceclust label --web" in words

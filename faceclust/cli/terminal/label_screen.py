@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from faceclust.cli.doubts import AskedDoubts, NothingSavedError
-from faceclust.cli.terminal.pictures import describe_colours, faces_per_screen, render_faces
+from faceclust.cli.terminal.pictures import describe_better_pictures, faces_per_screen, render_faces
 from faceclust.cli.terminal.viewer import find_viewable_photo, open_photo
 from faceclust.errors import UsageError
 from faceclust.interview.more_faces import with_more_faces
@@ -79,7 +79,7 @@ class LabelScreen:
         self._library.progress.start("comparing faces", None)
         first = self._interview.next_question()
         self._library.progress.finish()
-        self._print_message(describe_colours(self._console))
+        self._print_message(describe_better_pictures(self._console))
         try:
             while (prompt := first or self._interview.next_question()) or self._accepts_offer():
                 first = None

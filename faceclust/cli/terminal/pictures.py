@@ -40,11 +40,14 @@ def _columns_per_face(console: Console, faces: int) -> int:
     return max(1, min(max(least, min(most, room)), console.width))
 
 
-def describe_colours(console: Console) -> str:
-    """Say how to see faces in colour, if the terminal has not said that it shows all colours; else ""."""
-    if _graphics_family(console) == "graphics" or console.no_color or console.color_system in (None, "truecolor"):
+def describe_better_pictures(console: Console) -> str:
+    """Say how to see faces better, if the terminal shows no pictures, or not in colour; else ""."""
+    if _graphics_family(console) == "graphics":
         return ""
-    return "Faces are grey. If your terminal has all colours: export COLORTERM=truecolor"
+    words = "This terminal shows faces as blocks. For pictures: faceclust label --web"
+    if console.no_color or console.color_system in (None, "truecolor"):
+        return words
+    return f"{words}\nFaces are grey. If your terminal has all colours: export COLORTERM=truecolor"
 
 
 def render_faces(pictures: Sequence[tuple[bytes | None, str]], console: Console) -> RenderableType:
