@@ -15,11 +15,13 @@ from tests.support.programs import find_program
 
 
 @contextmanager
-def open_browser(width: int = 1440, height: int = 900, *, scripts: bool = True) -> Iterator[webdriver.Chrome]:
+def open_browser(
+    *arguments: str, width: int = 1440, height: int = 900, scripts: bool = True
+) -> Iterator[webdriver.Chrome]:
     """Open a browser and close it at the end. The driver is the system's, so nothing is downloaded."""
     options = webdriver.ChromeOptions()
     options.binary_location = find_program("chromium")
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", *arguments):
         options.add_argument(argument)
     if not scripts:
         options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})

@@ -39,10 +39,11 @@ class Answer:
 class GuardedServer:
     """A guarded application. `reached` lists the paths of the requests that reached it."""
 
-    def __init__(self, listener: socket.socket, clock: Callable[[], float]) -> None:
+    def __init__(self, listener: socket.socket, clock: Callable[[], float], picture: bytes) -> None:
         self.access = Access(listener.getsockname()[1])
         self.sign_in = SignIn(self.access)
         self.reached: list[str] = []
+        self.picture = picture
         self.errors: list[Exception] = []
         self.requests = OpenRequests(clock)
         self.is_done = self.has_ended = False
@@ -105,7 +106,8 @@ class GuardedServer:
         async def page(request: Request) -> Response:
             self.reached.append(request.url.path)
             headers = {"Server": "secret", "X-Frame-Options": "ALLOWALL", "Access-Control-Allow-Origin": "*"}
-            return Response(b"picture", media_type="image/jpeg", headers=headers)
+            kind = "image/jpeg" if request.url.path.endswith(".jpg") else "text/html"
+            return Response(self.picture, media_type=kind, headers=headers)
 
         async def kept(request: Request) -> Response:
             self.reached.append(request.url.path)
@@ -167,10 +169,12 @@ def read_answer(connection: socket.socket, method: bytes = b"GET") -> Answer:
 
 
 @contextmanager
-def run_guarded_server(clock: Callable[[], float] = time.monotonic) -> Iterator[GuardedServer]:
+def run_guarded_server(
+    clock: Callable[[], float] = time.monotonic, picture: bytes = b"picture"
+) -> Iterator[GuardedServer]:
     """Run the server in a thread and end it."""
     with contextlib.closing(listen()) as listener:
-        guarded = GuardedServer(listener, clock)
+        guarded = GuardedServer(listener, clock, picture)
         thread = threading.Thread(target=guarded.run, args=(listener,))
         thread.start()
         try:

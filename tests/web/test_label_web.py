@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -102,7 +101,7 @@ def test_secrets_are_on_no_command_line_and_other_addresses_are_closed(library: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "browser", ["echo $# $1 >> {log}", "echo $# $1 >> {log}; sleep 60", "echo $# $1 >> {log}; exit 1"]
+    "browser", ["echo $# $1 >> {log}", "echo $# $1 >> {log}; exec sleep 60 2> /dev/null", "echo $# $1 >> {log}; exit 1"]
 )
 def test_the_browser_gets_the_path_of_the_file_alone(library: Library, tmp_path: Path, browser: str) -> None:
     """One that does not return, or fails, keeps nobody waiting."""
@@ -119,10 +118,9 @@ def test_the_browser_gets_the_path_of_the_file_alone(library: Library, tmp_path:
         wait_for(log.exists)
         wait_for(lambda: log.read_text() == f"1 {file.as_uri()}\n")
         assert file.exists()
-        begun = time.monotonic()
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 130
-        assert time.monotonic() - begun < 30 and not file.exists()
+        assert not file.exists()
     finally:
         process.kill()
         process.communicate()
@@ -151,8 +149,11 @@ def test_without_the_option_nothing_of_the_server_is_loaded(library: Library, ar
 
 def test_the_server_loads_no_extras() -> None:
     """They may be installed for another program."""
-    code = "import sys, json, faceclust.web.server as s; s.PageServer(None, s.OpenRequests(), is_done=bool, say_goodbye=bool)"
-    code += ".config.load(); print(json.dumps(sorted(sys.modules)))"
+    code = (
+        "import sys, json, faceclust.web.server as s\n"
+        "s.PageServer(None, s.OpenRequests(), is_done=bool, say_goodbye=bool).config.load()\n"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
     extras = {"websockets", "wsproto", "watchfiles", "httptools", "uvloop", "dotenv", "yaml", "python_multipart"}
     assert not extras & set(json.loads(done.stdout))
