@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,9 @@ class PageProcess:
     `lines` are those that it has printed on stderr so far.
     """
 
-    def __init__(self, root: Path, *arguments: str, **environment: str) -> None:
+    def __init__(self, root: Path, *arguments: str, program: Sequence[str] = COMMAND, **environment: str) -> None:
         self.process = subprocess.Popen(
-            [*COMMAND, "label", "--web", "--no-browser", "--library", str(root), *arguments],
+            [*program, "label", "--web", "--no-browser", "--library", str(root), *arguments],
             env=os.environ | environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -106,9 +106,11 @@ class PageProcess:
 
 
 @contextmanager
-def serve_page(root: Path, *arguments: str, **environment: str) -> Iterator[PageProcess]:
+def serve_page(
+    root: Path, *arguments: str, program: Sequence[str] = COMMAND, **environment: str
+) -> Iterator[PageProcess]:
     """Serve the page of a library by a process, and end it."""
-    page = PageProcess(root, *arguments, **environment)
+    page = PageProcess(root, *arguments, program=program, **environment)
     try:
         yield page
     finally:

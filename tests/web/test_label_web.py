@@ -9,30 +9,30 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from faceclust import Library
 from faceclust.files.user_folders import state_folder
 from tests.support.command import COMMAND, run, wait_for
-from tests.support.web import PageProcess, serve_page
+from tests.support.web import serve_page
 
 pytestmark = pytest.mark.process
 
 
-def name_largest_group(page: PageProcess, name: str) -> None:
-    with page.client() as client:
-        position = client.get("api/state").json()["position"]
-        group = client.get("api/groups").json()["groups"][0][0]
-        answer = {"kind": "name", "name": name, "groups": [group], "faces": [], "seen": [], "left_out": []}
-        done = client.post("api/answers", json={"position": position, "answer": answer})
-        assert done.status_code == 200, done.text
+def name_largest_group(client: httpx.Client, name: str) -> None:
+    position = client.get("api/state").json()["position"]
+    group = client.get("api/groups").json()["groups"][0][0]
+    answer = {"kind": "name", "name": name, "groups": [group], "faces": [], "seen": [], "left_out": []}
+    done = client.post("api/answers", json={"position": position, "answer": answer})
+    assert done.status_code == 200, done.text
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_a_signal_ends_it_with_the_summary_of_label(library: Library, number: signal.Signals) -> None:
-    with serve_page(library.root) as page:
-        name_largest_group(page, "Anna")
+    with serve_page(library.root) as page, page.client() as client:
+        name_largest_group(client, "Anna")
         code, output = page.stop(number)
     assert code == 130
     assert output.startswith("1 answer saved\n1 person named, on ") and "next: faceclust report" in output
@@ -54,8 +54,8 @@ def test_done_ends_it_and_open_pages_are_told(library: Library) -> None:
 
 @pytest.mark.slow
 def test_an_answer_is_on_disk_before_the_page_has_it(library: Library) -> None:
-    with serve_page(library.root) as page:
-        name_largest_group(page, "Anna")
+    with serve_page(library.root) as page, page.client() as client:
+        name_largest_group(client, "Anna")
         page.process.kill()
         page.process.wait()
     assert [event.name for event in library.journal.events()] == ["Anna"]
