@@ -42,6 +42,7 @@ class MapPage:
     async def get(self) -> tuple[str, str]:
         """Return the page and its content security policy for the header, which can say more than the page's own."""
         async with self._lock:
+            await self._session.run(lambda: None)  # take in what others have changed
             if not self._html or self._position != self._session.position:
                 position, faces = await self._session.run(self._list_faces)
                 pictures = await self._find_pictures(faces)
