@@ -114,6 +114,8 @@ class GuardedServer:
             return Response(b"picture", headers={"Cache-Control": "private, max-age=600"})
 
         async def stream(request: Request) -> Response:
+            self.reached.append(request.url.path)
+
             async def content() -> AsyncIterator[bytes]:
                 while not self.goodbyes:
                     await asyncio.sleep(0.01)

@@ -92,6 +92,7 @@ def test_it_ends_after_a_time_without_a_page() -> None:
 def test_done_says_goodbye_before_connections_are_closed(running: GuardedServer) -> None:
     with connect(running) as connection:
         connection.sendall(request_head(running, "GET", "stream"))
+        wait_for(lambda: running.reached == ["/stream"])
         running.is_done = True
         wait_for(lambda: running.has_ended)
         assert read_answer(connection).body == b"goodbye"
@@ -131,7 +132,7 @@ def test_too_many_connections_cost_only_those_that_ask_nothing(
     monkeypatch.setattr(connections, "MAX_CONNECTIONS", 4)
     with connect(running) as busy:
         busy.sendall(request_head(running, "GET", "stream"))
-        wait_for(lambda: running.requests.idle_time() == 0)
+        wait_for(lambda: running.reached == ["/stream"])
         silent = [connect(running) for _ in range(12)]
         try:
             assert running.ask().status == 200
