@@ -6,6 +6,7 @@ import { listenToKeys } from "./keys.js";
 import { nameField } from "./name_field.js";
 
 const SCREENS = ["ask", "groups", "people", "person", "photo", "again", "help"];
+const DOUBT_DELAY_MS = 350;
 const byId = (id) => document.getElementById(id);
 
 const app = {
@@ -27,6 +28,7 @@ const app = {
   },
   /** Make a name field that completes among the people of the library. */
   nameField: (options) => nameField({ people: () => app.people, announce, ...options }),
+  askName,
   undo,
   refresh,
   /** Load a screen's module, for its table of keys. */
@@ -56,8 +58,11 @@ function announce(text) {
   spoken = setTimeout(() => { byId("spoken").textContent = text; }, 50);
 }
 
-/** Ask in a dialog. `choices`: [{label, value, primary}]. Return the value of the one chosen, or null. */
-function ask({ title, text = "", choices }) {
+/**
+ * Ask in a dialog. `choices`: [{label, value, primary}]; `field(finish)` makes an input. Return the value of the choice
+ * or the one that `finish` was called with, or null.
+ */
+function ask({ title, text = "", choices, field = null }) {
   const dialog = byId("doubt");
   const before = document.activeElement;
   byId("doubt-title").textContent = title;
@@ -72,10 +77,25 @@ function ask({ title, text = "", choices }) {
     const buttons = choices.map(({ label, value, primary }) =>
       h("button", { type: "button", class: primary ? "primary" : "", onclick: () => finish(value) }, label));
     buttons.push(h("button", { type: "button", class: "quiet", onclick: () => finish(null) }, "Cancel"));
-    dialog.querySelector(".choices").replaceChildren(...buttons);
+    const input = field?.(finish);
+    dialog.querySelector(".choices").replaceChildren(...(input ? [input] : []), ...buttons);
     dialog.onclose = () => finish(null);
     dialog.showModal();
-    (buttons.find((button) => button.classList.contains("primary")) ?? buttons[0]).focus();
+    if (input) return input.focus();
+    // Keys that were meant for the field behind must not answer the doubt.
+    byId("doubt-title").focus();
+    setTimeout(() => {
+      if (dialog.open) (buttons.find((button) => button.classList.contains("primary")) ?? buttons[0]).focus();
+    }, DOUBT_DELAY_MS);
+    return undefined;
+  });
+}
+
+/** Ask for a name in a dialog; return it, or null. */
+function askName(title) {
+  return ask({
+    title, choices: [],
+    field: (finish) => app.nameField({ label: "Name", placeholder: "Name", choose: finish, keys: { Escape: () => finish(null) } }),
   });
 }
 
@@ -148,6 +168,7 @@ async function refreshFrame() {
   byId("redo").title = state.redo ? `Redo: ${state.redo.text}` : "";
   if (state.undo && !byId("last").textContent) byId("last").textContent = state.undo.text;
   document.title = `${current?.title ?? "Name people"} · ${state.name}`;
+  current?.peopleChanged?.();
 }
 
 /** Show what has changed elsewhere. */
