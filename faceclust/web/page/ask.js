@@ -124,8 +124,9 @@ function showReply() {
     ? [button("Nobody I know", "i", () => reply({ verdict: "no" }))]
     : [button(question.kind === "same" ? "Yes, one person" : "Yes", "y", () => reply({ verdict: "yes" }), "primary"),
       button(question.kind === "same" ? "No, two people" : "No", "n", () => reply({ verdict: "no" }))];
-  buttons.push(button("Skip", "s", skip), button("Not a face", "f", notAFace));
+  buttons.push(button("Skip", "s", skip));
   part("choices").replaceChildren(...buttons);
+  part("under").append(button("Not a face", "f", notAFace, "quiet"));
 }
 
 function showEnd(data) {

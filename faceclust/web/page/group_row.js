@@ -68,7 +68,7 @@ export class GroupRow {
     this.pick.checked = entry.isChosen;
     this.pick.setAttribute("aria-label", `Select: ${label}`);
     this.count.textContent = formatCount(entry.faces, "face");
-    this.facts.textContent = [entry.photos === entry.faces ? "" : formatCount(entry.photos, "photo"), entry.years].filter(Boolean).join(" · ");
+    this.facts.textContent = entry.years;
     this.input.setAttribute("aria-label", `Name of the ${label.toLowerCase()}`);
     this.input.readOnly = entry.state === "waiting";
     if (isNew || this.input.value !== entry.text) this.input.value = entry.state === "waiting" ? entry.name : entry.text;
@@ -84,7 +84,7 @@ export class GroupRow {
     });
     const hiddenOut = entry.out.size - pictures.filter((picture) => entry.out.has(picture.face)).length;
     this.more.hidden = entry.faces <= shown;
-    this.more.textContent = `all ${formatNumber(entry.faces)}${hiddenOut ? `, ${formatNumber(hiddenOut)} more out` : ""}`;
+    this.more.textContent = `show all${hiddenOut ? `, ${formatNumber(hiddenOut)} more out` : ""}`;
     this.likely.hidden = !entry.likely;
     if (entry.likely) this.likely.replaceChildren(keyHint("1"), nameText(entry.likely.name), "?");
   }
