@@ -256,7 +256,6 @@ function showPeople() {
     });
     return item;
   }));
-  part("drop").closest("aside").hidden = !people.length;
 }
 
 // -- the screen ------------------------------------------------------------------------

@@ -1,0 +1,338 @@
+"""The wall of groups in a real browser: keys, several rows, doubts, undo and the order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from tests.support.page_browser import PageBrowser, make_drawn_library, open_page
+
+pytestmark = pytest.mark.browser
+
+EVIL = '<img src=x onerror="document.title=1"> & "Eve"'
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageBrowser]:
+    root = tmp_path_factory.mktemp("groups")
+    make_drawn_library(root, [16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 2], pairs=2)
+    with open_page(root) as page:
+        yield page
+
+
+@pytest.fixture
+def page(served: PageBrowser) -> Iterator[PageBrowser]:
+    """The wall as after a reload, without any names."""
+    undo_all(served)
+    served.open("groups", ".row .tile img")
+    served.errors()
+    yield served
+    assert served.errors() == []
+
+
+def undo_all(page: PageBrowser) -> None:
+    with page.client as client:
+        while (state := client.get("api/state").json())["undo"]:
+            client.post("api/undo", json={"position": state["position"], "redo": False}).raise_for_status()
+
+
+def row(at: int) -> str:
+    return f".row[data-at='{at}']"
+
+
+def field_row(page: PageBrowser) -> str:
+    """The place of the row whose name field has the focus; "" if none has."""
+    return str(page.script("const f = document.activeElement; return f.matches('.naming input') ? f.closest('.row').dataset.at : ''"))
+
+
+def focused_row(page: PageBrowser) -> str:
+    return str(page.script("return document.activeElement.closest('.row')?.dataset.at ?? ''"))
+
+
+def wait_saved(page: PageBrowser, at: int, text: str = "") -> None:
+    page.wait(lambda: page.all(f"{row(at)}.saved"), f"row {at} saved")
+    assert text in page.text(row(at))
+
+
+def test_type_a_name_and_go_on(page: PageBrowser) -> None:
+    tops = page.script("return [...document.querySelectorAll('.row')].map((r) => [r.dataset.at, r.getBoundingClientRect().top])")
+    assert field_row(page) == "0"
+    page.press("Anna", Keys.ENTER)
+    assert field_row(page) == "1"  # at once: the reader need not wait
+    wait_saved(page, 0, "Anna · 16 faces")
+    assert field_row(page) == "1"
+    after = page.script("return [...document.querySelectorAll('.row')].map((r) => [r.dataset.at, r.getBoundingClientRect().top])")
+    assert sorted(after) == sorted(tops)  # nothing has moved
+    (event,) = page.answers()[-1:]
+    assert (event["kind"], event["name"], len(event["faces"])) == ("name", "Anna", 16)
+    assert "Anna" in page.text("#last")
+    assert page.text("#groups-note") == "15 to name · 1 answered"
+
+
+def test_a_row_is_green_only_once_the_line_is_on_disk(page: PageBrowser) -> None:
+    # The answer waits behind a promise of the test.
+    page.script(
+        "const real = window.fetch; window.fetch = async (path, options) => {"
+        " if (path === 'api/answers') { window.held = true; await new Promise((go) => { window.release = go; }); }"
+        " return real(path, options); }"
+    )
+    before = len(page.answers())
+    page.press("Held", Keys.ENTER)
+    page.wait(lambda: page.script("return window.held"))
+    assert page.all(f"{row(0)}.waiting") and not page.all(".row.saved")
+    assert len(page.answers()) == before
+    page.script("window.release()")
+    wait_saved(page, 0, "Held")
+    assert len(page.answers()) == before + 1
+
+
+def test_take_out_faces_and_the_keys_of_a_row(page: PageBrowser) -> None:
+    page.press(Keys.ESCAPE)
+    assert focused_row(page) == "0" and field_row(page) == ""
+    page.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, "x")
+    assert len(page.all(f"{row(0)} .tile[aria-pressed='false']")) == 1
+    page.press(Keys.ARROW_LEFT, "x", "x")  # out and back in
+    out = page.script(f"return document.querySelector(\"{row(0)} .tile[aria-pressed='false']\").dataset.face")
+    page.press(Keys.ENTER, "Berta", Keys.ENTER)
+    wait_saved(page, 0, "Berta · 15 faces")
+    (event,) = page.answers()[-1:]
+    assert out in event["rest"] and out not in event["faces"]
+
+    assert field_row(page) == "1"
+    page.press(Keys.ESCAPE, "j", "j", "k")
+    assert focused_row(page) == "2"
+    page.press("i")
+    wait_saved(page, 2, "ignored")
+    assert focused_row(page) == "3"
+    assert page.answers()[-1]["kind"] == "ignore"
+    page.press("s")
+    assert focused_row(page) == "4"
+    page.press(Keys.ARROW_UP)
+    assert focused_row(page) == "3"
+
+
+def test_several_rows_get_one_name(page: PageBrowser) -> None:
+    page.press(Keys.ESCAPE, "j", "j", "j", "j")
+    page.press_with(Keys.SHIFT, Keys.ARROW_DOWN)
+    page.press_with(Keys.SHIFT, Keys.ARROW_DOWN)
+    assert page.text("#selected").startswith("3 rows selected")
+    page.press(Keys.ENTER, "Carl", Keys.ENTER)
+    for at in (4, 5, 6):
+        wait_saved(page, at, "Carl · 33 faces")
+    assert field_row(page) == "7"
+    (event,) = page.answers()[-1:]
+    assert (event["name"], len(event["faces"])) == ("Carl", 33)
+
+
+def test_selected_rows_become_one_person(page: PageBrowser) -> None:
+    before = len(page.answers())
+    page.press(Keys.ESCAPE, "m")
+    page.wait_text("#problem", "Select two or more rows")
+    page.press("j", "j", "j", "a", "j", "a", "m")
+    page.wait(lambda: len(page.answers()) == before + 1)
+    assert page.answers()[-1]["kind"] == "link"
+
+
+def test_completion_of_names(page: PageBrowser) -> None:
+    page.press("Élodie", Keys.ENTER)
+    wait_saved(page, 0, "Élodie")
+    page.wait(lambda: "Élodie" in page.text("#drop"), "the new person in the list")
+    page.press("elo")
+    page.wait(lambda: page.all("#completions [role=option]"))
+    assert page.text("#completions li") == "Élodie16 faces"
+    assert page.focused.get_attribute("aria-expanded") == "true"
+    page.press(Keys.ESCAPE)
+    assert not page.all("#completions [role=option]") and field_row(page) == "1"
+    page.press("d", Keys.ARROW_DOWN)
+    assert page.focused.get_attribute("aria-activedescendant") == "completion-0"
+    page.press(Keys.ARROW_UP, Keys.ARROW_UP, Keys.ENTER)
+    answer_doubts(page)
+    wait_saved(page, 1, "Élodie")
+
+
+def answer_doubts(page: PageBrowser) -> None:
+    """Accept that people on one photo are one person, if that is asked."""
+    page.wait(lambda: page.all("dialog[open]") or page.all(f"{row(1)}.saved"))
+    if page.all("dialog[open]"):
+        assert "photo" in page.text("#doubt-text")
+        page.wait(lambda: page.focused.tag_name == "button")
+        page.press(Keys.ENTER)
+
+
+def test_a_near_miss_is_asked_about(page: PageBrowser) -> None:
+    page.press("Margarete", Keys.ENTER)
+    wait_saved(page, 0)
+    page.press(Keys.ARROW_DOWN, "Margarette", Keys.ENTER)
+    page.wait_text("#doubt[open]", "Margarete")
+    page.press("x")  # typed ahead: not an answer
+    page.wait(lambda: page.focused.tag_name == "button")
+    assert page.focused.text == "Margarete"
+    page.press(Keys.ENTER)
+    wait_saved(page, 2, "Margarete")
+    assert page.answers()[-1]["name"] == "Margarete"
+
+    page.press("Margaretta", Keys.ENTER)
+    page.wait_text("#doubt[open]", "Margaretta")
+    page.press(Keys.ESCAPE)  # cancelled: nothing is recorded, and nothing typed is lost
+    page.wait(lambda: not page.all("#doubt[open]"))
+    page.wait(lambda: page.script(f"return document.querySelector(\"{row(3)} .naming input\").value") == "Margaretta")
+    assert not page.all(f"{row(3)}.saved")
+
+
+def test_one_person_twice_on_a_photo_is_asked_about(page: PageBrowser) -> None:
+    page.press("Twin", Keys.ENTER)
+    wait_saved(page, 0)
+    page.press("Twin", Keys.ENTER)
+    page.wait_text("#doubt[open]", "photo")
+    page.press(Keys.ESCAPE)
+    page.wait(lambda: not page.all("#doubt[open]"))
+    assert len([event for event in page.answers() if event["name"] == "Twin"]) == 1
+
+
+def test_undo_and_redo(page: PageBrowser) -> None:
+    page.press("Dora", Keys.ENTER)
+    wait_saved(page, 0, "Dora")
+    page.press(Keys.ESCAPE, "u")
+    page.wait(lambda: not page.all(f"{row(0)}.saved"), "the row opens again")
+    assert page.script(f"return document.querySelector(\"{row(0)} .naming input\").value") == "Dora"
+    page.wait(lambda: page.one("#redo").is_enabled())
+    page.press("U")
+    page.wait(lambda: page.all(f"{row(0)}.saved") or page.all(f"{row(0)}.gone"), "the row collapses again")
+    with page.client as client:
+        assert [person["name"] for person in client.get("api/people").json()["people"]] == ["Dora"]
+
+
+def test_undo_in_a_row_takes_back_that_answer(page: PageBrowser) -> None:
+    page.press("First", Keys.ENTER)
+    wait_saved(page, 0)
+    page.press("Second", Keys.ENTER)
+    wait_saved(page, 1)
+    page.one(f"{row(0)} button").click()
+    page.wait(lambda: page.all(f"{row(0)} .naming"), "the first row opens")
+    assert page.all(f"{row(1)}.saved")
+
+
+def test_the_order_stays_until_the_reader_asks(page: PageBrowser) -> None:
+    assert not page.one("#sort").is_enabled()
+    page.press("Emil", Keys.ENTER)
+    wait_saved(page, 0)
+    page.go("help", ".key-tables dl")
+    page.go("groups", row(0))
+    assert page.all(f"{row(0)}.saved")
+    page.wait(lambda: page.one("#sort").is_enabled())
+    page.one("#sort").click()
+    page.wait(lambda: "15 to name" == page.text("#groups-note"))
+    assert not page.all(".row.saved")
+
+
+def test_answers_of_another_page_are_shown_and_a_stale_one_is_refused(page: PageBrowser) -> None:
+    with page.client as client:
+        position = client.get("api/state").json()["position"]
+        group = client.get("api/groups").json()["groups"][2][0]
+        answer = {"kind": "name", "name": "Elsewhere", "groups": [group], "faces": [], "seen": [], "left_out": []}
+        # The page does not hear of it before its own answer.
+        page.script("EventSource.prototype.close.call(window.events)") if page.script("return window.events") else None
+        client.post("api/answers", json={"position": position, "answer": answer}).raise_for_status()
+    page.wait(lambda: page.all(f"{row(2)}.gone"), "the row that was answered elsewhere")
+    assert "answered elsewhere" in page.text(row(2))
+    assert page.text("#groups-note").startswith("15 to name")
+
+
+def test_a_stale_answer_is_refused_and_the_text_stays(page: PageBrowser) -> None:
+    # A position from before another page's answer.
+    page.script(
+        "const real = window.fetch; let first = true; window.fetch = (path, options) => {"
+        " if (path === 'api/answers' && first) { first = false; const body = JSON.parse(options.body);"
+        " body.position = '0123456789abcdef'; options = { ...options, body: JSON.stringify(body) }; }"
+        " return real(path, options); }"
+    )
+    page.press("Stale", Keys.ENTER)
+    page.wait_text("#problem", "answered elsewhere")
+    page.wait(lambda: page.script(f"return document.querySelector(\"{row(0)} .naming input\").value") == "Stale")
+    assert not page.all(".row.saved")
+    page.press(Keys.ARROW_UP, Keys.ENTER)
+    wait_saved(page, 0, "Stale")
+    page.errors()  # the browser reports each refused request
+
+
+def test_a_lost_connection_loses_nothing(page: PageBrowser) -> None:
+    page.script(
+        "const real = window.fetch; let lost = 2; window.fetch = (path, options) =>"
+        " (path === 'api/answers' && lost-- > 0 ? Promise.reject(new TypeError('lost')) : real(path, options))"
+    )
+    page.press("Frieda", Keys.ENTER)
+    page.wait_text("#problem", "No connection")
+    wait_saved(page, 0, "Frieda")
+    assert page.one("#problem").get_attribute("hidden") is not None
+
+
+def test_markup_in_a_name_is_text(page: PageBrowser) -> None:
+    page.press(EVIL, Keys.ENTER)
+    wait_saved(page, 0, EVIL)
+    page.wait_text("#last", EVIL)
+    page.wait_text("#drop", EVIL)
+    page.press("<img")
+    page.wait_text("#completions", EVIL)
+    assert page.driver.title != "1" and not page.all("main img[src='x'], #completions img[src='x']")
+
+
+def test_all_faces_of_a_group(page: PageBrowser) -> None:
+    page.press(Keys.ESCAPE, "+")
+    page.wait(lambda: len(page.all("dialog.all-faces .tile")) == 16)
+    page.press(Keys.ARROW_RIGHT, "x", Keys.ESCAPE)
+    page.wait(lambda: not page.all("dialog.all-faces"))
+    page.press(Keys.ENTER, "Gina", Keys.ENTER)
+    wait_saved(page, 0, "Gina · 15 faces")
+    (event,) = page.answers()[-1:]
+    assert len(event["rest"]) == 1
+
+
+def test_not_a_face_and_one_face_alone(page: PageBrowser) -> None:
+    page.press(Keys.ESCAPE, Keys.ARROW_RIGHT)
+    face = page.focused.get_attribute("data-face")
+    page.press("f")
+    page.wait(lambda: page.answers()[-1]["kind"] == "remove" and page.answers()[-1]["faces"] == [face])
+    page.wait(lambda: "15 faces" in page.text(row(0)))
+    page.open("groups", ".row .tile img")
+    page.press(Keys.ESCAPE, Keys.ARROW_RIGHT)
+    alone = page.focused.get_attribute("data-face")
+    page.press("t")
+    page.wait(lambda: page.all("#doubt[open] input"))
+    page.press("Hans", Keys.ENTER)
+    page.wait(lambda: page.answers()[-1]["faces"] == [alone] and page.answers()[-1]["name"] == "Hans")
+
+
+@pytest.mark.parametrize("what", ["row", "face"])
+def test_drag_onto_a_person(page: PageBrowser, what: str) -> None:
+    page.press("Ida", Keys.ENTER)
+    wait_saved(page, 0)
+    page.wait_text("#drop", "Ida")
+    source = f"{row(3)} .tile" if what == "face" else f"{row(3)} .faces"
+    faces = page.script("return document.querySelector(arguments[0]).dataset.face", f"{row(3)} .tile")
+    page.script(
+        "const data = new DataTransfer(); const at = (s) => document.querySelector(s);"
+        "const send = (e, kind) => e.dispatchEvent(new DragEvent(kind, { bubbles: true, cancelable: true, dataTransfer: data }));"
+        "send(at(arguments[0]), 'dragstart'); send(at('#drop li'), 'dragover'); send(at('#drop li'), 'drop');",
+        source,
+    )
+    if what == "row":
+        wait_saved(page, 3, "Ida · 13 faces")
+    else:
+        page.wait(lambda: page.answers()[-1]["faces"] == [faces] and page.answers()[-1]["name"] == "Ida")
+
+
+def test_letter_keys_can_be_switched_off(page: PageBrowser) -> None:
+    before = len(page.answers())
+    page.press(Keys.ESCAPE, "?")
+    page.wait(lambda: page.all("#letter-keys"))
+    for label in ("take out the face that has the focus", "undo the last answer", "select several rows"):
+        assert label in page.text("#key-tables")
+    page.one("#letter-keys").click()
+    page.go("groups", row(0))
+    page.press(Keys.ESCAPE, "i", "x")
+    assert len(page.answers()) == before and not page.all(".tile[aria-pressed='false']")
+    page.go("help", "#letter-keys")
+    page.one("#letter-keys").click()
