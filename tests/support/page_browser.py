@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,14 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 from faceclust import Library
+from faceclust.people.events import JournalFace
 from tests.support.browser import open_browser, set_screen_size
 from tests.support.drawn_faces import write_drawn_library
 from tests.support.web import PageProcess, serve_page
 
 WAIT_SECONDS = 10
+#: Answers that the server refused; and photos, which a library of drawn faces does not have.
+_EXPECTED = re.compile(r"/api/(answers|undo) - .* status of (409|422)|/photo/[0-9a-f]+\.jpg - .* status of 404")
 
 
 def make_drawn_library(root: Path, sizes: list[int], *, spread: float = 0.03, pairs: int = 0) -> Library:
@@ -116,13 +120,18 @@ class PageBrowser:
     def answers(self) -> list[dict[str, Any]]:
         """The events of the journal, as the library reads them now."""
         return [
-            {"kind": event.kind, "name": event.name, "faces": list(event.faces), "rest": list(event.rest)}
+            {"kind": event.kind, "name": event.name, "faces": _ids(event.faces), "rest": _ids(event.rest)}
             for event in Library(self.root).journal.events()
         ]
 
     def errors(self) -> list[str]:
-        """What the browser's console reported since the last call."""
-        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+        """What the browser's console reported since the last call, except for what these tests expect."""
+        messages = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+        return [message for message in messages if not _EXPECTED.search(message)]
+
+
+def _ids(faces: Sequence[JournalFace]) -> list[str]:
+    return [face.face_id for face in faces]
 
 
 @contextmanager
@@ -131,3 +140,10 @@ def open_page(root: Path, width: int = 1440, height: int = 900) -> Iterator[Page
     with serve_page(root) as process, open_browser(width, height) as driver:
         set_screen_size(driver, width, height)
         yield PageBrowser(driver, process, root)
+
+
+def undo_all(page: PageBrowser) -> None:
+    """Take back all answers."""
+    with page.client as client:
+        while (state := client.get("api/state").json())["undo"]:
+            client.post("api/undo", json={"position": state["position"], "redo": False}).raise_for_status()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tests.support.page_browser import PageBrowser, make_drawn_library, open_page
+from tests.support.page_browser import PageBrowser, make_drawn_library, open_page, undo_all
 
 pytestmark = pytest.mark.browser
 
-EVIL = '<img src=x onerror="document.title=1"> & "Eve"'
+EVIL = 'Eve <img src=x onerror="document.title=1"> &amp;'
 
 
 @pytest.fixture(scope="module")
@@ -33,19 +32,17 @@ def page(served: PageBrowser) -> Iterator[PageBrowser]:
     assert served.errors() == []
 
 
-def undo_all(page: PageBrowser) -> None:
-    with page.client as client:
-        while (state := client.get("api/state").json())["undo"]:
-            client.post("api/undo", json={"position": state["position"], "redo": False}).raise_for_status()
-
-
 def row(at: int) -> str:
     return f".row[data-at='{at}']"
 
 
 def field_row(page: PageBrowser) -> str:
     """The place of the row whose name field has the focus; "" if none has."""
-    return str(page.script("const f = document.activeElement; return f.matches('.naming input') ? f.closest('.row').dataset.at : ''"))
+    return str(
+        page.script(
+            "const f = document.activeElement; return f.matches('.naming input') ? f.closest('.row').dataset.at : ''"
+        )
+    )
 
 
 def focused_row(page: PageBrowser) -> str:
@@ -58,13 +55,17 @@ def wait_saved(page: PageBrowser, at: int, text: str = "") -> None:
 
 
 def test_type_a_name_and_go_on(page: PageBrowser) -> None:
-    tops = page.script("return [...document.querySelectorAll('.row')].map((r) => [r.dataset.at, r.getBoundingClientRect().top])")
+    tops = page.script(
+        "return [...document.querySelectorAll('.row')].map((r) => [r.dataset.at, r.getBoundingClientRect().top])"
+    )
     assert field_row(page) == "0"
     page.press("Anna", Keys.ENTER)
     assert field_row(page) == "1"  # at once: the reader need not wait
     wait_saved(page, 0, "Anna · 16 faces")
     assert field_row(page) == "1"
-    after = page.script("return [...document.querySelectorAll('.row')].map((r) => [r.dataset.at, r.getBoundingClientRect().top])")
+    after = page.script(
+        "return [...document.querySelectorAll('.row')].map((r) => [r.dataset.at, r.getBoundingClientRect().top])"
+    )
     assert sorted(after) == sorted(tops)  # nothing has moved
     (event,) = page.answers()[-1:]
     assert (event["kind"], event["name"], len(event["faces"])) == ("name", "Anna", 16)
@@ -133,7 +134,7 @@ def test_selected_rows_become_one_person(page: PageBrowser) -> None:
     page.wait_text("#problem", "Select two or more rows")
     page.press("j", "j", "j", "a", "j", "a", "m")
     page.wait(lambda: len(page.answers()) == before + 1)
-    assert page.answers()[-1]["kind"] == "link"
+    assert (page.answers()[-1]["kind"], page.answers()[-1]["name"]) == ("merge", None)  # a merge without a name
 
 
 def test_completion_of_names(page: PageBrowser) -> None:
@@ -178,7 +179,7 @@ def test_a_near_miss_is_asked_about(page: PageBrowser) -> None:
     page.wait_text("#doubt[open]", "Margaretta")
     page.press(Keys.ESCAPE)  # cancelled: nothing is recorded, and nothing typed is lost
     page.wait(lambda: not page.all("#doubt[open]"))
-    page.wait(lambda: page.script(f"return document.querySelector(\"{row(3)} .naming input\").value") == "Margaretta")
+    page.wait(lambda: page.script(f'return document.querySelector("{row(3)} .naming input").value') == "Margaretta")
     assert not page.all(f"{row(3)}.saved")
 
 
@@ -197,7 +198,7 @@ def test_undo_and_redo(page: PageBrowser) -> None:
     wait_saved(page, 0, "Dora")
     page.press(Keys.ESCAPE, "u")
     page.wait(lambda: not page.all(f"{row(0)}.saved"), "the row opens again")
-    assert page.script(f"return document.querySelector(\"{row(0)} .naming input\").value") == "Dora"
+    assert page.script(f'return document.querySelector("{row(0)} .naming input").value') == "Dora"
     page.wait(lambda: page.one("#redo").is_enabled())
     page.press("U")
     page.wait(lambda: page.all(f"{row(0)}.saved") or page.all(f"{row(0)}.gone"), "the row collapses again")
@@ -224,17 +225,15 @@ def test_the_order_stays_until_the_reader_asks(page: PageBrowser) -> None:
     assert page.all(f"{row(0)}.saved")
     page.wait(lambda: page.one("#sort").is_enabled())
     page.one("#sort").click()
-    page.wait(lambda: "15 to name" == page.text("#groups-note"))
+    page.wait(lambda: page.text("#groups-note") == "15 to name")
     assert not page.all(".row.saved")
 
 
-def test_answers_of_another_page_are_shown_and_a_stale_one_is_refused(page: PageBrowser) -> None:
+def test_an_answer_of_another_page_is_shown(page: PageBrowser) -> None:
     with page.client as client:
         position = client.get("api/state").json()["position"]
         group = client.get("api/groups").json()["groups"][2][0]
         answer = {"kind": "name", "name": "Elsewhere", "groups": [group], "faces": [], "seen": [], "left_out": []}
-        # The page does not hear of it before its own answer.
-        page.script("EventSource.prototype.close.call(window.events)") if page.script("return window.events") else None
         client.post("api/answers", json={"position": position, "answer": answer}).raise_for_status()
     page.wait(lambda: page.all(f"{row(2)}.gone"), "the row that was answered elsewhere")
     assert "answered elsewhere" in page.text(row(2))
@@ -251,11 +250,10 @@ def test_a_stale_answer_is_refused_and_the_text_stays(page: PageBrowser) -> None
     )
     page.press("Stale", Keys.ENTER)
     page.wait_text("#problem", "answered elsewhere")
-    page.wait(lambda: page.script(f"return document.querySelector(\"{row(0)} .naming input\").value") == "Stale")
+    page.wait(lambda: page.script(f'return document.querySelector("{row(0)} .naming input").value') == "Stale")
     assert not page.all(".row.saved")
     page.press(Keys.ARROW_UP, Keys.ENTER)
     wait_saved(page, 0, "Stale")
-    page.errors()  # the browser reports each refused request
 
 
 def test_a_lost_connection_loses_nothing(page: PageBrowser) -> None:
@@ -274,7 +272,7 @@ def test_markup_in_a_name_is_text(page: PageBrowser) -> None:
     wait_saved(page, 0, EVIL)
     page.wait_text("#last", EVIL)
     page.wait_text("#drop", EVIL)
-    page.press("<img")
+    page.press("Eve")
     page.wait_text("#completions", EVIL)
     assert page.driver.title != "1" and not page.all("main img[src='x'], #completions img[src='x']")
 
@@ -313,8 +311,9 @@ def test_drag_onto_a_person(page: PageBrowser, what: str) -> None:
     source = f"{row(3)} .tile" if what == "face" else f"{row(3)} .faces"
     faces = page.script("return document.querySelector(arguments[0]).dataset.face", f"{row(3)} .tile")
     page.script(
-        "const data = new DataTransfer(); const at = (s) => document.querySelector(s);"
-        "const send = (e, kind) => e.dispatchEvent(new DragEvent(kind, { bubbles: true, cancelable: true, dataTransfer: data }));"
+        "const options = { bubbles: true, cancelable: true, dataTransfer: new DataTransfer() };"
+        "const at = (selector) => document.querySelector(selector);"
+        "const send = (element, kind) => element.dispatchEvent(new DragEvent(kind, options));"
         "send(at(arguments[0]), 'dragstart'); send(at('#drop li'), 'dragover'); send(at('#drop li'), 'drop');",
         source,
     )
@@ -327,7 +326,7 @@ def test_drag_onto_a_person(page: PageBrowser, what: str) -> None:
 def test_letter_keys_can_be_switched_off(page: PageBrowser) -> None:
     before = len(page.answers())
     page.press(Keys.ESCAPE, "?")
-    page.wait(lambda: page.all("#letter-keys"))
+    page.wait(lambda: page.all("#key-tables dl"))
     for label in ("take out the face that has the focus", "undo the last answer", "select several rows"):
         assert label in page.text("#key-tables")
     page.one("#letter-keys").click()

@@ -54,7 +54,8 @@ export class Api {
 
   /**
    * Record an answer. Return the server's answer once the line is on disk, or null if it was not recorded; the user
-   * has then been told why. Answers are sent one at a time, in order.
+   * has then been told why. `accepted`: what the user accepted, such as another spelling of the name. Answers are sent
+   * one at a time, in order.
    */
   answer(answer) {
     return this.#enqueue(async () => {
@@ -63,7 +64,7 @@ export class Api {
         const body = { position: this.position, answer };
         if (Object.keys(accept).length) body.accept = accept;
         try {
-          return await this.#request("api/answers", body);
+          return { ...(await this.#request("api/answers", body)), accepted: accept };
         } catch (error) {
           if (!error.doubt) throw error;
           const accepted = await this.#handlers.doubt(error.doubt);

@@ -3,7 +3,7 @@
 import { Api } from "./api.js";
 import { formatNumber, h } from "./dom.js";
 import { listenToKeys } from "./keys.js";
-import { nameField } from "./name_field.js";
+import { findPeople, nameField } from "./name_field.js";
 
 const SCREENS = ["ask", "groups", "people", "person", "photo", "again", "help"];
 const DOUBT_DELAY_MS = 350;
@@ -225,7 +225,7 @@ async function openScreen() {
 const find = app.nameField({
   label: "Find a person", placeholder: "Find a person",
   choose(name, person) {
-    const found = person ?? app.people.find((other) => other.name === name) ?? null;
+    const found = person ?? findPeople(app.people, name, 1)[0];
     find.value = "";
     if (found?.person) app.go(`#/person/${found.person}`);
     else app.tell(`Nobody here is called ${name}.`);

@@ -67,9 +67,10 @@ function showTiles(pictures) {
 function noteTiles() {
   if (question.kind === "same") return;
   const shown = tiles().length, hidden = question.total - shown;
-  const notes = [out.size ? `${formatNumber(out.size)} taken out` : "Click a face that does not fit"];
   const note = part("tiles-note");
-  note.replaceChildren(`${notes.join(" · ")}. `);
+  if (!out.size) note.replaceChildren("Click a face that does not fit. ");
+  else if (question.kind === "who") note.replaceChildren(`${formatNumber(out.size)} taken out. `, h("button", { type: "button", class: "link", onclick: takeOut }, "Only take out, without a name"), " ");
+  else note.replaceChildren(`${formatNumber(out.size)} taken out: yes is about the others. `);
   if (isAboutOne() && hidden > 0) {
     note.append(h("button", { type: "button", class: "link", onclick: showMore }, `Show more of the ${formatNumber(question.total)} faces`), keyHint("+"));
   }
@@ -113,7 +114,7 @@ function showReply() {
       placeholder: question.kind === "who" ? "Type a name" : "Somebody else? Type a name",
       candidates: () => question.candidates,
       choose: (name) => reply({ name }),
-      keys: { ArrowDown: () => (field.value ? false : moveFocus(tiles(), "ArrowDown")), Escape: () => leaveField() },
+      keys: { Enter: takeOut, ArrowDown: () => (field.value ? false : moveFocus(tiles(), "ArrowDown")), Escape: () => leaveField() },
     });
     part("name").append(field);
   }
@@ -122,7 +123,7 @@ function showReply() {
   const button = (label, key, run, name = "") => h("button", { type: "button", class: name, onclick: run }, label, keyHint(key));
   const buttons = question.kind === "who"
     ? [button("Nobody I know", "i", () => reply({ verdict: "no" }))]
-    : [button(question.kind === "same" ? "Yes, one person" : "Yes", "y", () => reply({ verdict: "yes" }), "primary"),
+    : [button(question.kind === "same" ? "Yes, one person" : "Yes", "y", sayYes, "primary"),
       button(question.kind === "same" ? "No, two people" : "No", "n", () => reply({ verdict: "no" }))];
   buttons.push(button("Skip", "s", skip));
   part("choices").replaceChildren(...buttons);
@@ -169,13 +170,20 @@ function setBusy(value) {
   if (field) field.readOnly = value;
 }
 
+/** Answer. No name and no verdict: the faces taken out are not like the others, which are this person if one is asked. */
 async function reply({ name = null, verdict = null }) {
   if (isBusy || !question) return;
   setBusy(true);
-  const answer = { kind: "question", question: question.id, left_out: [...out], name, verdict };
+  const answer = { kind: "question", question: question.id, left_out: verdict ? [] : [...out], name, verdict };
   const saved = await app.api.answer(answer);
   setBusy(false);
   if (saved) await goOn();
+}
+
+const sayYes = () => (out.size ? reply({}) : reply({ verdict: "yes" }));
+
+function takeOut() {
+  return out.size ? void reply({}) : false;
 }
 
 async function goOn() {
@@ -224,8 +232,8 @@ const isYesNo = () => question && question.kind !== "who";
 
 const keys = [
   { key: "1 2 3 4 5 6 7 8 9", show: ["1–9"], label: "this candidate", run: (event) => (question?.accepts_name && question.candidates[event.key - 1] ? void reply({ name: question.candidates[event.key - 1].name }) : false) },
-  { key: "y", label: "yes", run: () => (isYesNo() ? void reply({ verdict: "yes" }) : false) },
-  { key: "Enter", label: "confirm", run: () => (isYesNo() ? void reply({ verdict: "yes" }) : field ? field.focus() : false) },
+  { key: "y", label: "yes", run: () => (isYesNo() ? void sayYes() : false) },
+  { key: "Enter", label: "confirm; to the name field, or only take out faces, if the question is who", run: () => (isYesNo() ? void sayYes() : takeOut() !== false || !field ? undefined : field.focus()) },
   { key: "n", label: "no, or nobody I know", run: () => (question ? void reply({ verdict: "no" }) : false) },
   { key: "i", label: "nobody I know: ignore", run: () => (question?.kind === "who" ? void reply({ verdict: "no" }) : false) },
   { key: "s", label: "skip", run: () => void skip() },

@@ -101,7 +101,7 @@ async function record(about, answer, told, name = "") {
   about.forEach(redraw);
   const saved = await app.api.answer(answer);
   for (const entry of about) {
-    if (saved) Object.assign(entry, { state: "saved", told, event: saved.event, isChosen: false, text: "" });
+    if (saved) Object.assign(entry, { state: "saved", told, event: saved.event, isChosen: false, text: "", name: saved.accepted.name ?? name });
     else if (entry.state === "waiting") Object.assign(entry, { state: "open", text: name || entry.text });
   }
   about.forEach(redraw);
