@@ -12,8 +12,8 @@ class People {
     this.others = h("p", { class: "facts", dir: "auto" });
     root.append(
       h("div", { class: "people" },
-        h("h1", {}, "People"), this.lead,
-        h("div", { class: "controls" }, h("label", { class: "find-name" }, "Find by name", this.find), this.found),
+        h("div", { class: "controls" }, h("div", {}, h("h1", {}, "People"), this.lead),
+          this.found, h("label", { class: "find-name" }, "Find by name", this.find)),
         this.list, this.others));
     this.fill(await app.api.get("api/people"));
   }

@@ -3,6 +3,7 @@ import { faceImage, formatCount, formatNumber, h, nameText } from "./dom.js";
 import { FaceGrid } from "./face_grid.js";
 import { formatDay } from "./dates.js";
 
+const MAX_COMPANIONS = 6; // the others unfold
 const WORDS = { confirm: "confirmed", not_a_face: "not a face", ignore: "ignored" };
 
 class PersonScreen {
@@ -231,7 +232,9 @@ class PersonScreen {
 function companionsOf(person) {
   const chips = person.companions.map(({ person: id, name, photos }) => h("li", {},
     h("a", { class: "chip", href: `#/person/${id}` }, nameText(name), h("b", {}, formatNumber(photos), h("span", { class: "unseen" }, " photos together")))));
-  return h("div", { class: "seen-with" }, h("h2", { class: "label" }, "Seen with"), h("ul", { class: "chips" }, chips));
+  const rest = chips.slice(MAX_COMPANIONS);
+  return h("div", { class: "seen-with" }, h("h2", { class: "label" }, "Seen with"), h("ul", { class: "chips" }, chips.slice(0, MAX_COMPANIONS)),
+    rest.length ? h("details", {}, h("summary", {}, `${formatNumber(rest.length)} more`), h("ul", { class: "chips" }, rest)) : null);
 }
 
 const screen = new PersonScreen();

@@ -5,6 +5,7 @@ import { h } from "./dom.js";
 const MAX_ZOOM = 8;
 const STEP = 0.01; // an arrow moves the draft by this fraction of the photo's longer side
 const FIRST_SIDE = 0.15; // of a box that keys start
+const MAX_WIDE_TAGS = 8; // of more faces, long names are cut
 const DRAG_PX = 6; // a shorter drag is a click
 
 export class PhotoStage {
@@ -32,6 +33,8 @@ export class PhotoStage {
       this.zoom = 1;
     }
     this.photo = photo;
+    this.element.parentElement.style.setProperty("--ratio", String(photo.width / photo.height));
+    this.boxes.classList.toggle("few", faces.length <= MAX_WIDE_TAGS);
     this.image.alt = `The photo ${photo.path}`;
     this.boxes.replaceChildren(...faces.filter((face) => !face.whole).map((face) => this.#box(face, describe(face))));
     if (this.draft) this.boxes.append(this.draft.element);
