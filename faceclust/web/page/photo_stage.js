@@ -6,6 +6,7 @@ const MAX_ZOOM = 8;
 const STEP = 0.01; // an arrow moves the draft by this fraction of the photo's longer side
 const FIRST_SIDE = 0.15; // of a box that keys start
 const MAX_WIDE_TAGS = 8; // of more faces, long names are cut
+const EDGE = 0.15; // a fraction of the photo
 const DRAG_PX = 6; // a shorter drag is a click
 
 export class PhotoStage {
@@ -47,7 +48,7 @@ export class PhotoStage {
       type: "button", class: `spot ${kind}`, "data-face": face.face, "aria-label": text,
       onclick: () => this.on.choose(face.face), onfocus: () => this.on.choose(face.face),
       onpointerenter: () => this.on.light(face.face), onpointerleave: () => this.on.light(null),
-    }, face.name ? h("span", { class: "tag", dir: "auto" }, face.name) : null);
+    }, face.name ? h("span", { class: `tag ${placeOfTag(face.box)}`, dir: "auto" }, face.name) : null);
     lay(box, face.box);
     return box;
   }
@@ -209,6 +210,12 @@ export class PhotoStage {
 function lay(element, [left, top, right, bottom]) {
   const parts = { left, top, width: right - left, height: bottom - top };
   for (const [name, part] of Object.entries(parts)) element.style[name] = `${part * 100}%`;
+}
+
+// Names stay on the photo: those near an edge start there.
+function placeOfTag([left, top, right, bottom]) {
+  const middle = (left + right) / 2;
+  return [middle < EDGE ? "from-left" : middle > 1 - EDGE ? "to-right" : "", bottom > 1 - EDGE / 2 && top > EDGE / 2 ? "above" : ""].join(" ").trim();
 }
 
 function describeBox([left, top, right, bottom]) {
