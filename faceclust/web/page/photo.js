@@ -8,7 +8,7 @@ const SMALLEST_FACE = 20; // pixels, for a harder look
 
 class PhotoScreen {
   async open(root, params, app) {
-    Object.assign(this, { app, id: params.id, of: params.of ?? "", chosen: params.face ?? null, mode: "face", busy: false });
+    Object.assign(this, { app, id: params.id, of: params.of ?? "", chosen: params.face ?? null, mode: "face", busy: false, field: null });
     const data = await this.#read();
     this.stage = new PhotoStage({
       choose: (face) => this.choose(face),
@@ -174,6 +174,11 @@ class PhotoScreen {
     restore();
   }
 
+  #type() {
+    this.field?.focus();
+    return this.field !== null;
+  }
+
   // -- answers ---------------------------------------------------------------------
 
   /** Record an answer and show the photo as it is then. Return the answer of the server, or null. */
@@ -191,7 +196,7 @@ class PhotoScreen {
 
   async nameFace(name) {
     const face = this.chosen;
-    if (!(await this.#answer({ kind: "confirm", faces: [face], name }))) return;
+    if (!(await this.#answer({ kind: "name", name, groups: [], faces: [face], seen: [face], left_out: [] }))) return;
     this.field.value = "";
     const next = this.faces.find((other) => !other.name && !other.ignored);
     (this.stage.boxOf(next?.face ?? face) ?? this.#rowOf(face))?.focus();
@@ -353,7 +358,7 @@ class PhotoScreen {
     { key: "ArrowLeft k", label: "photo before", run: () => this.#go(this.photo.previous) },
     { key: "ArrowDown", label: "next face", run: () => this.step(1) },
     { key: "ArrowUp", label: "face before", run: () => this.step(-1) },
-    { key: "Enter n", label: "type a name for the face", run: () => this.field?.focus() ?? false },
+    { key: "Enter n", label: "type a name for the face", run: () => this.#type() },
     { key: "y", label: "confirm the name", run: () => this.confirm() },
     { key: "x", label: "not this person", run: () => this.reject() },
     { key: "i", label: "ignore the face, or no longer", run: () => this.ignore() },

@@ -67,7 +67,7 @@ export class PhotoStage {
   #fit() {
     if (!this.photo) return;
     const { width, height } = this.photo;
-    const scale = Math.min(this.element.clientWidth / width, this.element.clientHeight / height) * this.zoom;
+    const scale = Math.min(this.element.offsetWidth / width, this.element.offsetHeight / height) * this.zoom;
     this.sheet.style.width = `${Math.max(1, Math.floor(width * scale))}px`;
     this.sheet.style.height = `${Math.max(1, Math.floor(height * scale))}px`;
   }

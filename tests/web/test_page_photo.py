@@ -1,0 +1,230 @@
+"""The screen of one photo, in a real browser: who is who, and boxes drawn by hand."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium.webdriver import ActionChains
+
+from faceclust import Library
+from tests.support.naming_page import NamingPage, open_naming_page
+from tests.support.sample_photos import COLLINS, HOPPER
+
+pytestmark = [pytest.mark.browser, pytest.mark.process]
+
+ANNA = "Anna <i>Berg</i>"
+TOGETHER, MARKUP = "together/both 0.jpg", "together/<b>&both 1.jpg"
+
+
+@pytest.fixture(scope="module")
+def page(
+    truth_and_scanned_root: tuple[dict[str, list[str]], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[NamingPage]:
+    """A page of the library in which Anna, on the left of two photos, is named with two of her faces confirmed."""
+    truth, scanned = truth_and_scanned_root
+    root = tmp_path_factory.mktemp("photo") / "photos"
+    shutil.copytree(scanned, root)
+    (root / "together/both 1.jpg").rename(root / MARKUP)
+    library = Library(root)
+    library.scan(workers=0)
+    photo = next(photo for photo, people in sorted(truth.items()) if people == [COLLINS])
+    group = library.group_of[next(one.face_id for one in library.occurrences if one.photo == photo)]
+    library.name(group, ANNA, confirmed=[face for face in library.group_members[group] if "both" not in library.occurrences_of[face][0].photo][:2])
+    assert HOPPER not in {person.name for person in library.people()}
+    with open_naming_page(root) as page:
+        yield page
+
+
+def open_photo(page: NamingPage, photo: str = TOGETHER, of: str = "") -> list[str]:
+    """Open the screen of a photo, and return its faces from the left."""
+    library = Library(page.library.root)
+    page.open(f"#/photo/{library.photos[photo].photo_hash}{of}", ".photo-head h1")
+    return page.faces(".spot")
+
+
+def anna(page: NamingPage) -> str:
+    (person,) = (person for person in Library(page.library.root).people() if person.name == ANNA)
+    return person.id
+
+
+def test_boxes_and_rows_say_who_is_who_and_belong_together(page: NamingPage) -> None:
+    left, right = open_photo(page)
+    assert page.faces(".who-is-who [data-face]") == [left, right]
+    assert page.texts(".tag") == [ANNA]
+    assert page.texts(".who-is-who .entry") == [f"{ANNA}\nsuggested", "Without a name\nnobody named it yet"]
+    assert page.focused == right, "the face without a name comes first"
+    ActionChains(page.driver).move_to_element(page.find(".entry")[0]).perform()
+    page.wait_for(f".spot.lit[data-face='{left}']")
+    ActionChains(page.driver).move_to_element(page.find(".spot")[1]).perform()
+    page.wait_for(f".entry.lit[data-face='{right}']")
+    page.press("ArrowUp")
+    assert page.focused == left
+    assert page.texts(".panel h2") == [ANNA]
+    page.press("ArrowDown")
+    assert page.focused == right
+
+
+def test_markup_in_names_is_text(page: NamingPage) -> None:
+    open_photo(page, MARKUP)
+    assert page.texts(".photo-head h1") == ["<b>&both 1.jpg"]
+    assert not page.find("#screen b, #screen i")
+
+
+@pytest.mark.parametrize(
+    ("face", "keys", "expected"),
+    [
+        (0, ["y"], {"event": "confirm", "name": ANNA}),
+        (0, ["x"], {"event": "reject", "name": ANNA}),
+        (0, ["f"], {"event": "remove"}),
+        (1, ["i"], {"event": "ignore"}),
+        (1, ["I"], {"event": "ignore"}),
+        (1, ["Enter", *"Grace", "Enter"], {"event": "name", "name": "Grace"}),
+        (1, ["n", *"Grace", "Enter"], {"event": "name", "name": "Grace"}),
+        (1, ["Enter", *"ann", "ArrowDown", "Enter"], {"event": "name", "name": ANNA}),
+    ],
+)
+def test_a_key_answers_for_the_chosen_face(
+    page: NamingPage, face: int, keys: list[str], expected: dict[str, str]
+) -> None:
+    faces = open_photo(page)
+    page.press(*["ArrowUp"] * (1 - face), *keys)
+    if expected.get("name") == ANNA and face == 1:  # she stands on the photo already
+        page.wait_for("#doubt .choices button").click()
+    (event,) = page.new_events()
+    assert expected.items() <= event.items()
+    assert [one["face"] for one in event["faces"]] == [faces[face]]
+    page.wait_for("body:not(:has(#doubt[open]))")
+    page.eventually(lambda: page.run("return document.activeElement.closest('.photo') !== null"))
+    page.run("document.activeElement.blur()")
+    page.undo()
+    page.eventually(lambda: page.faces(".spot") == faces and page.texts(".tag") == [ANNA])
+
+
+def test_an_ignored_face_can_be_taken_back(page: NamingPage) -> None:
+    open_photo(page)
+    page.press("i")
+    page.new_events()
+    page.wait_for(".spot.ignored")
+    page.press("i")
+    (event,) = page.new_events()
+    assert event["event"] == "unignore"
+    page.undo(2)
+
+
+def test_keys_and_links_lead_through_the_photos_of_a_person(page: NamingPage) -> None:
+    library, of = Library(page.library.root), f"?of=person/{anna(page)}"
+    hers = {library.photo_of[face] for person in library.people() for face in person.face_ids}
+    order = sorted((info.taken_at, info.photo, hash) for hash in hers for info in library.photos.values() if info.photo_hash == hash)
+    hashes = [hash for _, _, hash in order]
+    page.open(f"#/photo/{hashes[0]}{of}", ".photo-head h1")
+    shown = lambda: page.run("return location.hash").split("/")[2].split("?")[0]  # noqa: E731
+    for key, number in (("j", 1), ("ArrowRight", 2), ("k", 1), ("ArrowLeft", 0)):
+        page.press(key)
+        page.eventually(lambda number=number: shown() == hashes[number] and page.texts(".photo-head h1") == [order[number][1].rpartition("/")[2]])
+    page.press("k")
+    assert shown() == hashes[0], "there is none before"
+    page.find(".way a")[0].click()
+    page.wait_for(".portrait")
+
+
+def box_of(page: NamingPage) -> list[float]:
+    """The sides of the draft in pixels of the window."""
+    box: list[float] = page.run(
+        "const box = document.querySelector('.draft').getBoundingClientRect(); return [box.left, box.top, box.right, box.bottom]"
+    )
+    return box
+
+
+def drag(page: NamingPage, start: tuple[float, float], end: tuple[float, float]) -> None:
+    actions = ActionChains(page.driver, duration=20)
+    actions.w3c_actions.pointer_action.move_to_location(*map(round, start)).pointer_down()
+    actions.w3c_actions.pointer_action.move_to_location(*map(round, end)).pointer_up()
+    actions.perform()
+
+
+def drawn(event: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in event.items() if key not in ("id", "time")}
+
+
+def test_the_mouse_and_keys_draw_the_same_box(page: NamingPage) -> None:
+    faces = open_photo(page)
+    page.press("d", "ArrowUp", "ArrowUp", "ArrowLeft", "Shift+ArrowRight", "Shift+ArrowDown", "Shift+ArrowDown")
+    box = box_of(page)
+    page.press("Enter")
+    (by_keys,) = page.new_events()
+    assert by_keys["event"] == "add"
+    page.eventually(lambda: len(page.faces(".spot")) == 3)
+    assert page.focused == by_keys["faces"][0]["face"], "the new face has the focus"
+    page.undo()
+    page.eventually(lambda: page.faces(".spot") == faces)
+    drag(page, (box[0], box[1]), (box[2], box[3]))
+    assert box_of(page) == pytest.approx(box, abs=1)
+    page.press("Enter")
+    (by_mouse,) = page.new_events()
+    assert drawn(by_mouse) == drawn(by_keys)
+    page.undo()
+
+
+def test_letters_name_a_drawn_face_and_escape_gives_it_up(page: NamingPage) -> None:
+    open_photo(page)
+    page.press("d", "Escape")
+    assert not page.find(".draft")
+    page.press("d", *"Zoe", "Enter")
+    (event,) = page.new_events()
+    assert (event["event"], event["name"]) == ("add", "Zoe")
+    page.eventually(lambda: "Zoe" in page.texts(".tag"))
+    page.undo()
+
+
+def test_a_box_is_moved_by_keys_and_by_its_handles(page: NamingPage) -> None:
+    faces = open_photo(page)
+    page.press("b", "ArrowRight", "Enter")
+    (event,) = page.new_events()
+    assert (event["event"], event["rest"][0]["face"]) == ("move", faces[1])
+    page.undo()
+    page.eventually(lambda: page.faces(".spot") == faces)
+    page.run("document.activeElement.blur()")
+    page.press("b")
+    left, top, _, _ = box_of(page)
+    drag(page, (left, top), (left - 20, top - 30))
+    assert box_of(page)[:2] == pytest.approx([left - 20, top - 30], abs=2)
+    page.find(".panel .primary")[0].click()
+    (event,) = page.new_events()
+    assert event["event"] == "move"
+    page.undo()
+
+
+def test_somebody_without_a_face_is_added_and_taken_away(page: NamingPage) -> None:
+    open_photo(page)
+    page.press("w", *"Zoe", "Enter")
+    (event,) = page.new_events()
+    assert (event["event"], event["name"], event["faces"][0]["box"]) == ("add", "Zoe", [0, 0, 1, 1])
+    page.eventually(lambda: "Zoe\nconfirmed · no face to be seen" in page.texts(".entry"))
+    page.undo()
+
+
+def test_a_harder_look_says_how_many_faces_it_found(page: NamingPage) -> None:
+    open_photo(page)
+    page.press("l")
+    page.eventually(lambda: any("face" in text for text in page.texts(".looking") if "…" not in text))
+
+
+def test_the_photo_is_zoomed_by_keys(page: NamingPage) -> None:
+    open_photo(page)
+    width = lambda: page.run("return document.querySelector('.sheet').offsetWidth")  # noqa: E731
+    whole = width()
+    page.press("+")
+    assert width() == pytest.approx(whole * 1.5, abs=3)
+    page.press("-")
+    assert width() == whole
+    page.press("z")
+    assert width() > whole
+    face = page.run("const box = document.querySelector('.spot[aria-current]').getBoundingClientRect(); return [box.left, box.right]")
+    stage = page.run("const box = document.querySelector('.stage').getBoundingClientRect(); return [box.left, box.right]")
+    assert stage[0] < face[0] < face[1] < stage[1]
+    page.press("0")
+    assert width() == whole
