@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,15 +28,20 @@ WAIT_SECONDS = 10
 _EXPECTED = re.compile(r"/api/(answers|undo) - .* status of (409|422)|/photo/[0-9a-f]+\.jpg - .* status of 404")
 
 
-def make_drawn_library(root: Path, sizes: list[int], *, spread: float = 0.03, pairs: int = 0) -> Library:
+def make_drawn_library(
+    root: Path, sizes: list[int], *, spread: float = 0.03, pairs: int = 0, near: Mapping[int, tuple[int, float]] = {}
+) -> Library:
     """Make a clustered library of people with so many faces each, on photos of one face.
 
-    The first two people are on the same photo `pairs` times.
+    `spread`: the mean squared L2 between faces of one person, of unit length. The first two people are on the same
+    photo `pairs` times. `near`: person → another one and how far (squared L2) the first is from that one.
     """
     rng = np.random.default_rng(3)
     person = np.repeat(np.arange(len(sizes)), sizes)
     centres = rng.standard_normal((len(sizes), 128))
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+    for number, (other, distance) in near.items():
+        centres[number] = centres[other] + centres[number] * np.sqrt(distance)
     embeddings = centres[person] + rng.standard_normal((len(person), 128)) * np.sqrt(spread / 2 / 128)
     photo = np.arange(len(person))
     photo[sizes[0] : sizes[0] + pairs] = photo[:pairs]
@@ -142,8 +147,10 @@ def open_page(root: Path, width: int = 1440, height: int = 900) -> Iterator[Page
         yield PageBrowser(driver, process, root)
 
 
-def undo_all(page: PageBrowser) -> None:
-    """Take back all answers."""
+def undo_all(page: PageBrowser, keep: int = 0) -> None:
+    """Take back all answers but the first `keep`."""
+    journal = Library(page.root).journal
     with page.client as client:
-        while (state := client.get("api/state").json())["undo"]:
-            client.post("api/undo", json={"position": state["position"], "redo": False}).raise_for_status()
+        for _ in journal.undoable()[: len(journal.undoable()) - keep]:
+            position = client.get("api/state").json()["position"]
+            client.post("api/undo", json={"position": position, "redo": False}).raise_for_status()
