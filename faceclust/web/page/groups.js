@@ -87,7 +87,7 @@ function note() {
   part("groups-note").textContent = [`${formatNumber(open)} to name`, done ? `${formatNumber(done)} answered` : "", newGroups ? `${formatNumber(newGroups)} new` : ""].filter(Boolean).join(" · ");
   part("sort").disabled = !(done || newGroups);
   const count = chosen().length;
-  part("selected").replaceChildren(...(!count ? ["A name goes to every face of a row. Click a face that does not fit to take it out."] : [`${formatCount(count, "row")} selected: a name goes to all of them. `, h("button", { type: "button", class: "link", onclick: clearChosen }, "Clear")]));
+  part("selected").replaceChildren(...(!count ? ["Click a face that does not fit to take it out."] : [`${formatCount(count, "row")} selected: a name goes to all of them. `, h("button", { type: "button", class: "link", onclick: clearChosen }, "Clear")]));
 }
 
 // -- answer ----------------------------------------------------------------------
