@@ -58,12 +58,13 @@ def build_faces() -> tuple[list[FaceOccurrence], np.ndarray, list[int], list[Per
     return places, np.array([*points, (0.5, 0.5)], np.float32), [*numbers, -1], persons
 
 
-def build_page(pictures: bool = True) -> str:
+def build_page(pictures: bool = True, served: bool = False) -> str:
     places, points, numbers, persons = build_faces()
     faces = sort_by_z_order(places, points, numbers)
     shot = enumerate(zip(places, numbers, strict=True))
     drawn = {place.face_id: draw_face(person, i) for i, (place, person) in shot if person >= 0}
-    return render_map("/lib", "tsne", faces, persons, drawn if pictures else {}, Path("/lib"), Path("/lib/map.html"))
+    shown = drawn if pictures else {}
+    return render_map("/lib", "tsne", faces, persons, shown, Path("/lib"), Path("/lib/map.html"), served=served)
 
 
 def parse_data(html: str) -> dict[str, Any]:
@@ -298,6 +299,22 @@ def test_a_click_selects_a_face_and_links_its_photo(browser: webdriver.Chrome) -
     assert href.startswith("./2020/%3Cimg%20src") and href.endswith("%23.jpg") and "{" not in href
     browser.find_element(By.ID, "close").click()
     assert read_card(browser) == ""
+
+
+def test_a_served_map_leads_to_the_screens_of_people_and_photos(_chromium: webdriver.Chrome, tmp_path: Path) -> None:
+    page = tmp_path / "map.html"
+    page.write_text(build_page(served=True), encoding="utf-8")
+    set_size(_chromium, 1200, 800)
+    _chromium.get(page.as_uri())
+    assert _chromium.find_element(By.CSS_SELECTOR, ".back a").get_dom_attribute("href") == "./"
+    point_at(_chromium, person_points(EVIL)[0], click=True)
+    name = _chromium.find_element(By.CSS_SELECTOR, "#who a")
+    assert (name.text, name.get_dom_attribute("href")) == (EVIL, "./#/person/p1")
+    assert str(_chromium.find_element(By.ID, "photo").get_dom_attribute("href")).startswith("./#/photo/2020/")
+    link = _chromium.find_element(By.ID, "open")
+    for number, href in ((0, "./#/person/p0"), (0, None), (2, None)):  # Anna, nobody, a group
+        _chromium.find_elements(By.CSS_SELECTOR, "#list li button")[number].click()
+        assert (link.get_dom_attribute("href") if link.is_displayed() else None) == href
 
 
 def test_the_wheel_zooms_at_the_pointer(browser: webdriver.Chrome) -> None:

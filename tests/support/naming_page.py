@@ -17,7 +17,7 @@ from tests.support.browser import open_browser
 from tests.support.web import serve_page
 
 T = TypeVar("T")
-SECONDS = 4
+SECONDS = 30
 _KEYS = {
     **{f"Arrow{name}": getattr(Keys, f"ARROW_{name.upper()}") for name in ("Up", "Down", "Left", "Right")},
     **{"Enter": Keys.ENTER, "Escape": Keys.ESCAPE, "Space": " ", "Tab": Keys.TAB},

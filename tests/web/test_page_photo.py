@@ -92,16 +92,25 @@ def test_a_key_answers_for_the_chosen_face(
 ) -> None:
     faces = open_photo(page)
     page.press(*["ArrowUp"] * (1 - face), *keys)
-    if expected.get("name") == ANNA and face == 1:  # she stands on the photo already
-        page.wait_for("#doubt .choices button").click()
     (event,) = page.new_events()
     assert expected.items() <= event.items()
     assert [one["face"] for one in event["faces"]] == [faces[face]]
-    page.wait_for("body:not(:has(#doubt[open]))")
-    page.eventually(lambda: page.run("return document.activeElement.closest('.photo') !== null"))
-    page.run("document.activeElement.blur()")
+    page.eventually(lambda: page.run("return document.activeElement.matches('.photo [data-face]')"), "the focus")
     page.undo()
     page.eventually(lambda: page.faces(".spot") == faces and page.texts(".tag") == [ANNA])
+
+
+def test_a_second_face_of_a_person_on_one_photo_is_asked_about(page: NamingPage) -> None:
+    left, right = open_photo(page)
+    page.press("ArrowUp", "y")
+    page.new_events()
+    page.wait_for(f".spot.confirmed[data-face='{left}']")
+    page.press("ArrowDown", "Enter", *"ann", "ArrowDown", "Enter")
+    page.wait_for("#doubt .choices button").click()
+    (event,) = page.new_events()
+    assert (event["name"], event["faces"][0]["face"]) == (ANNA, right)
+    page.eventually(lambda: page.run("return document.activeElement.matches('.photo [data-face]')"), "the focus")
+    page.undo(2)
 
 
 def test_an_ignored_face_can_be_taken_back(page: NamingPage) -> None:

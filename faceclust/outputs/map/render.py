@@ -113,7 +113,7 @@ def render_map(
         groups=groups[:_MAX_MAP_GROUPS],
         group_count=len(groups),
         pictures=len(shown),
-        data=_to_json_block(_build_data(faces, persons, shown, side) | _build_links(faces, root, page, served=served)),
+        data=_to_json_block(_build_data(faces, persons, shown, side) | _build_links(faces, persons, root, page, served=served)),
         served=served,
         sheets=[Markup(base64.b64encode(sheet).decode()) for sheet in sheets],
     )
@@ -147,12 +147,18 @@ def _build_data(faces: MapFaces, persons: Sequence[Person], pictured: Set[str], 
     }
 
 
-def _build_links(faces: MapFaces, root: Path, page: Path, *, served: bool) -> dict[str, object]:
-    """Build what the script makes links of: the href of the library, or of each photo in the order of `photos`."""
+def _build_links(
+    faces: MapFaces, persons: Sequence[Person], root: Path, page: Path, *, served: bool
+) -> dict[str, object]:
+    """Build what the script makes links of: the href of the library; or those of the screens of each photo, in the
+    order of `photos`, and of each person, empty for groups."""
     if not served:
         return {"base": photo_href(root / "x", page)[:-1]}
     hashes = {face.photo: face.photo_hash for face in faces.occurrences}
-    return {"links": [f"./#/photo/{hashes[photo]}" for photo in sorted(hashes)]}
+    return {
+        "links": [f"./#/photo/{hashes[photo]}" for photo in sorted(hashes)],
+        "screens": [f"./#/person/{person.id}" if person.name is not None else "" for person in persons],
+    }
 
 
 def _build_map_entries(faces: MapFaces, persons: Sequence[Person]) -> list[MapEntry]:

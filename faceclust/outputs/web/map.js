@@ -252,6 +252,16 @@
       return ""; // the name is not valid Unicode
     }
   }
+  // The name is a link if the page for naming people serves the map.
+  const screen = (p) => (data.screens && p >= 0 ? data.screens[p] : "");
+  function showName(i) {
+    const href = held >= 0 ? screen(who[i]) : "", place = byId("who");
+    if (!href) { place.textContent = label(i); return; }
+    const anchor = document.createElement("a");
+    anchor.href = href;
+    anchor.textContent = label(i);
+    place.replaceChildren(anchor);
+  }
   function portrait(i) {
     portraitContext.clearRect(0, 0, 224, 224);
     byId("portrait").hidden = cell[i] < 0;
@@ -264,7 +274,7 @@
     canvas.classList.toggle("over", hovered >= 0);
     redraw();
     if (i < 0) return;
-    byId("who").textContent = label(i);
+    showName(i);
     byId("what").textContent = facts(i);
     const anchor = byId("photo"), href = link(photo[i]);
     anchor.textContent = address(i);
@@ -389,6 +399,8 @@
     for (const row of rows) row.setAttribute("aria-pressed", chosen.has(Number(row.dataset.who)));
     byId("chosen").hidden = chosen.size === 0;
     byId("chosen-count").textContent = `${chosen.size} selected`;
+    const open = byId("open"), href = chosen.size === 1 ? screen(chosen.values().next().value) : "";
+    if (open) { open.hidden = !href; open.href = href; }
     redraw();
   }
   byId("list").addEventListener("click", (event) => {

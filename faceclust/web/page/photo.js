@@ -288,14 +288,25 @@ class PhotoScreen {
   }
 
   async keep() {
-    if (!this.stage.draft) return;
+    if (!this.stage.draft || this.busy) return;
     const { face, box } = this.stage.draft, name = this.field?.value.trim() || null;
     const answer = face ? { kind: "move_face", face, box } : { kind: "add_face", photo: this.id, box, name };
-    if (this.busy || !(await this.app.api.answer(answer)) || !this.stage) return;
+    this.#wait(true); // the face is embedded before it is saved
+    const done = await this.app.api.answer(answer);
+    this.#wait(false);
+    if (!this.stage) return;
+    if (!done) return void this.stage.draft?.element.focus();
     this.#endDraft();
     await this.changed();
     const best = this.faces.filter((other) => !other.whole).sort((a, b) => overlap(b.box, box) - overlap(a.box, box))[0];
-    this.stage.boxOf(best?.face)?.focus();
+    this.stage?.boxOf(best?.face)?.focus();
+  }
+
+  #wait(isBusy) {
+    this.busy = isBusy;
+    this.stage?.draft?.element.classList.toggle("saving", isBusy);
+    for (const button of this.panel.querySelectorAll("button")) button.disabled = isBusy;
+    if (isBusy) this.app.announce("Saving");
   }
 
   #endDraft() {
@@ -305,6 +316,7 @@ class PhotoScreen {
   }
 
   giveUp() {
+    if (this.busy) return;
     this.#endDraft();
     this.app.announce("Given up");
     (this.stage.boxOf(this.chosen) ?? this.heading).focus();
