@@ -21,7 +21,7 @@ TOGETHER, MARKUP = "together/both 0.jpg", "together/<b>&both 1.jpg"
 
 
 @pytest.fixture(scope="module")
-def page(
+def served(
     truth_and_scanned_root: tuple[dict[str, list[str]], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[NamingPage]:
     """A page of the library in which Anna, on the left of two photos, is named with two of her faces confirmed."""
@@ -33,21 +33,35 @@ def page(
     library.scan(workers=0)
     photo = next(photo for photo, people in sorted(truth.items()) if people == [COLLINS])
     group = library.group_of[next(one.face_id for one in library.occurrences if one.photo == photo)]
-    library.name(group, ANNA, confirmed=[face for face in library.group_members[group] if "both" not in library.occurrences_of[face][0].photo][:2])
+    library.name(
+        group,
+        ANNA,
+        confirmed=[
+            face for face in library.group_members[group] if "both" not in library.occurrences_of[face][0].photo
+        ][:2],
+    )
     assert HOPPER not in {person.name for person in library.people()}
     with open_naming_page(root) as page:
         yield page
 
 
+@pytest.fixture
+def page(served: NamingPage) -> Iterator[NamingPage]:
+    """The page; nothing may be wrong in its console at the end."""
+    served.errors()
+    yield served
+    assert served.errors() == []
+
+
 def open_photo(page: NamingPage, photo: str = TOGETHER, of: str = "") -> list[str]:
     """Open the screen of a photo, and return its faces from the left."""
-    library = Library(page.library.root)
-    page.open(f"#/photo/{library.photos[photo].photo_hash}{of}", ".photo-head h1")
+    library = page.library
+    page.show(f"photo/{library.photos[photo].photo_hash}{of}", ".photo-head h1")
     return page.faces(".spot")
 
 
 def anna(page: NamingPage) -> str:
-    (person,) = (person for person in Library(page.library.root).people() if person.name == ANNA)
+    (person,) = (person for person in page.library.people() if person.name == ANNA)
     return person.id
 
 
@@ -56,22 +70,22 @@ def test_boxes_and_rows_say_who_is_who_and_belong_together(page: NamingPage) -> 
     assert page.faces(".who-is-who [data-face]") == [left, right]
     assert page.texts(".tag") == [ANNA]
     assert page.texts(".who-is-who .entry") == [f"{ANNA}\nsuggested", "Without a name\nnobody named it yet"]
-    assert page.focused == right, "the face without a name comes first"
-    ActionChains(page.driver).move_to_element(page.find(".entry")[0]).perform()
+    assert page.focused_face == right, "the face without a name comes first"
+    ActionChains(page.driver).move_to_element(page.all(".entry")[0]).perform()
     page.wait_for(f".spot.lit[data-face='{left}']")
-    ActionChains(page.driver).move_to_element(page.find(".spot")[1]).perform()
+    ActionChains(page.driver).move_to_element(page.all(".spot")[1]).perform()
     page.wait_for(f".entry.lit[data-face='{right}']")
     page.press("ArrowUp")
-    assert page.focused == left
+    assert page.focused_face == left
     assert page.texts(".panel h2") == [ANNA]
     page.press("ArrowDown")
-    assert page.focused == right
+    assert page.focused_face == right
 
 
 def test_markup_in_names_is_text(page: NamingPage) -> None:
     open_photo(page, MARKUP)
     assert page.texts(".photo-head h1") == ["<b>&both 1.jpg"]
-    assert not page.find("#screen b, #screen i")
+    assert not page.texts("#screen b, #screen i")
 
 
 @pytest.mark.parametrize(
@@ -95,9 +109,9 @@ def test_a_key_answers_for_the_chosen_face(
     (event,) = page.new_events()
     assert expected.items() <= event.items()
     assert [one["face"] for one in event["faces"]] == [faces[face]]
-    page.eventually(lambda: page.run("return document.activeElement.matches('.photo [data-face]')"), "the focus")
+    page.wait(lambda: page.script("return document.activeElement.matches('.photo [data-face]')"), "the focus")
     page.undo()
-    page.eventually(lambda: page.faces(".spot") == faces and page.texts(".tag") == [ANNA])
+    page.wait(lambda: page.faces(".spot") == faces and page.texts(".tag") == [ANNA])
 
 
 def test_a_second_face_of_a_person_on_one_photo_is_asked_about(page: NamingPage) -> None:
@@ -106,10 +120,11 @@ def test_a_second_face_of_a_person_on_one_photo_is_asked_about(page: NamingPage)
     page.new_events()
     page.wait_for(f".spot.confirmed[data-face='{left}']")
     page.press("ArrowDown", "Enter", *"ann", "ArrowDown", "Enter")
-    page.wait_for("#doubt .choices button").click()
+    page.wait_for("#doubt .choices button")
+    page.click("#doubt .choices button")
     (event,) = page.new_events()
     assert (event["name"], event["faces"][0]["face"]) == (ANNA, right)
-    page.eventually(lambda: page.run("return document.activeElement.matches('.photo [data-face]')"), "the focus")
+    page.wait(lambda: page.script("return document.activeElement.matches('.photo [data-face]')"), "the focus")
     page.undo(2)
 
 
@@ -125,27 +140,34 @@ def test_an_ignored_face_can_be_taken_back(page: NamingPage) -> None:
 
 
 def test_keys_and_links_lead_through_the_photos_of_a_person(page: NamingPage) -> None:
-    library, of = Library(page.library.root), f"?of=person/{anna(page)}"
+    library, of = page.library, f"?of=person/{anna(page)}"
     hers = {library.photo_of[face] for person in library.people() for face in person.face_ids}
-    order = sorted((info.taken_at, info.photo, hash) for hash in hers for info in library.photos.values() if info.photo_hash == hash)
+    order = sorted(
+        (info.taken_at, info.photo, hash)
+        for hash in hers
+        for info in library.photos.values()
+        if info.photo_hash == hash
+    )
     hashes = [hash for _, _, hash in order]
-    page.open(f"#/photo/{hashes[0]}{of}", ".photo-head h1")
-    shown = lambda: page.run("return location.hash").split("/")[2].split("?")[0]  # noqa: E731
+    page.show(f"photo/{hashes[0]}{of}", ".photo-head h1")
+    shown = lambda: page.script("return location.hash").split("/")[2].split("?")[0]  # noqa: E731
     for key, number in (("j", 1), ("ArrowRight", 2), ("k", 1), ("ArrowLeft", 0)):
         page.press(key)
-        page.eventually(lambda number=number: shown() == hashes[number] and page.texts(".photo-head h1") == [order[number][1].rpartition("/")[2]])
+        page.wait(
+            lambda number=number: (
+                shown() == hashes[number] and page.texts(".photo-head h1") == [order[number][1].rpartition("/")[2]]
+            )
+        )
     page.press("k")
     assert shown() == hashes[0], "there is none before"
-    page.find(".way a")[0].click()
+    page.click(".way a")
     page.wait_for(".portrait")
 
 
-def box_of(page: NamingPage) -> list[float]:
-    """The sides of the draft in pixels of the window."""
-    box: list[float] = page.run(
-        "const box = document.querySelector('.draft').getBoundingClientRect(); return [box.left, box.top, box.right, box.bottom]"
-    )
-    return box
+def sides_of(page: NamingPage, css: str) -> list[float]:
+    """Left, top, right and bottom of an element in pixels of the window."""
+    script = "const box = document.querySelector(arguments[0]).getBoundingClientRect();"
+    return list(page.script(f"{script} return [box.left, box.top, box.right, box.bottom]", css))
 
 
 def drag(page: NamingPage, start: tuple[float, float], end: tuple[float, float]) -> None:
@@ -162,16 +184,16 @@ def drawn(event: dict[str, Any]) -> dict[str, Any]:
 def test_the_mouse_and_keys_draw_the_same_box(page: NamingPage) -> None:
     faces = open_photo(page)
     page.press("d", "ArrowUp", "ArrowUp", "ArrowLeft", "Shift+ArrowRight", "Shift+ArrowDown", "Shift+ArrowDown")
-    box = box_of(page)
+    box = sides_of(page, ".draft")
     page.press("Enter")
     (by_keys,) = page.new_events()
     assert by_keys["event"] == "add"
-    page.eventually(lambda: len(page.faces(".spot")) == 3)
-    assert page.focused == by_keys["faces"][0]["face"], "the new face has the focus"
+    page.wait(lambda: len(page.faces(".spot")) == 3)
+    assert page.focused_face == by_keys["faces"][0]["face"], "the new face has the focus"
     page.undo()
-    page.eventually(lambda: page.faces(".spot") == faces)
+    page.wait(lambda: page.faces(".spot") == faces)
     drag(page, (box[0], box[1]), (box[2], box[3]))
-    assert box_of(page) == pytest.approx(box, abs=1)
+    assert sides_of(page, ".draft") == pytest.approx(box, abs=1)
     page.press("Enter")
     (by_mouse,) = page.new_events()
     assert drawn(by_mouse) == drawn(by_keys)
@@ -181,11 +203,11 @@ def test_the_mouse_and_keys_draw_the_same_box(page: NamingPage) -> None:
 def test_letters_name_a_drawn_face_and_escape_gives_it_up(page: NamingPage) -> None:
     open_photo(page)
     page.press("d", "Escape")
-    assert not page.find(".draft")
+    assert not page.texts(".draft")
     page.press("d", *"Zoe", "Enter")
     (event,) = page.new_events()
     assert (event["event"], event["name"]) == ("add", "Zoe")
-    page.eventually(lambda: "Zoe" in page.texts(".tag"))
+    page.wait(lambda: "Zoe" in page.texts(".tag"))
     page.undo()
 
 
@@ -195,13 +217,13 @@ def test_a_box_is_moved_by_keys_and_by_its_handles(page: NamingPage) -> None:
     (event,) = page.new_events()
     assert (event["event"], event["rest"][0]["face"]) == ("move", faces[1])
     page.undo()
-    page.eventually(lambda: page.faces(".spot") == faces)
-    page.run("document.activeElement.blur()")
+    page.wait(lambda: page.faces(".spot") == faces)
+    page.script("document.activeElement.blur()")
     page.press("b")
-    left, top, _, _ = box_of(page)
+    left, top, _, _ = sides_of(page, ".draft")
     drag(page, (left, top), (left - 20, top - 30))
-    assert box_of(page)[:2] == pytest.approx([left - 20, top - 30], abs=2)
-    page.find(".panel .primary")[0].click()
+    assert sides_of(page, ".draft")[:2] == pytest.approx([left - 20, top - 30], abs=2)
+    page.click(".panel .primary")
     (event,) = page.new_events()
     assert event["event"] == "move"
     page.undo()
@@ -212,19 +234,19 @@ def test_somebody_without_a_face_is_added_and_taken_away(page: NamingPage) -> No
     page.press("w", *"Zoe", "Enter")
     (event,) = page.new_events()
     assert (event["event"], event["name"], event["faces"][0]["box"]) == ("add", "Zoe", [0, 0, 1, 1])
-    page.eventually(lambda: "Zoe\nconfirmed · no face to be seen" in page.texts(".entry"))
+    page.wait(lambda: "Zoe\nconfirmed · no face to be seen" in page.texts(".entry"))
     page.undo()
 
 
 def test_a_harder_look_says_how_many_faces_it_found(page: NamingPage) -> None:
     open_photo(page)
     page.press("l")
-    page.eventually(lambda: any("face" in text for text in page.texts(".looking") if "…" not in text))
+    page.wait(lambda: any("face" in text for text in page.texts(".looking") if "…" not in text))
 
 
 def test_the_photo_is_zoomed_by_keys(page: NamingPage) -> None:
     open_photo(page)
-    width = lambda: page.run("return document.querySelector('.sheet').offsetWidth")  # noqa: E731
+    width = lambda: page.script("return document.querySelector('.sheet').offsetWidth")  # noqa: E731
     whole = width()
     page.press("+")
     assert width() == pytest.approx(whole * 1.5, abs=3)
@@ -232,8 +254,7 @@ def test_the_photo_is_zoomed_by_keys(page: NamingPage) -> None:
     assert width() == whole
     page.press("z")
     assert width() > whole
-    face = page.run("const box = document.querySelector('.spot[aria-current]').getBoundingClientRect(); return [box.left, box.right]")
-    stage = page.run("const box = document.querySelector('.stage').getBoundingClientRect(); return [box.left, box.right]")
-    assert stage[0] < face[0] < face[1] < stage[1]
+    face, stage = sides_of(page, ".spot[aria-current]"), sides_of(page, ".stage")
+    assert stage[0] < face[0] < face[2] < stage[2]
     page.press("0")
     assert width() == whole

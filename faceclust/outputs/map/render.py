@@ -113,7 +113,9 @@ def render_map(
         groups=groups[:_MAX_MAP_GROUPS],
         group_count=len(groups),
         pictures=len(shown),
-        data=_to_json_block(_build_data(faces, persons, shown, side) | _build_links(faces, persons, root, page, served=served)),
+        data=_to_json_block(
+            _build_data(faces, persons, shown, side) | _build_links(faces, persons, root, page, served=served)
+        ),
         served=served,
         sheets=[Markup(base64.b64encode(sheet).decode()) for sheet in sheets],
     )

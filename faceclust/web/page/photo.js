@@ -98,7 +98,7 @@ class PhotoScreen {
       type: "button", class: "entry", "data-face": face.face,
       onclick: () => this.choose(face.face), onfocus: () => this.choose(face.face),
       onpointerenter: () => this.#light(face.face), onpointerleave: () => this.#light(null),
-    }, face.whole ? h("span", { class: "blank", "aria-hidden": "true" }) : faceImage(face.face),
+    }, faceImage(face.face),
     h("span", {}, face.name ? nameText(face.name) : h("span", { class: "nobody" }, face.ignored ? "Ignored" : "Without a name"),
       h("small", {}, stateOf(face)))));
   }
