@@ -28,6 +28,8 @@ MAX_BODY = 64 * 1024  # bytes
 MAX_TARGET = 4_000  # bytes of path and query; a hundred group numbers take a fifth of it
 BODY_TIMEOUT = 10.0  # seconds for a whole body
 COOKIE_NAME = "faceclust"
+#: The key in a scope of requests that have the cookie.
+IS_SIGNED_IN = "is_signed_in"
 #: The path that exchanges the token of `sign_in` for the cookie.
 SIGN_IN_PATH = "/sign-in"
 #: Paths below the base that are pages of their own, which somebody may open by typing their address.
@@ -72,7 +74,7 @@ class Access:
     """What a request has to know: the address, the base path and the cookie, both of 32 random bytes."""
 
     port: int
-    base: str = field(default_factory=lambda: f"/{secrets.token_urlsafe(32)}/")
+    base: str = field(default_factory=lambda: f"/{secrets.token_urlsafe(32)}/", repr=False)
     cookie: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
     @property
@@ -174,6 +176,7 @@ class Guard:
         page = _CLOSED_PAGE if path in _DOCUMENTS and scope["method"] == "GET" else ""
         if not self._is_signed_in(headers.get(b"cookie", b"")):
             raise Refusal(403, "not signed in", page)
+        scope[IS_SIGNED_IN] = True
         if not self._is_from_the_page(headers, is_document=bool(page)):
             raise Refusal(403, "the request does not come from the page", page)
         if scope["method"] == "POST" and headers.get(b"content-type") != b"application/json":

@@ -23,7 +23,8 @@ import uvicorn
 from faceclust.errors import UsageError
 from faceclust.library.library import Library
 from faceclust.web.app import create_app
-from faceclust.web.connections import LimitedProtocol
+from faceclust.web.connections import MAX_HEAD, LimitedProtocol
+from faceclust.web.pictures import PictureService
 from faceclust.web.security import Access, App, Guard
 from faceclust.web.session import WebSession
 from faceclust.web.sign_in import SignIn
@@ -146,6 +147,7 @@ class PageServer(uvicorn.Server):
                 server_header=False,
                 workers=1,
                 timeout_graceful_shutdown=_GRACEFUL_SHUTDOWN,
+                h11_max_incomplete_event_size=MAX_HEAD,
             )
         )
         self._requests, self._idle_limit = requests, idle_limit

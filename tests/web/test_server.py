@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import time
@@ -15,6 +16,12 @@ from faceclust.web.server import OpenRequests, listen
 from tests.support.command import wait_for
 from tests.support.web_server import GuardedServer, read_answer, run_guarded_server
 from tests.web.test_security import require_headers
+
+#: The head of a request without the cookie, whose body does not come.
+SLOW_SIGN_IN = (
+    b"POST /sign-in HTTP/1.1\r\nHost: HOST\r\nContent-Length: 9\r\n"
+    b"Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+)
 
 
 @pytest.fixture
@@ -126,8 +133,9 @@ def test_a_body_has_to_come_in_time(running: GuardedServer, monkeypatch: pytest.
     require_headers(answer)
 
 
-def test_too_many_connections_cost_only_those_that_ask_nothing(
-    running: GuardedServer, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("sent", [b"", b"GET /", SLOW_SIGN_IN], ids=["nothing", "half a line", "half a body"])
+def test_too_many_connections_cost_only_strangers(
+    running: GuardedServer, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
     monkeypatch.setattr(connections, "MAX_CONNECTIONS", 4)
     with connect(running) as busy:
@@ -135,6 +143,9 @@ def test_too_many_connections_cost_only_those_that_ask_nothing(
         wait_for(lambda: running.reached == ["/stream"])
         silent = [connect(running) for _ in range(12)]
         try:
+            for connection in silent:
+                with contextlib.suppress(ConnectionError):
+                    connection.sendall(sent.replace(b"HOST", running.access.host.encode()))
             assert running.ask().status == 200
             wait_for(lambda: sum(map(is_closed, silent)) >= 9)
             assert len(running.server.server_state.connections) <= 4
