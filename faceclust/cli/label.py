@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+import faceclust
 from faceclust.cli.common import command_for, library_option, open_library, remind_to_regroup
 from faceclust.cli.terminal.label_screen import LabelScreen
 from faceclust.cli.terminal.printing import can_ask, is_terminal, print_line, print_lines
@@ -91,7 +92,7 @@ def _label_on_page(ctx: click.Context, library: Library, *, thorough: bool, port
             library, thorough=thorough, port=port, open_browser=open_browser, announce=_print_note, report=_print_bug
         )
     finally:
-        library.invalidate()
+        library = faceclust.Library(library.root)  # a thread may still use the other one
         _print_naming_progress(library, max(0, _count_answers(library) - answers_before))
     if ending is Ending.IDLE:
         print_line("ended: no page was open for 30 minutes", err=True)

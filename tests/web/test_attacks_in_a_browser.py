@@ -13,8 +13,10 @@ from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.support.ui import WebDriverWait
 
+from faceclust import Library
 from tests.support.browser import open_browser
 from tests.support.http_server import Server, run_server
+from tests.support.web import serve_page
 from tests.support.web_server import GuardedServer, run_guarded_server
 
 pytestmark = pytest.mark.browser
@@ -166,6 +168,51 @@ def test_the_page_hides_its_cookie_and_may_post(server: GuardedServer, driver: w
     assert server.reached == ["/api/answers", "/"]
 
 
+@pytest.mark.parametrize(
+    "injection",
+    [
+        "document.body.innerHTML = '<b>markup</b>'",
+        "document.body.insertAdjacentHTML('beforeend', '<b>markup</b>')",
+        "document.write('<b>markup</b>')",
+        "eval('1')",
+        "new Function('return 1')()",
+        "setTimeout('document.title = 1')",
+        "new DOMParser().parseFromString('<b>markup</b>', 'text/html')",
+        "trustedTypes.createPolicy('default', { createHTML: (text) => text })",
+        "Object.assign(document.createElement('script'), { src: '/x.js' })",
+    ],
+)
+def test_markup_and_code_cannot_be_injected(server: GuardedServer, driver: webdriver.Chrome, injection: str) -> None:
+    attempt = f"try {{ {injection}; done('worked'); }} catch (error) {{ done(error.name); }}"
+    # Later, as the driver switches a part of the policy off for its own scripts.
+    found = driver.execute_async_script(f"const done = arguments[0]; setTimeout(() => {{ {attempt} }})")
+    assert found in ("TypeError", "EvalError")
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        "const image = new Image(); image.src = address",
+        "fetch(address, { mode: 'no-cors' }).catch(() => 0)",
+        "navigator.sendBeacon(address, 'x')",
+        "new EventSource(address)",
+        "document.head.append(Object.assign(document.createElement('link'), { rel: 'stylesheet', href: address }))",
+        "document.body.append(Object.assign(document.createElement('iframe'), { src: address }))",
+        "const form = Object.assign(document.createElement('form'), { action: address }); "
+        "document.body.append(form); form.submit()",
+        "const tag = document.createElement('style'); tag.textContent = `body { background: url(${address}) }`; "
+        "document.head.append(tag)",
+        "document.body.append(Object.assign(document.createElement('object'), { data: address }))",
+    ],
+)
+def test_the_page_sends_nothing_elsewhere(server: GuardedServer, driver: webdriver.Chrome, leak: str) -> None:
+    with run_server(Server({"/": b""})) as other:
+        driver.execute_async_script(
+            f"const [address, done] = arguments; try {{ {leak}; }} catch {{}} setTimeout(done, 200)", f"{other.url}/"
+        )
+        assert other.requests == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("host", ["127.0.0.1", "evil.test"])
 def test_another_page_can_do_nothing(server: GuardedServer, driver: webdriver.Chrome, host: str) -> None:
@@ -214,6 +261,20 @@ def test_a_token_that_was_used_signs_no_other_browser_in(
         other.get(server.access.origin + server.access.base)
         assert "This browser is not signed in" in other.page_source
     assert server.reached == []
+
+
+@pytest.mark.slow
+def test_pictures_of_a_library_are_seen_by_the_page_alone(library: Library) -> None:
+    picture = f"face/{library.occurrences[0].face_id}.jpg"
+    with serve_page(library.root) as page, open_browser() as driver, run_server(Server({"/": b"<body>"})) as evil:
+        address = page.sign_in(driver).partition("#")[0]
+        assert driver.execute_async_script(SEES, picture) is True
+        assert not page.file.exists()
+        driver.get(evil.url)
+        assert driver.execute_async_script(SEES, address + picture) is False
+        assert all("Cookie" not in headers for _, headers in evil.requests)
+        driver.get(address)
+        assert driver.execute_async_script(SEES, picture) is True
 
 
 def test_without_scripts_a_button_signs_in() -> None:
