@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import os
 import re
 from collections.abc import Awaitable, Callable
 from importlib import resources
@@ -65,7 +66,7 @@ def test_every_file_of_the_page_is_served_with_its_type(library: Library) -> Non
 
 def test_files_of_the_page_are_in_wheel_and_sdist() -> None:
     for builder in (WheelBuilder(str(ROOT)), SdistBuilder(str(ROOT))):
-        packed = {file.distribution_path for file in builder.recurse_included_files()}
+        packed = {file.distribution_path.replace(os.sep, "/") for file in builder.recurse_included_files()}
         assert {f"faceclust/web/page/{file.name}" for file in PAGE.iterdir()} <= packed
 
 
