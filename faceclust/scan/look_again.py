@@ -43,6 +43,7 @@ def look_again(
         face_filter.add_cache(cache, folder)
         _require_scanned(home.root, cache, [ref for ref in refs if ref.folder == folder])
     result.photos = len(refs)
+    added: set[str] = set()  # ids: those of a photo's copies are the same
     progress.start("looking again", len(refs), "photos")
     tasks = (ExamineTask(ref, thorough=True) for ref in refs)
     for _, examined in examine_photos(home.root, settings, tasks, workers, should_stop):
@@ -53,11 +54,13 @@ def look_again(
         elif isinstance(photo, ScannedPhoto):
             result.scanned += 1
             if (marked := face_filter.mark_or_defer(photo)) is not None:
-                result.faces += _add_new_faces(caches[photo.ref.folder], marked)
+                added.update(_add_new_faces(caches[photo.ref.folder], marked))
+        result.faces = len(added)
         progress.advance(faces=result.faces, skipped=len(result.skipped))
     for photo in face_filter.deferred_photos():
-        result.faces += _add_new_faces(caches[photo.ref.folder], photo)
+        added.update(_add_new_faces(caches[photo.ref.folder], photo))
     progress.finish()
+    result.faces = len(added)
     result.remaining = result.photos - result.scanned - len(result.skipped)
     result.interrupted = result.remaining > 0
     return result
@@ -82,12 +85,12 @@ def _require_scanned(root: Path, cache: FolderCache, refs: Sequence[PhotoRef]) -
             raise UsageError(f"{root / ref.rel_path} has changed since it was scanned", hint="faceclust scan first")
 
 
-def _add_new_faces(cache: FolderCache, photo: ScannedPhoto) -> int:
-    """Add the faces that the cache lacks, except forgotten ones. Return their number."""
+def _add_new_faces(cache: FolderCache, photo: ScannedPhoto) -> tuple[str, ...]:
+    """Add the faces that the cache lacks, except forgotten ones. Return their ids."""
     for before in cache.photos([stored_name(photo.ref)]):
         if before.content_hash == photo.content_hash:
             new = [row for row in find_new_faces(photo, before) if photo.face_ids[row] not in photo.forgotten]
             if new:
                 cache.add_faces([photo.take(new)])
-            return len(new)
-    return 0
+            return photo.take(new).face_ids
+    return ()

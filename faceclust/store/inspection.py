@@ -17,7 +17,7 @@ from faceclust.files.names import pack_of_cache_file
 from faceclust.files.safe_paths import is_photo_folder
 from faceclust.store.folder_cache import UnusableCacheError, read_any_cache
 from faceclust.store.schema import stored_name
-from faceclust.types import Float32, PhotoRef
+from faceclust.types import WHOLE_PHOTO, Float32, PhotoRef
 
 _SIDES = ("left", "top", "right", "bottom")
 _RESCAN_HINT = "delete the file, then faceclust scan"
@@ -96,12 +96,15 @@ def _read_photos(rows: pa.Table) -> dict[str, _CachedFile]:
 
 
 def _find_wrong_ids(rows: pa.Table, make_face_id: FaceIdFunction) -> list[str]:
-    """Return the names of the photos whose faces have other ids than their content and boxes give."""
+    """Return the names of the photos whose faces have other ids than their content and boxes give. The id of a
+    person without a visible face is a random one."""
     faces = rows.filter(rows["face_id"].is_valid())
     boxes = np.stack([faces[side].to_numpy() for side in _SIDES], axis=1)
     columns = (faces[name].to_pylist() for name in ("photo", "face_id", "photo_hash"))
     found = (
-        photo for photo, face, content, box in zip(*columns, boxes, strict=True) if face != make_face_id(content, box)
+        photo
+        for photo, face, content, box in zip(*columns, boxes, strict=True)
+        if face != make_face_id(content, box) and tuple(box.tolist()) != WHOLE_PHOTO
     )
     return sorted(set(found))
 

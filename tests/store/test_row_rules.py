@@ -21,7 +21,7 @@ from faceclust.store.folder_cache import FolderCache, UnusableCacheError, read_a
 from faceclust.store.locations import CachePaths
 from faceclust.store.row_rules import RULES, BrokenRuleError, check_rows
 from faceclust.store.schema import CacheInfo, encode_parquet, folder_schema, photos_to_table
-from faceclust.types import Metadata, PhotoRef, ScannedPhoto, SkippedPhoto, SkipReason
+from faceclust.types import WHOLE_PHOTO, Metadata, PhotoRef, ScannedPhoto, SkippedPhoto, SkipReason
 
 RADIUS, DIMENSION = 3.0, 8
 Row = dict[str, Any]
@@ -55,7 +55,10 @@ def make_photo(name: str, faces: int, seed: int, **changes: Any) -> ScannedPhoto
 
 
 def make_rows(precision: str = "float16") -> Rows:
-    """Rows 0 and 1: a photo with two faces; 2: without faces; 3: skipped; 4: a copy with one face; 5: its original."""
+    """Rows 0 and 1: a photo with two faces; 2: without faces; 3: skipped; 4: a copy with one face; 5: its original;
+    6: a person without a visible face."""
+    person = make_photo("f.jpg", 1, 6, boxes=np.array([WHOLE_PHOTO], np.float32))
+    drawn = frozenset(person.face_ids)
     copied = make_photo("e.jpg", 1, 4)
     photos: list[ScannedPhoto | SkippedPhoto] = [
         make_photo("a.jpg", 2, 1),
@@ -63,6 +66,7 @@ def make_rows(precision: str = "float16") -> Rows:
         SkippedPhoto(PhotoRef("sub/c.jpg", 1, 1), SkipReason.EMPTY, "no bytes"),
         replace(copied, ref=PhotoRef("sub/d.jpg", 4, 9)),
         copied,
+        replace(person, by_hand=drawn, uncompared=drawn),
     ]
     rows: Rows = photos_to_table(photos, make_info(precision)).to_pylist()
     return rows
@@ -134,10 +138,16 @@ BROKEN: list[tuple[str, Callable[[Rows], object]]] = [
     ("incomplete", change(4, face=None)),
     ("incomplete", change(2, quality=0.5)),
     ("incomplete", change(2, embedding=[0.0] * DIMENSION)),
+    ("incomplete", change(2, by_hand=False)),
+    *(("incomplete", change(6, by_hand=value)) for value in (False, None)),
+    ("incomplete", change(6, quality=0.5)),
+    ("incomplete", change(6, landmarks=[0.5] * 10)),
+    ("incomplete", change(0, by_hand=True, quality=None)),
     *(("id", change(0, face_id=text)) for text in ("", "../../../x", "/tmp/x", "Z" * 16, "A" * 16, "é" * 8, "0" * 15)),
     ("ambiguous", lambda rows: rows[1].update(face_id=rows[0]["face_id"])),
     ("ambiguous", change(5, photo_hash="f" * 32)),
     ("ambiguous", change(5, right=0.99)),
+    ("ambiguous", lambda rows: rows[6].update(face_id=rows[0]["face_id"])),
     *(("box", change(0, left=value)) for value in (NAN, INF, -INF, -7.0, 0.999, -0.001)),
     *(("box", change(0, bottom=value)) for value in (NAN, INF, 1e20, 1.001, 0.0)),
     *(("score", change(0, score=value)) for value in (NAN, INF, -0.01, 1.01)),
@@ -155,6 +165,22 @@ def test_a_row_that_breaks_a_rule_is_refused_by_its_name(number: int) -> None:
     with pytest.raises(BrokenRuleError) as raised:
         check_rows(make_table(rows), RADIUS)
     assert raised.value.rule == rule and str(raised.value).startswith(RULES[rule][0])
+
+
+@pytest.mark.parametrize(
+    "allow",
+    [
+        change(0, by_hand=True),
+        change(0, by_hand=None),  # an older row
+        change(0, by_hand=True, quality=0.0, landmarks=None, embedding=None),
+        change(0, by_hand=True, quality=None, landmarks=None, embedding=None),  # forgotten
+        lambda rows: rows.append(rows[6] | {"photo": "g.jpg", "photo_hash": "e" * 32}),  # the photo was edited
+    ],
+)
+def test_drawn_faces_keep_the_rules(allow: Callable[[Rows], object]) -> None:
+    rows = make_rows()
+    allow(rows)
+    check_rows(make_table(rows), RADIUS)
 
 
 def test_every_rule_is_broken_by_an_example() -> None:
@@ -200,8 +226,11 @@ def any_photo(draw: st.DrawFn, name: str) -> ScannedPhoto | SkippedPhoto:
         return SkippedPhoto(ref, draw(st.sampled_from(list(SkipReason))), draw(st.text(max_size=600)))
     photo = make_photo(name, draw(st.integers(0, 3)), draw(st.integers(0, 5)), ref=ref, metadata=draw(metadata))
     forgotten = frozenset(draw(st.sets(st.sampled_from(photo.face_ids)))) if photo.face_ids else frozenset()
+    by_hand = frozenset(draw(st.sets(st.sampled_from(photo.face_ids)))) if photo.face_ids else frozenset()
+    uncompared = frozenset(draw(st.sets(st.sampled_from(sorted(by_hand))))) if by_hand else frozenset()
     size = draw(st.tuples(st.integers(128, 15_000), st.integers(128, 15_000)))
-    return replace(photo, forgotten=forgotten, full_size=size, min_face=draw(st.none() | st.integers(10, 30_000)))
+    marks = {"forgotten": forgotten, "by_hand": by_hand, "uncompared": uncompared}
+    return replace(photo, **marks, full_size=size, min_face=draw(st.none() | st.integers(10, 30_000)))
 
 
 @st.composite
@@ -246,4 +275,4 @@ def test_a_file_that_breaks_a_rule_is_unusable_and_named(tmp_path: Path) -> None
     with pytest.raises(UnusableCacheError, match=r"x\.parquet: the name of a photo is not a file name \(row 1\)"):
         read_any_cache(path)
     pq.write_table(table.slice(2), path)
-    assert len(read_any_cache(path)[1]) == 4
+    assert len(read_any_cache(path)[1]) == 5

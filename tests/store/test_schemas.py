@@ -23,7 +23,12 @@ PACK = "arcface_x"
 
 
 #: The columns that each schema version lacks.
-MISSING_COLUMNS = {1: ["min_face", "taken_at_source"], 2: ["taken_at_source"], 3: ["taken_at_source"]}
+MISSING_COLUMNS = {
+    1: ["min_face", "taken_at_source", "by_hand"],
+    2: ["taken_at_source", "by_hand"],
+    3: ["taken_at_source", "by_hand"],
+    4: ["by_hand"],
+}
 
 
 def write_older_schema(cache: Path, version: int) -> None:

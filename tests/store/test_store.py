@@ -119,8 +119,11 @@ def photos_with_forgotten(draw: st.DrawFn) -> list[ScannedPhoto]:
             PhotoRef(f"sub/{name}", draw(st.integers(0, 2**40)), number), draw(st.integers(0, 3)), number
         )
         forgotten = draw(st.sets(st.sampled_from(photo.face_ids))) if photo.face_ids else ()
+        drawn = draw(st.sets(st.sampled_from(photo.face_ids))) if photo.face_ids else ()
+        without = draw(st.sets(st.sampled_from(sorted(drawn)))) if drawn else ()
         smallest = draw(st.none() | st.integers(10, 30_000))
         changes = {"metadata": draw(metadata), "min_face": smallest, "forgotten": frozenset(forgotten)}
+        changes |= {"by_hand": frozenset(drawn), "uncompared": frozenset(without)}
         photos.append(replace(photo, **changes))
     return photos
 
@@ -141,12 +144,13 @@ def test_photos_round_trip(
             continue
         found = back[photo.ref.name]
         assert (found.ref.size, found.ref.mtime_ns) == (photo.ref.size, photo.ref.mtime_ns)
-        for name in ("content_hash", "full_size", "metadata", "face_ids", "forgotten", "min_face"):
+        for name in ("content_hash", "full_size", "metadata", "face_ids", "forgotten", "min_face", "by_hand"):
             assert getattr(found, name) == getattr(photo, name), name
+        assert found.uncompared == photo.uncompared - photo.forgotten
         for name in ("boxes", "scores"):
             np.testing.assert_array_equal(getattr(found, name), getattr(photo, name))
         for face, face_id in enumerate(photo.face_ids):
-            is_kept = face_id not in photo.forgotten
+            is_kept = face_id not in photo.forgotten | photo.uncompared
             np.testing.assert_array_equal(found.landmarks[face], photo.landmarks[face] * is_kept)
             assert found.quality[face] == photo.quality[face] * is_kept
             np.testing.assert_allclose(found.embeddings[face], photo.embeddings[face] * is_kept, atol=2e-3)
@@ -155,6 +159,79 @@ def test_photos_round_trip(
         assert again == [row for row in cache.read().to_pylist() if row["photo"] == photo.ref.name]
     selected = data.draw(st.sets(st.sampled_from(sorted(back)))) if back else set()
     assert {photo.ref.name for photo in cache.photos(selected)} == selected
+
+
+def draw_faces(photo: ScannedPhoto, **changes: frozenset[str]) -> ScannedPhoto:
+    """Mark all faces of a photo as drawn by hand."""
+    return replace(photo, by_hand=frozenset(photo.face_ids), **changes)
+
+
+def test_occurrences_say_who_drew_a_face_and_whether_it_can_be_compared(tmp_path: Path) -> None:
+    cache = make_folder_cache(tmp_path)
+    photo = make_scanned_photo(PhotoRef("a.jpg", 1, 1), 3)
+    first, second, third = photo.face_ids
+    cache.update([], {photo.ref: replace(photo, by_hand=frozenset({second, third}), uncompared=frozenset({third}))})
+    table = LibraryTable.from_folders([("", cache.read())], INFO)
+    found = {one.face_id: (one.by_hand, one.has_embedding, one.quality > 0) for one in table.occurrences()}
+    assert found == {first: (False, True, True), second: (True, True, True), third: (True, False, False)}
+    assert set(table.face_table().face_ids) == {first, second}
+    cache.forget_faces([third])
+    table = LibraryTable.from_folders([("", cache.read())], INFO)
+    assert [one.face_id for one in table.occurrences()] == [first, second]
+    assert [(one.face_id, one.by_hand) for one in table.forgotten_occurrences()] == [(third, True)]
+
+
+def test_without_faces_a_table_has_the_same_photos(tmp_path: Path) -> None:
+    cache = make_folder_cache(tmp_path)
+    photos = [
+        make_scanned_photo(PhotoRef(f"{name}.jpg", 1, 1), faces, seed)
+        for seed, (name, faces) in enumerate([("a", 1), ("b", 2), ("c", 0)], start=1)
+    ]
+    cache.update([], {photo.ref: photo for photo in photos})
+    table = LibraryTable.from_folders([("", cache.read())], INFO)
+    (one,), (two, kept) = photos[0].face_ids, photos[1].face_ids
+    hidden = table.without_faces({one, two, "f" * 16})
+    assert list(hidden.photos()) == list(table.photos()) and hidden.photo_count == 3
+    assert [face.face_id for face in hidden.occurrences()] == [kept] == hidden.face_table().face_ids.tolist()
+    assert not list(table.without_faces([one, two, kept]).forgotten_occurrences())
+    assert table.without_faces(()) is table and table.without_faces(["f" * 16]).rows is table.rows
+
+
+def test_faces_are_added_to_the_rows_of_the_same_content_only(tmp_path: Path) -> None:
+    cache = make_folder_cache(tmp_path)
+    a, b, c = (PhotoRef(f"{name}.jpg", 1, 1) for name in "abc")
+    before = {a: make_scanned_photo(a, 1, 1), b: make_scanned_photo(b, 0, 2), c: make_scanned_photo(c, 2, 3)}
+    cache.update([], before)
+    untouched = [row for row in cache.read().to_pylist() if row["photo"] == "c.jpg"]
+    more = draw_faces(make_scanned_photo(replace(a, mtime_ns=7), 2, 4))
+    added = replace(more, content_hash=before[a].content_hash)
+    first = draw_faces(replace(make_scanned_photo(b, 1, 5), content_hash=before[b].content_hash))
+    other = draw_faces(make_scanned_photo(c, 1, 6))  # another content
+    for _ in range(2):  # once more changes nothing
+        cache.add_faces([added, first, other, make_scanned_photo(PhotoRef("d.jpg", 1, 1), 1, 7)])
+        found = {photo.ref.name: photo for photo in cache.photos()}
+        assert found["a.jpg"].face_ids == (*before[a].face_ids, *more.face_ids)
+        assert found["a.jpg"].by_hand == set(more.face_ids) and found["a.jpg"].ref.mtime_ns == 1
+        assert found["b.jpg"].face_ids == first.face_ids and found.keys() == {"a.jpg", "b.jpg", "c.jpg"}
+    assert [row for row in cache.read().to_pylist() if row["photo"] == "c.jpg"] == untouched
+
+
+def test_a_drawn_face_with_the_id_of_another_face_is_refused(tmp_path: Path) -> None:
+    cache = make_folder_cache(tmp_path)
+    a, b = (PhotoRef(f"{name}.jpg", 1, 1) for name in "ab")
+    before = {a: make_scanned_photo(a, 1, 1), b: make_scanned_photo(b, 0, 2)}
+    cache.update([], before)
+    content = cache.paths.write_path.read_bytes()
+    same = replace(
+        before[b],
+        **{  # a hostile journal names the id
+            name: getattr(draw_faces(replace(before[a], boxes=np.array([[0, 0, 1, 1]], np.float32))), name)
+            for name in ("face_ids", "boxes", "landmarks", "scores", "quality", "embeddings", "by_hand")
+        },
+    )
+    with pytest.raises(UnusableCacheError, match="the same id"):
+        cache.add_faces([same])
+    assert cache.paths.write_path.read_bytes() == content
 
 
 def test_update_keeps_replaces_and_removes_photos(tmp_path: Path) -> None:
