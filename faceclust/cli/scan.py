@@ -132,7 +132,8 @@ def command(
             hint="once the cause is fixed, faceclust scan writes them",
         )
     if result.interrupted:
-        command_line = f"faceclust scan {shlex.quote(str(root))}" + (f" --min-face {min_face}" if min_face else "")
+        what = "".join(f" --again {shlex.quote(str(photo))}" for photo in again) or f" {shlex.quote(str(root))}"
+        command_line = f"faceclust scan{what}" + (f" --min-face {min_face}" if min_face else "")
         print_failure(f"stopped; all finished photos are saved. To continue: {command_line}")
         ctx.exit(130)
     if result.unreadable:
