@@ -17,6 +17,7 @@ from faceclust import Library
 from tests.support.labelled_photos import make_labelled_photos, write_pairs
 from tests.support.named_library import make_synthetic_library
 from tests.support.programs import find_program
+from tests.support.sample_photos import make_scenery, save_photo
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = sorted(path.stem for path in (ROOT / "tests" / "benchmarks").glob("[a-z]*.py"))
@@ -61,6 +62,10 @@ class Inputs:
         """Return a folder of labelled photos of two people."""
         return make_labelled_photos(self.folder / "labelled")
 
+    def faceless(self) -> Path:
+        """Return a folder with a picture without people."""
+        return save_photo(make_scenery().resize((160, 120)), self.folder / "faceless/scenery.png").parent
+
     def labelled_and_pairs(self) -> list[str | Path]:
         """Return a folder of labelled photos of two people and a list of pairs."""
         return [self.labelled(), write_pairs(self.folder / "pairs.txt")]
@@ -97,6 +102,7 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[str | Path]]] = {
     "albums": lambda inputs: [*inputs.library_and_truth(), "--link", "copy"],
     "calibrate": lambda inputs: [*inputs.many_people_and_truth(), "--people", "12", "--far", "0.01", "--confirm"],
     "cluster": lambda inputs: ["--sizes", "120"],
+    "drawn_boxes": lambda inputs: [inputs.labelled(), "--people", "1"],
     "embedders": lambda inputs: [inputs.labelled(), "dlib", "--workers", "1", "--splits", "1"],
     "detection": lambda inputs: [inputs.library_and_truth()[0], "--photos", "2", "--sets", "plain,turned,wide,crowded"],
     "faults": lambda inputs: [find_program("cc"), "--only", "models use", "--points", "1"][1:],
@@ -127,6 +133,7 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[str | Path]]] = {
     "scan": lambda inputs: [inputs.library_and_truth()[0], "--photos", "2", "--rounds", "1", "--workers", "1"],
     "stability": lambda inputs: ["--faces", "200", "--additions", "3"],
     "survival": lambda inputs: [inputs.labelled(), "--scenarios", "2"],
+    "thorough": lambda inputs: [inputs.labelled(), inputs.faceless(), "--people", "1", "--parts", "1"],
     "unplaced_names": lambda inputs: inputs.library_and_truth(),
     "unchanged": lambda inputs: [inputs.missing_folder, "--folders", "2", "--photos", "2", "--rounds", "1"],
     "xmp": lambda inputs: [find_program("exiftool"), inputs.missing_folder, "--kind", "png"][1:],

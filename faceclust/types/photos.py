@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -193,17 +194,19 @@ class ScannedPhoto:
         """Return the photo with the faces at these indices, in this order."""
         rows = np.asarray(indices, np.intp)
         ids = tuple(self.face_ids[row] for row in rows)
-        columns = {name: getattr(self, name)[rows] for name in _FACE_ARRAYS}
-        marks = {name: getattr(self, name) & frozenset(ids) for name in _FACE_MARKS}
-        return replace(self, face_ids=ids, **columns, **marks)
+        changes: dict[str, Any] = {name: getattr(self, name)[rows] for name in _FACE_ARRAYS}
+        changes |= {name: getattr(self, name) & frozenset(ids) for name in _FACE_MARKS}
+        return replace(self, face_ids=ids, **changes)
 
     def with_faces_of(self, other: ScannedPhoto) -> ScannedPhoto:
         """Return the photo with those faces of `other`, a result of the same content, that it lacks (by id)."""
         known = set(self.face_ids)
         added = other.take([row for row, face in enumerate(other.face_ids) if face not in known])
-        columns = {name: np.concatenate([getattr(self, name), getattr(added, name)]) for name in _FACE_ARRAYS}
-        marks = {name: getattr(self, name) | getattr(added, name) for name in _FACE_MARKS}
-        return replace(self, face_ids=self.face_ids + added.face_ids, **columns, **marks)
+        both = ((name, getattr(self, name), getattr(added, name)) for name in (*_FACE_ARRAYS, *_FACE_MARKS))
+        changes: dict[str, Any] = {
+            name: one | other if name in _FACE_MARKS else np.concatenate([one, other]) for name, one, other in both
+        }
+        return replace(self, face_ids=self.face_ids + added.face_ids, **changes)
 
 
 _FACE_ARRAYS = ("boxes", "landmarks", "scores", "quality", "embeddings")

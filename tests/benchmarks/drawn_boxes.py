@@ -49,13 +49,12 @@ def darken(picture: Image.Image, share: float) -> Image.Image:
     return ImageEnhance.Brightness(picture).enhance(share)
 
 
-def embed_middle(pipeline: FacePipeline, pixels: UInt8) -> tuple[Box, Float32] | None:
-    """Return box and embedding of the sure face nearest to the middle, as a scan finds it."""
+def embed_largest(pipeline: FacePipeline, pixels: UInt8) -> tuple[Box, Float32] | None:
+    """Return box and embedding of the largest face, as a scan finds it; None without a face."""
     found = pipeline.detect(pixels, 40)
-    middle = np.abs((found.boxes[:, :2] + found.boxes[:, 2:]) / 2 - 125).sum(axis=1)
-    if not len(found) or middle.min() > 40:
+    if not len(found):
         return None
-    face = found.take(middle.argmin(keepdims=True))
+    face = found.take((found.boxes[:, 2] - found.boxes[:, 0]).argmax(keepdims=True))
     (embedded,) = pipeline.embed([face], [pipeline.align(pixels, face)], are_faces=True)
     left, top, right, bottom = face.boxes[0].tolist()
     return (left, top, right, bottom), embedded.embeddings[0]
@@ -80,7 +79,7 @@ def main() -> None:
     pipeline, rng = FacePipeline(read_pack(arguments.pack)), np.random.default_rng(1)
     drawn, references = [], []
     for first, second in iter_pairs(arguments.photos, arguments.people):
-        place, reference = embed_middle(pipeline, np.asarray(first)), embed_middle(pipeline, second)
+        place, reference = embed_largest(pipeline, np.asarray(first)), embed_largest(pipeline, second)
         if place and reference:
             drawn.append((first, draw_box(place[0], rng)))
             references.append(reference[1])
