@@ -64,7 +64,7 @@ class Inputs:
 
     def faceless(self) -> Path:
         """Return a folder with a picture without people."""
-        return save_photo(make_scenery().resize((160, 120)), self.folder / "faceless/scenery.png").parent
+        return save_photo(make_scenery().resize((200, 160)), self.folder / "faceless/scenery.png").parent
 
     def labelled_and_pairs(self) -> list[str | Path]:
         """Return a folder of labelled photos of two people and a list of pairs."""

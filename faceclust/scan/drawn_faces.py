@@ -62,7 +62,8 @@ class DrawnFaces:
 
 
 def _is_inside(face: DrawnFace) -> bool:
-    left, top, right, bottom = np.asarray(face.box, np.float32).tolist()
+    with np.errstate(over="ignore"):
+        left, top, right, bottom = map(float, np.asarray(face.box, np.float32))
     return 0 <= left < right <= 1 and 0 <= top < bottom <= 1
 
 

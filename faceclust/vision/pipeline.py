@@ -155,9 +155,9 @@ class FacePipeline:
         best, best_overlap = None, _MIN_OVERLAP
         for turn, found in self.detect_every_way(crop, _CROP_SIDE / 2 * _SMALLEST_SHARE_OF_BOX):
             faces = _moved(turn_back(found, turn, crop.shape[1::-1]).scaled(2 * reach / _CROP_SIDE), corner)
-            overlaps = paired_intersection_over_union(faces.boxes, np.tile(np.float32(box), (len(faces), 1)))
+            overlaps = paired_intersection_over_union(faces.boxes, np.tile(np.array(box, np.float32), (len(faces), 1)))
             if overlaps.max(initial=0.0) >= best_overlap:
-                best, best_overlap = (turn, faces.take(overlaps.argmax(keepdims=True))), overlaps.max()
+                best, best_overlap = (turn, faces.take(overlaps.argmax(0, keepdims=True))), overlaps.max()
         if best is None:
             landmarks = corner + reach * (1 + _LANDMARKS_IN_BOX)
             return 0, Detections(np.array([box], np.float32), np.zeros(1, np.float32), landmarks[None])

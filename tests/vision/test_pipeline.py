@@ -18,6 +18,7 @@ from faceclust.vision.align import chip_transforms, cut_chips
 from faceclust.vision.embed import Embedder
 from faceclust.vision.geometry import transform_scale
 from faceclust.vision.pipeline import FacePipeline
+from faceclust.vision.quarter_turns import turn_back
 from tests.support.sample_photos import COLLINS, HOPPER, load_portrait, make_scenery, make_variant
 
 DATA = Path(__file__).parents[1] / "data"
@@ -201,3 +202,46 @@ def test_detections_check_their_shapes() -> None:
         ValueError, match=r"landmarks: expected float32 of shape \(2, 5, 2\), got float32 of shape \(1, 5, 2\)"
     ):
         Detections(np.zeros((2, 4), np.float32), np.zeros(2, np.float32), np.zeros((1, 5, 2), np.float32))
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_the_face_in_a_box_is_found_any_way_up(analyser: FacePipeline, turn: int) -> None:
+    portrait = np.asarray(load_portrait(COLLINS))
+    upright = analyser.detect(portrait).take(np.array([0]))
+    pixels = np.rot90(portrait, turn)
+    size = (pixels.shape[1], pixels.shape[0])
+    lying = turn_back(upright, -turn % 4, size)  # in the pixels of the turned picture
+    left, top, right, bottom = lying.boxes[0].tolist()
+    found_turn, face = analyser.detect_in_box(pixels, (left - 9, top - 15, right + 12, bottom + 6))
+    assert found_turn == -turn % 4 and len(face) == 1 and face.scores[0] > 0.9
+    np.testing.assert_allclose(face.landmarks, upright.landmarks, atol=4)  # in the upright picture
+    np.testing.assert_allclose(face.boxes, upright.boxes, atol=8)
+
+
+def test_a_box_without_a_face_gets_the_usual_landmarks(analyser: FacePipeline) -> None:
+    for box in ((10.0, 20.0, 70.0, 100.0), (-5.0, -8.0, 4.0, 4.0), (90.0, 70.0, 90.01, 70.01)):
+        turn, face = analyser.detect_in_box(np.full((80, 100, 3), 120, np.uint8), box)
+        eyes, mouth = face.landmarks[0, :2], face.landmarks[0, 3:]
+        assert turn == 0 and face.scores.tolist() == [0] and face.boxes[0].tolist() == pytest.approx(box, abs=1e-4)
+        assert eyes[0, 0] < eyes[1, 0] and eyes[:, 1].max() < mouth[:, 1].min()
+        assert (face.landmarks[0] >= face.boxes[0, :2]).all() and (face.landmarks[0] <= face.boxes[0, 2:]).all()
+        assert analyser.align(np.full((80, 100, 3), 120, np.uint8), face).shape[0] == 1
+
+
+def test_a_neighbour_is_not_taken_for_the_face_in_a_box(analyser: FacePipeline) -> None:
+    portrait = np.asarray(load_portrait(COLLINS))
+    left, top, right, bottom = analyser.detect(portrait).boxes[0].tolist()
+    beside = (right, top, 2 * right - left, bottom)
+    assert analyser.detect_in_box(portrait, beside)[1].scores.tolist() == [0]
+
+
+def test_a_thorough_search_finds_each_face_once_whichever_way_it_lies(analyser: FacePipeline) -> None:
+    portrait = load_portrait(COLLINS).resize((256, 256))
+    pixels = np.concatenate([np.asarray(portrait.rotate(degrees)) for degrees in (0, 90, 180, 270)], axis=1)
+    found = analyser.detect_every_way(pixels)
+    assert [turn for turn, _ in found] == [0, 1, 2, 3]
+    boxes = np.concatenate([turn_back(faces, turn, (1024, 256)).boxes for turn, faces in found])
+    sure = np.concatenate([faces.scores for _, faces in found]) > 0.9
+    assert sorted(((boxes[sure, 0] + boxes[sure, 2]) / 2 // 256).tolist()) == [0, 1, 2, 3]
+    best = [int(np.argmax([*faces.scores, 0])) < len(faces) for _, faces in found]
+    assert all(best)  # a face is in the turn that makes it upright
