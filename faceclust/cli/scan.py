@@ -104,7 +104,7 @@ def command(
     """
     # Configured values are the library's own.
     typed = {name: ctx.params[name] if is_on_command_line(name) else None for name in ("precision", "include")}
-    if again and (folders or cache_dir or any(typed.values())):
+    if again and (folders or any(typed.values())):
         raise UsageError("--again looks at these photos only", hint="leave out folders and other options")
     root = _find_root(folders, library, typed["include"], again)
     print_line(f"library: {root}", err=True)

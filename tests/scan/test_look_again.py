@@ -15,7 +15,7 @@ from faceclust.files.names import CACHE_NAME
 from faceclust.people.events import JournalFace
 from faceclust.scan.examine import PhotoExaminer
 from faceclust.types import FaceOccurrence, SkipReason, intersection_over_union
-from tests.support.command import run_checked
+from tests.support.command import run, run_checked
 from tests.support.sample_photos import COLLINS, HOPPER, load_portrait, save_photo
 from tests.support.scan_builders import touch
 
@@ -127,3 +127,5 @@ def test_the_command_prints_how_many_faces_were_added(root: Path) -> None:
     assert printed.startswith("looked again at 2 photos: 1 face added\n") and "faceclust cluster" in printed
     again = run_checked("scan", "--library", root, "--again", "party.jpg", "--min-face", "20", "-j", "1")
     assert again == "looked again at 2 photos: 0 faces added\n"
+    refused = run("scan", root, "--again", root / "party.jpg")
+    assert refused.returncode == 2 and "--again looks at these photos only" in refused.stderr
