@@ -23,6 +23,7 @@ from faceclust.scan.examine import PhotoExaminer, ScanSettings
 from faceclust.scan.result import ScanResult
 from faceclust.scan.run import scan_folders
 from faceclust.store.folder_cache import FolderCache
+from faceclust.store.inspection import inspect_cache
 from faceclust.types import (
     WHOLE_PHOTO,
     Box,
@@ -148,6 +149,8 @@ def test_a_scan_adds_the_drawn_faces_that_the_caches_lack_and_examines_nothing_e
         assert scan(root, drawn).unchanged == 2
     faces = Library(root).faces
     assert len(faces) == 2 and small.face_id in faces.face_ids
+    (cache,) = root.glob(".faceclust*.parquet")
+    assert inspect_cache(cache, root, face_id, hash_photos=True).problems == []
 
 
 def test_copies_and_closer_looks_keep_drawn_faces(
