@@ -298,3 +298,34 @@ def test_names_that_begin_like_answers_are_names(world: tuple[Library, dict[str,
     interview = Interview(library, pictures_per_row=4)
     interview.answer(ask(interview), text)
     assert [person.name for person in library.people()] == [text]
+
+
+def test_pictures_that_show_no_face_are_marked(world: tuple[Library, dict[str, str]]) -> None:
+    library, _ = world
+    interview = Interview(library, pictures_per_row=4)
+    question = ask(interview)
+    first, second, *_ = question.numbered_faces
+    for text in ("f", "f 9", "f Anna"):
+        with pytest.raises(UsageError):
+            interview.answer(question, text)
+    assert interview.answer(question, "f 1 2") == "saved: not a face (2 faces)"
+    again = ask(interview)
+    assert library.occurrences_of.keys().isdisjoint({first, second})
+    assert set(again.question.candidates[0].faces) == set(question.question.candidates[0].faces) - {first, second}
+    assert interview.go_back() == "taken back: not a face (2 faces)"
+    assert ask(interview) == question and first in library.occurrences_of
+    interview.answer(question, "f 1")
+    other = Interview(library, pictures_per_row=4)
+    ask(other)
+    other.undo()  # the face comes back, although the interview has begun without it
+    assert first in ask(other).question.candidates[0].faces
+
+
+def test_one_face_shown_alone_needs_no_number(world: tuple[Library, dict[str, str]]) -> None:
+    library, person_of = world
+    interview = Interview(library, pictures_per_row=4, thorough=True)
+    question = ask(interview)
+    while len(question.numbered_faces) > 1:
+        interview.answer(question, "")
+        question = ask(interview)
+    assert interview.answer(question, "f") == "saved: not a face (1 face)"

@@ -69,7 +69,11 @@ NAME = make_event("name", journal_face(DETECTED), name="Anna")
         ([REMOVE, make_event("add", journal_face(DETECTED))], [DETECTED], {}),  # drawn where it was removed
         ([ADD, make_event("remove", journal_face(DRAWN))], [DETECTED, DRAWN], {"x": None}),
         # A drawn box that is taken away again uncovers what it hid.
-        ([make_event("add", journal_face(OVER)), make_event("remove", journal_face(OVER))], [DETECTED, OVER], {"o": None}),
+        (
+            [make_event("add", journal_face(OVER)), make_event("remove", journal_face(OVER))],
+            [DETECTED, OVER],
+            {"o": None},
+        ),
         # A box that was drawn wrongly over a face and then moved away does, too.
         (
             [
@@ -86,11 +90,15 @@ NAME = make_event("name", journal_face(DETECTED), name="Anna")
             {"d": "o", "x": "o"},
         ),
         # Moved back to where it was detected.
-        ([MOVE, make_event("move", journal_face(DETECTED), rest=(journal_face(DRAWN),))], [DETECTED, DRAWN], {"x": "d"}),
+        (
+            [MOVE, make_event("move", journal_face(DETECTED), rest=(journal_face(DRAWN),))],
+            [DETECTED, DRAWN],
+            {"x": "d"},
+        ),
         ([make_event("add", journal_face(by_hand("w", WHOLE_PHOTO)))], [DETECTED, by_hand("w", WHOLE_PHOTO)], {}),
         ([ADD, make_event("forget", journal_face(DRAWN))], [DETECTED, DRAWN], {"x": None}),
     ],
-)  # fmt: skip
+)
 def test_faces_that_do_not_count_are_hidden(
     events: list[Event], stored: list[FaceOccurrence], hidden: dict[str, str | None]
 ) -> None:
@@ -113,14 +121,17 @@ WHOLE_A, WHOLE_B = by_hand("w1", WHOLE_PHOTO), by_hand("w2", WHOLE_PHOTO)
         ([NAME, MOVE, make_event("remove", journal_face(DRAWN))], [DETECTED, DRAWN], {}),
         ([make_event("ignore", journal_face(DETECTED)), MOVE], [DETECTED, DRAWN], {"x": None}),
         (
-            [make_event("add", journal_face(WHOLE_A), name="Anna"), make_event("add", journal_face(WHOLE_B), name="Ben")],
+            [
+                make_event("add", journal_face(WHOLE_A), name="Anna"),
+                make_event("add", journal_face(WHOLE_B), name="Ben"),
+            ],
             [WHOLE_A, WHOLE_B],
             {"w1": "Anna", "w2": "Ben"},
         ),
         # Nobody else on the whole photo takes the name of one whose row is missing.
         ([make_event("add", journal_face(WHOLE_A), name="Anna")], [DETECTED, WHOLE_B], {}),
     ],
-)  # fmt: skip
+)
 def test_names_follow_the_boxes(
     events: list[Event], stored: list[FaceOccurrence], names: dict[str, str | None]
 ) -> None:
@@ -164,7 +175,12 @@ def test_what_was_drawn_and_removed_is_found_after_two_edits_of_the_photo() -> N
     renamed = [replace(face, photo="renamed.jpg") for face in stored]
     assert hidden_among(events, renamed) == hidden and names_of(events, renamed) == {"x1": "Anna", "w": "Ben"}
     edits = replay_hand_edits(effective_events(events))
-    assert {id: face.photo_hash for id, face in edits.drawn.items()} == {"x": "h", "x0": "edit 0", "x1": "edit 1", "w": "edit 1"}  # fmt: skip
+    assert {id: face.photo_hash for id, face in edits.drawn.items()} == {
+        "x": "h",
+        "x0": "edit 0",
+        "x1": "edit 1",
+        "w": "edit 1",
+    }
 
 
 # -- any sequence ---------------------------------------------------------------

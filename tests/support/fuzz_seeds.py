@@ -189,6 +189,9 @@ def _journals() -> list[bytes]:
         {"kind": "found", "faces": (face,), "rest": (other,)},
         {"kind": "split", "faces": (face,), "rest": (other,)},
         {"kind": "reject", "faces": (face,), "name": "Ben", "source": "Picasa"},
+        {"kind": "add", "faces": (face,), "name": "Ida"},
+        {"kind": "move", "faces": (face,), "rest": (other,)},
+        {"kind": "remove", "faces": (other,)},
         {"kind": "undo", "undoes": "000000000003"},
     ]
     events = [

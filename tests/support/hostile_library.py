@@ -431,7 +431,10 @@ _JOURNAL_FACES = st.lists(
     ),
     max_size=3,
 )
-_KINDS = ("name", "confirm", "reject", "rename", "merge", "split", "ignore", "unignore", "forget", "undo", "found")
+_KINDS = (
+    *("name", "confirm", "reject", "rename", "merge", "split", "ignore", "unignore", "forget", "undo", "found"),
+    *("add", "move", "remove"),
+)
 _EVENTS = st.fixed_dictionaries(
     {
         "time": st.just("2026-11-29T17:00:00.000Z") | _SCALARS,
