@@ -36,7 +36,7 @@ from faceclust.store.home import LibraryHome
 from faceclust.store.library_table import LibraryTable
 from faceclust.store.scan_snapshot import read_scan_snapshot
 from faceclust.store.schema import CacheInfo
-from faceclust.types import Clustering, FaceOccurrence, FaceTable, Float32, Float64, Person, PhotoInfo
+from faceclust.types import Clustering, FaceOccurrence, FaceTable, Float32, Float64, Person, PhotoInfo, ScannedPhoto
 from faceclust.types.arguments import require_path
 from faceclust.types.face_numbers import format_face_address, split_face_address
 
@@ -157,6 +157,12 @@ class Catalogue:
             self._journal = Journal(self.home.journal, self.home.other_journals(), self.progress.note)
         return self._journal
 
+    def add_stored_faces(self, photos: Sequence[ScannedPhoto]) -> None:
+        """Take over faces that were added to the caches of these photos, without reading them again."""
+        if self._faces is not None:
+            self._faces = self._faces.with_stored_faces(photos)
+        self._people = None
+
     def reopen_journal(self) -> None:
         """Open the journal again, after its files were rewritten."""
         self._journal = None
@@ -165,7 +171,7 @@ class Catalogue:
     def replace_clustering(self, clustering: Clustering | None) -> None:
         """Use this clustering instead of the saved one until the next `invalidate`."""
         self.invalidate()
-        self._face_snapshot.clustering = self.remap(clustering)
+        self._face_snapshot.saved_clustering = clustering
 
     # -- the models ---------------------------------------------------------
 

@@ -23,7 +23,16 @@ from faceclust.people.replay import JournalReplay, ReplayedAnswers
 from faceclust.store.clusters import read_clusters
 from faceclust.store.home import LibraryHome
 from faceclust.store.library_table import LibraryTable
-from faceclust.types import Clustering, FaceOccurrence, FaceTable, Float32, Float64, PhotoInfo, scale_crowding
+from faceclust.types import (
+    Clustering,
+    FaceOccurrence,
+    FaceTable,
+    Float32,
+    Float64,
+    PhotoInfo,
+    ScannedPhoto,
+    scale_crowding,
+)
 
 V = TypeVar("V")
 
@@ -45,10 +54,17 @@ class FaceSnapshot:
         """Return this snapshot if the same faces count as before, else one of those that count now."""
         if "hidden" not in self.__dict__:
             return self
-        current = FaceSnapshot(self.stored, self._home, self._models, self._read_events)
-        if current.hidden == self.hidden:
-            return self
-        for name in ("saved_clustering", "_stored_clustering"):
+        current = self._with_stored(self.stored)
+        return self if current.hidden == self.hidden else current
+
+    def with_stored_faces(self, photos: Sequence[ScannedPhoto]) -> FaceSnapshot:
+        """Return a snapshot with faces that were added to the caches of these photos."""
+        return self._with_stored(self.stored.with_faces(photos))
+
+    def _with_stored(self, stored: StoredFaces) -> FaceSnapshot:
+        """Return a snapshot of these faces and the same clustering."""
+        current = FaceSnapshot(stored, self._home, self._models, self._read_events)
+        for name in ("saved_clustering", "_stored_clustering", "_stored_groups"):
             if name in self.__dict__:
                 current.__dict__[name] = self.__dict__[name]
         return current
@@ -194,13 +210,27 @@ class FaceSnapshot:
         """Let the faces that were drawn over others, or instead of them, take their places in the groups."""
         if clustering is None:
             return None
-        drawn = {old: new for old, new in self.hidden.items() if new and self.occurrences_of[new][0].has_embedding}
+        drawn = {old: new for old, new in self.hidden.items() if new in self._comparable}
         return rename_faces(clustering, drawn) if drawn else clustering
+
+    @cached_property
+    def _comparable(self) -> frozenset[str]:
+        """The drawn faces that stand for others and can be compared with others."""
+        drawn = {face for face in self.hidden.values() if face is not None}
+        return frozenset(face for face in drawn if self.occurrences_of[face][0].has_embedding)
 
     @cached_property
     def uncorrected_groups(self) -> Groups | None:
         """The groups of the last clustering, before the user's corrections; None before the first."""
-        return None if self.clustering is None else Groups.from_clustering(self.clustering, self.occurrences_of.keys())
+        return self._stored_groups and self._stored_groups.replace_faces(
+            {face: new if new in self._comparable else None for face, new in self.hidden.items()}
+        )
+
+    @cached_property
+    def _stored_groups(self) -> Groups | None:
+        """The groups of the last clustering, hidden faces included."""
+        clustering, stored = self._stored_clustering, self.stored.occurrences_of
+        return None if clustering is None else Groups.from_clustering(clustering, stored.keys())
 
     @cached_property
     def replay(self) -> JournalReplay:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import pyarrow.compute as pc
@@ -19,7 +20,7 @@ from faceclust.store.folder_cache import FolderCache, UnusableCacheError, read_c
 from faceclust.store.home import LibraryHome
 from faceclust.store.library_table import LibraryTable
 from faceclust.store.settings import included_folders
-from faceclust.types import FaceOccurrence, FaceTable, PhotoInfo
+from faceclust.types import FaceOccurrence, FaceTable, PhotoInfo, ScannedPhoto
 from faceclust.types.face_numbers import sort_faces_from_left
 
 
@@ -75,6 +76,28 @@ class StoredFaces:
                 hint += "; the names given before come back"
             raise NothingScannedError(f"no photos of {root} have been scanned yet", hint=hint)
 
+    def with_faces(self, photos: Sequence[ScannedPhoto]) -> StoredFaces:
+        """Return these values with faces that the user drew on known photos."""
+        changed = StoredFaces(self._home, self._models, self._on_note)
+        if self.loaded_table is None:
+            return changed
+        changed.loaded_table, added_rows = self.loaded_table.with_faces(photos)
+        added = list(added_rows.occurrences())
+        kept: dict[str, object] = {"has_faces_by_hand": True, "photos": self.photos}
+        if not any(occurrence.has_embedding for occurrence in added):
+            kept["faces"] = self.faces
+        occurrences, occurrences_of, faces_on = list(self.occurrences), dict(self.occurrences_of), dict(self.faces_on)
+        for one in added:
+            occurrences.insert(bisect_right(occurrences, _place(one), key=_place), one)
+            occurrences_of[one.face_id] = [*occurrences_of.get(one.face_id, ()), one]
+            faces_on |= sort_faces_from_left([*faces_on.get(one.photo_hash, ()), one])
+        kept |= {"occurrences": occurrences, "occurrences_of": occurrences_of, "faces_on": faces_on}
+        kept["photo_of"] = self.photo_of | {one.face_id: one.photo_hash for one in added}
+        if "locator" in self.__dict__:
+            kept["locator"] = self.locator.with_drawn(added)
+        changed.__dict__.update(kept)
+        return changed
+
     @cached_property
     def has_faces_by_hand(self) -> bool:
         """Whether a box was drawn by hand on any photo."""
@@ -117,3 +140,9 @@ class StoredFaces:
     def photos(self) -> dict[str, PhotoInfo]:
         """Photo path → photo, for every readable photo, with faces or without."""
         return {photo.photo: photo for photo in self.table.photos()}
+
+
+def _place(occurrence: FaceOccurrence) -> tuple[str, str]:
+    """Folder and name of the photo, by which occurrences are in order."""
+    folder, _, name = occurrence.photo.rpartition("/")
+    return folder, name

@@ -25,7 +25,7 @@ class FaceFinder:
         self, occurrences: Sequence[FaceOccurrence], successors: Mapping[str, JournalFace] | None = None
     ) -> None:
         self._present = {occurrence.face_id for occurrence in occurrences}
-        self._occurrences, self._successors = occurrences, successors or {}
+        self.occurrences, self._successors = occurrences, successors or {}
         self._by_path: dict[str, list[FaceOccurrence]] = {}
         self._by_time: dict[str, list[FaceOccurrence]] = {}
         self._found: dict[JournalFace, tuple[str, bool] | None] = {}
@@ -77,13 +77,13 @@ class FaceFinder:
     @cached_property
     def _by_hash(self) -> dict[str, list[FaceOccurrence]]:
         by_hash: dict[str, list[FaceOccurrence]] = {}
-        for occurrence in self._occurrences:
+        for occurrence in self.occurrences:
             by_hash.setdefault(occurrence.photo_hash, []).append(occurrence)
         return by_hash
 
     def _build_index(self) -> None:
         self._by_path, self._by_time = defaultdict(list), defaultdict(list)
-        for occurrence in self._occurrences:
+        for occurrence in self.occurrences:
             self._by_path[_compose(occurrence.photo)].append(occurrence)
             if occurrence.taken_at:
                 self._by_time[occurrence.taken_at.isoformat()].append(occurrence)

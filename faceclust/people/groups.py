@@ -39,6 +39,28 @@ class Groups:
         number_of = {face: number for number, faces in members.items() for face in faces}
         return cls(members, number_of, strength, clustering.highest_number, clustering.params)
 
+    def replace_faces(self, replaced: Mapping[str, str | None]) -> Groups:
+        """Return the groups without the faces that are keys, each replaced by its value, if it has one.
+
+        A face that replaces several is in the largest of their groups. A group with only one face left is
+        dropped.
+        """
+        affected = {face: number for face in replaced if (number := self.number_of.get(face)) is not None}
+        if not affected:
+            return self
+        members, number_of, strength = dict(self.members), dict(self.number_of), dict(self.strength)
+        for face in sorted(affected, key=lambda face: (-len(self.members[affected[face]]), face)):
+            number, new = number_of.pop(face), replaced[face]
+            kept = [other for other in members[number] if other != face]
+            if new is not None and new not in number_of:
+                kept.append(new)
+                number_of[new], strength[new] = number, strength[face]
+            members[number] = tuple(sorted(kept))
+        for number in {number for number in affected.values() if len(members[number]) < 2}:
+            for face in members.pop(number):
+                del number_of[face]
+        return replace(self, members=members, number_of=number_of, strength=strength)
+
     def split_groups(self, parts: Mapping[int, Sequence[Sequence[str]]]) -> Groups:
         """Return the groups with some of them split into `parts`, by group number.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 
 from faceclust.people.events import Event, JournalFace
 from faceclust.people.face_finder import SAME_FACE_OVERLAP, FaceFinder, found_again
@@ -23,6 +24,13 @@ class HandEditLocator:
         self._by_hand = {occurrence.face_id: occurrence for occurrence in by_hand}
         self._detected = {occurrence.face_id: occurrence for occurrence in detected}
         self._detected_finder, self._drawn_finder = FaceFinder(detected), FaceFinder(by_hand)
+
+    def with_drawn(self, occurrences: Sequence[FaceOccurrence]) -> HandEditLocator:
+        """Return a locator that has these drawn faces as well."""
+        changed = copy(self)
+        changed._by_hand = self._by_hand | {occurrence.face_id: occurrence for occurrence in occurrences}
+        changed._drawn_finder = FaceFinder([*self._drawn_finder.occurrences, *occurrences])
+        return changed
 
     def find_hidden(self, edits: HandEdits, events: Iterable[Event]) -> HiddenFaces:
         """Return the faces that do not count. `events` are those in effect.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -15,15 +15,18 @@ from numpy.typing import NDArray
 from faceclust.files.names import PRECISIONS
 from faceclust.store.precision import decode_embeddings
 from faceclust.store.schema import (
+    FACE_COLUMNS,
     STATUS_OK,
     CacheInfo,
     concatenate,
     convert_table,
     folder_schema,
+    photos_to_table,
+    stored_name,
     table_precision,
     without_faces,
 )
-from faceclust.types import FaceOccurrence, FaceTable, Float64, PhotoInfo
+from faceclust.types import FaceOccurrence, FaceTable, Float64, PhotoInfo, ScannedPhoto
 from faceclust.types.landmarks import find_upright_turns
 
 
@@ -49,6 +52,24 @@ class LibraryTable:
     def without_faces(self, face_ids: Collection[str]) -> LibraryTable:
         """Return the table without these faces, but with all photos."""
         return replace(self, rows=without_faces(self.rows, face_ids)) if face_ids else self
+
+    def with_faces(self, photos: Iterable[ScannedPhoto]) -> tuple[LibraryTable, LibraryTable]:
+        """Return the table with the faces of these results, which its photos lack, and a table of only those."""
+        added = []
+        for photo in photos:
+            folder, name = pa.scalar(photo.ref.folder), pa.scalar(stored_name(photo.ref))
+            known = self.rows.filter(pc.and_(pc.equal(self.rows["photo"], name), pc.equal(self.rows["folder"], folder)))
+            rows = photos_to_table([photo], self.info)
+            faces = known.take([0] * len(rows))
+            for column in FACE_COLUMNS:
+                place = faces.schema.get_field_index(column)
+                faces = faces.set_column(place, faces.schema.field(place), rows[column])
+            first = pc.count(known["face"]).as_py()
+            place = faces.schema.get_field_index("face")
+            numbers = pa.array(range(first, first + len(rows)), pa.int16())
+            added.append(faces.set_column(place, faces.schema.field(place), numbers))
+        new = concatenate(added)
+        return replace(self, rows=concatenate([self.rows, new])), replace(self, rows=new)
 
     @cached_property
     def _face_rows(self) -> pa.Table:

@@ -322,7 +322,7 @@ def test_pictures_that_show_no_face_are_marked(world: tuple[Library, dict[str, s
 
 
 def test_one_face_shown_alone_needs_no_number(world: tuple[Library, dict[str, str]]) -> None:
-    library, person_of = world
+    library, _ = world
     interview = Interview(library, pictures_per_row=4, thorough=True)
     question = ask(interview)
     while len(question.numbered_faces) > 1:
