@@ -13,7 +13,7 @@ import click
 from faceclust.cli.common import json_option, library_option, open_library, print_json
 from faceclust.cli.terminal.printing import print_failure, print_lines
 from faceclust.text.visible import make_visible
-from faceclust.types import OPERATING_POINT
+from faceclust.types import OPERATING_POINT, WHOLE_PHOTO
 from faceclust.types.face_numbers import format_face_address
 
 if TYPE_CHECKING:
@@ -92,7 +92,8 @@ def _describe_match(face: IdentifiedFace) -> str:
     distance = [f"{face.distance:.2f}"] if face.distance is not None else []
     others = [near for near in face.nearest if near.name != face.name]
     doubt = [f"(next: {others[0].name} {others[0].distance:.2f})"] if others and face.certainty == "possible" else []
-    return "  ".join([*distance, face.certainty or face.how.value, *doubt])
+    drawn = ["(no face to be seen)" if face.box == WHOLE_PHOTO else "(drawn by hand)"] if face.by_hand else []
+    return "  ".join([*distance, face.certainty or face.how.value, *doubt, *drawn])
 
 
 def _identified_photo_record(photo: IdentifiedPhoto) -> dict[str, Any]:

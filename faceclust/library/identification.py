@@ -58,7 +58,8 @@ class IdentifiedFace:
     `box`: left, top, right, bottom as fractions of the upright photo. `distance`: squared L2 to the
     person of this name, None without another face to compare with. `certainty`: "close", "likely" or
     "possible" if the face was recognised. `nearest`: the two nearest people. `group`: the number of
-    its group in the library, if it has one.
+    its group in the library, if it has one. `by_hand`: the user drew the face; with WHOLE_PHOTO as its box, none
+    is to be seen.
     """
 
     face_id: str
@@ -69,6 +70,7 @@ class IdentifiedFace:
     certainty: str | None = None
     nearest: tuple[PersonDistance, ...] = ()
     group: int | None = None
+    by_hand: bool = False
 
 
 @dataclass(frozen=True)
@@ -219,6 +221,7 @@ class _Identifier:
             certainty=certainty,
             nearest=() if photo.face_ids[i] in photo.uncompared else nearest_people(distances, self._people),
             group=self._library.group_of.get(photo.face_ids[i]),
+            by_hand=photo.face_ids[i] in photo.by_hand,
         )
 
 

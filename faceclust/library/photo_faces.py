@@ -56,7 +56,8 @@ class PhotoFaces:
 
     `photo_id`: hash of the file's content. `full_size`: width and height of the upright photo.
     `boxes`: left, top, right, bottom as fractions of the upright photo. `embeddings`: (n, d), of which
-    those of the faces in `uncompared` (ids) mean nothing: the user drew them, and they cannot be compared.
+    those of the faces in `uncompared` (ids) mean nothing: they cannot be compared. The user drew the faces in
+    `by_hand` (ids), to which those belong.
     """
 
     photo_id: str
@@ -64,6 +65,7 @@ class PhotoFaces:
     face_ids: tuple[str, ...]
     boxes: tuple[Box, ...]
     embeddings: Float32
+    by_hand: frozenset[str] = frozenset()
     uncompared: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
@@ -227,6 +229,7 @@ class CachedPhotos:
             face_ids=tuple(occurrence.face_id for occurrence in occurrences),
             boxes=tuple(occurrence.box for occurrence in occurrences),
             embeddings=vectors,
+            by_hand=frozenset(occurrence.face_id for occurrence in occurrences if occurrence.by_hand),
             uncompared=frozenset(face for face in position if face not in faces.face_ids),
         )
 

@@ -35,10 +35,13 @@ class MergeResult:
     conflicts: tuple[tuple[str, str], ...] = ()
 
 
-def merge_faces(old: bytes | None, faces: Iterable[NamedBox], size: tuple[int, int]) -> MergeResult:
+def merge_faces(
+    old: bytes | None, faces: Iterable[NamedBox], size: tuple[int, int], other_people: Sequence[str] = ()
+) -> MergeResult:
     """Merge faces into the packet `old` (None for an empty one); without changes, return the same bytes.
 
-    `size` is the stored picture's width and height in px. Raises BadPacketError if `old` is not XMP, or
+    `size` is the stored picture's width and height in px. `other_people` are names without a region, of people
+    whose faces are not to be seen. Raises BadPacketError if `old` is not XMP, or
     cannot be changed unambiguously.
     """
     packet = EditablePacket(EMPTY_PACKET if old is None else old)
@@ -60,7 +63,8 @@ def merge_faces(old: bytes | None, faces: Iterable[NamedBox], size: tuple[int, i
         records += plan.records
         suggested += plan.suggested
         new.append(change_regions(packet, scheme, plan, size, only_own=not foreign[scheme.name]))
-    new += change_keywords(packet, [face.name for face in wanted if face.name])
+    others = filter(None, map(clean_xml_text, other_people))
+    new += change_keywords(packet, [*(face.name for face in wanted if face.name), *others])
     for name, texts in ((REGIONS_PROPERTY, records), (SUGGESTED_PROPERTY, suggested)):
         new.append(change_records(packet, name, property_texts(packet, name), texts))
     _insert_properties(packet, [text for text in new if text])

@@ -312,3 +312,34 @@ def test_forgetting_a_person_erases_what_was_drawn(library: Library) -> None:
     assert "Anna" not in after.home.journal.read_text()
     with pytest.raises(UsageError, match="forgotten"):
         after.add_face(PHOTO, over)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_person_on_a_whole_photo_is_written_to_sidecars_without_a_region(library: Library, tmp_path: Path) -> None:
+    library.add_whole(PHOTO, "Ben")
+    library.add_face(PHOTO, CORNER, "Anna")
+    written = library.write_xmp(library.plan_xmp(tmp_path / "out"))
+    assert [sidecar.people for sidecar in written.sidecars] == [["Anna", "Ben"]]
+    text = (tmp_path / "out" / f"{PHOTO}.xmp").read_text()
+    regions, people = text.count("<mwg-rs:Name>") + text.count("mwg-rs:Name="), text.count("People/Ben")
+    assert regions == 1 and people
+    again = library.plan_xmp(tmp_path / "out")
+    assert [sidecar.action for sidecar in again.sidecars] == ["same"]
+    shutil.copytree(tmp_path / "out", library.root, dirs_exist_ok=True)
+    library.undo(library.add_face(OTHER, CORNER, "Carl").id)
+    plan = library.plan_import()
+    assert plan.namings == () and not [one for one in plan.unplaced if one.name == "Ben"]
+
+
+@pytest.mark.slow
+def test_what_was_drawn_and_removed_holds_for_other_models(library: Library) -> None:
+    removed = library.faces_on[library.photos[OTHER].photo_hash][0]
+    library.remove_faces(removed.face_id)
+    library.add_face(PHOTO, (0.36, 0.1, 0.58, 0.35), "Anna")
+    library.add_whole(PHOTO, "Ben")
+    other = Library(library.root, pack="dlib")
+    other.scan(workers=0)
+    assert [name for _, name in faces_on(other)] == ["Anna", "Ben"] and faces_on(other, OTHER) == []
+    assert other.cache_info.pack == "dlib" and other.faces_on[other.photos[PHOTO].photo_hash][0].has_embedding
+    other.undo()
+    assert len(faces_on(other)) == 1
