@@ -328,7 +328,7 @@ def test_a_person_on_a_whole_photo_is_written_to_sidecars_without_a_region(libra
     shutil.copytree(tmp_path / "out", library.root, dirs_exist_ok=True)
     library.undo(library.add_face(OTHER, CORNER, "Carl").id)
     plan = library.plan_import()
-    assert plan.namings == () and not [one for one in plan.unplaced if one.name == "Ben"]
+    assert plan.namings == () and not [one for one in plan.placeless if one.name == "Ben"]
 
 
 @pytest.mark.slow

@@ -55,7 +55,7 @@ def print_changes(
 
 def _print_suggested(library: Library, events: Sequence[Event]) -> None:
     """Point to the suggested faces of the people who were named."""
-    named = {event.to or event.name for event in events if event.kind in ("name", "confirm", "merge")}
+    named = {event.to or event.name for event in events if event.kind in ("name", "confirm", "merge", "add")}
     for person in library.people():
         if person.label in named and (count := len(person.face_ids) - len(person.confirmed)):
             print_line(
