@@ -165,7 +165,8 @@ def plan_erasure(events: Sequence[Event], key: str, forgotten: Collection[str], 
     final = final_person_keys(events)
     about_person = {event for event, keys in final.items() if key in keys}
     remaining_faces = _RemainingFaces(events, key, about_person, frozenset(forgotten), face_id_of)
-    unnamed = {event.id for event in events if event.kind == "add" and remaining_faces.loses_name(event)}
+    drawn = (event for event in events if event.kind == "add" and event.name is not None)
+    unnamed = {event.id for event in drawn if remaining_faces.loses_name(event)}
     dropped, trimmed = about_person - unnamed, {}
     for event in events:
         if event.id in dropped or event.kind in ("forget", "undo"):
@@ -289,8 +290,8 @@ class _RemainingFaces:
             return False
         if event.id in self._final_sets:
             return id in self._final_sets[event.id][in_rest]
-        if event.kind == "add":
-            return True  # it was drawn, whoever it is; see `loses_name`
+        if event.kind == "add" and self.loses_name(event):
+            return True  # it was drawn, whoever it is
         return not self._is_overridden(event, id, rejected=in_rest or event.kind == "reject")
 
     def _is_overridden(self, event: Event, face: str, *, rejected: bool) -> bool:
@@ -303,10 +304,10 @@ class _RemainingFaces:
         return event.kind in ("name", "confirm", "add", "ignore")
 
     def loses_name(self, event: Event) -> bool:
-        """Whether an event that drew faces with a name must lose it."""
-        faces = (self._face_id_of(face) for face in event.faces)
-        overridden = any(self._is_overridden(event, face, rejected=False) for face in faces)
-        return event.id in self._about_person or (event.name is not None and overridden)
+        """Whether an event that drew faces keeps them without the name: it is the person's, or overridden for all."""
+        if event.id in self._about_person or event.name is None:
+            return True
+        return all(self._is_overridden(event, self._face_id_of(face), rejected=False) for face in event.faces)
 
     def _remaining_pairs(self, event: Event) -> tuple[list[JournalFace], list[JournalFace]]:
         """Return the pairs of a "found" or "move" event without those connected to a forgotten face."""

@@ -95,6 +95,7 @@ events = st.one_of(
     st.builds(make_event, st.sampled_from(["rename", "merge"]), name=names, to=names),
     st.builds(make_event, st.sampled_from(["ignore", "unignore", "merge"]), some),
     st.builds(make_event, st.just("split"), some, some),
+    st.builds(make_event, st.just("add"), some, name=st.none() | names),
 )
 
 
