@@ -50,8 +50,8 @@ def test_a_link_in_place_of_the_journal_is_refused_and_its_file_stays(library: L
     """With a photo called $(command).jpg, an appended line would be a command of the shell."""
     bashrc = tmp_path / "bashrc"
     bashrc.write_bytes(b"# mine\n")
-    library.home.journal.symlink_to(bashrc)
     face = library.occurrences[0].face_id
+    library.home.journal.symlink_to(bashrc)
     for words in (["name", "1", "Anna"], ["ignore", face], ["undo"], ["status"], ["journal", "--merge", str(bashrc)]):
         done = run(*words, "-l", library.root)
         assert done.returncode != 0 and "Traceback" not in done.stderr

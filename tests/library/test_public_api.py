@@ -71,7 +71,7 @@ def test_repr_shows_what_is_known_without_reading_the_caches(library: Library, m
         raise AssertionError("the caches were read")
 
     with monkeypatch.context() as patch:
-        patch.setattr("faceclust.catalogue.face_snapshot.FaceSnapshot._read_table", refuse)
+        patch.setattr("faceclust.catalogue.stored_faces.StoredFaces._read_table", refuse)
         assert repr(library) == f"<Library {library.root}: 11 photos, 12 faces, 2 groups; pack {library.pack_name}>"
     library.name(library.faces_in_group(1), COLLINS)
     assert repr(library) == f"<Library {library.root}: 11 photos, 12 faces, 2 groups; pack {library.pack_name}>"
