@@ -246,7 +246,7 @@ def test_config_prints_the_settings_and_their_files_as_toml(
     assert "threshold = 1.2  # library" in output and "min-size = 3  # yours" in output
     assert tomllib.loads(output) == {"cluster": {"threshold": 1.2, "min-size": 3}, "find": {"with": ['Änne "A"']}}
     all_settings = tomllib.loads(run_checked("config", "--all", "-l", library.root))
-    groups = ("cache", "evaluate", "models")  # their tables contain those of their commands
+    groups = ("cache", "evaluate", "face", "models")  # their tables contain those of their commands
     assert {name: table for name, table in all_settings.items() if table and name not in groups} == tomllib.loads(
         output
     )
