@@ -103,5 +103,5 @@ class NamingPage(PageBrowser):
 @contextmanager
 def open_naming_page(root: Path, width: int = 1440, height: int = 900) -> Iterator[NamingPage]:
     """Serve the library, and open a browser on its page."""
-    with serve_page(root) as process, open_browser(width, height) as driver:
+    with serve_page(root) as process, open_browser(width=width, height=height) as driver:
         yield NamingPage(driver, process, root)

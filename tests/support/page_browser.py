@@ -142,7 +142,7 @@ def _ids(faces: Sequence[JournalFace]) -> list[str]:
 @contextmanager
 def open_page(root: Path, width: int = 1440, height: int = 900) -> Iterator[PageBrowser]:
     """Serve the page of a library and open it in a browser."""
-    with serve_page(root) as process, open_browser(width, height) as driver:
+    with serve_page(root) as process, open_browser(width=width, height=height) as driver:
         set_screen_size(driver, width, height)
         yield PageBrowser(driver, process, root)
 

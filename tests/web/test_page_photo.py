@@ -196,6 +196,7 @@ def test_the_mouse_and_keys_draw_the_same_box(page: NamingPage) -> None:
     assert sides_of(page, ".draft") == pytest.approx(box, abs=1)
     page.press("Enter")
     (by_mouse,) = page.new_events()
+    page.wait(lambda: page.focused_face == by_mouse["faces"][0]["face"], "the drawn face")
     assert drawn(by_mouse) == drawn(by_keys)
     page.undo()
 
@@ -211,22 +212,55 @@ def test_letters_name_a_drawn_face_and_escape_gives_it_up(page: NamingPage) -> N
     page.undo()
 
 
-def test_a_box_is_moved_by_keys_and_by_its_handles(page: NamingPage) -> None:
+def test_a_box_is_moved_by_keys(page: NamingPage) -> None:
     faces = open_photo(page)
     page.press("b", "ArrowRight", "Enter")
     (event,) = page.new_events()
     assert (event["event"], event["rest"][0]["face"]) == ("move", faces[1])
+    page.wait(lambda: page.focused_face == event["faces"][0]["face"], "the moved face")
     page.undo()
-    page.wait(lambda: page.faces(".spot") == faces)
-    page.script("document.activeElement.blur()")
+
+
+def test_a_box_is_moved_by_its_handles(page: NamingPage) -> None:
+    faces = open_photo(page)
     page.press("b")
-    left, top, _, _ = sides_of(page, ".draft")
+    left, top, right, bottom = sides_of(page, ".draft")
     drag(page, (left, top), (left - 20, top - 30))
-    assert sides_of(page, ".draft")[:2] == pytest.approx([left - 20, top - 30], abs=2)
+    assert sides_of(page, ".draft") == pytest.approx([left - 20, top - 30, right, bottom], abs=2)
     page.click(".panel .primary")
     (event,) = page.new_events()
-    assert event["event"] == "move"
+    assert (event["event"], event["rest"][0]["face"]) == ("move", faces[1])
+    page.wait(lambda: page.focused_face == event["faces"][0]["face"], "the moved face")
     page.undo()
+
+
+def test_a_finger_moves_the_box_that_a_button_has_started(page: NamingPage) -> None:
+    open_photo(page)
+    page.click(".photo-tools button")
+    before = sides_of(page, ".draft")
+    x, y = (before[0] + before[2]) / 2, (before[1] + before[3]) / 2
+    for kind, points in (
+        ("touchStart", [{"x": x, "y": y}]),
+        ("touchMove", [{"x": x + 40, "y": y + 25}]),
+        ("touchEnd", []),
+    ):
+        page.driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    expected = [before[0] + 40, before[1] + 25, before[2] + 40, before[3] + 25]
+    assert sides_of(page, ".draft") == pytest.approx(expected, abs=2)
+    page.press("Escape")
+    assert not page.texts(".draft")
+
+
+def test_an_answer_given_elsewhere_keeps_what_was_typed(page: NamingPage) -> None:
+    left, _ = open_photo(page)
+    page.press("Enter", *"Gra")
+    library = page.library
+    library.confirm([left], ANNA)
+    page.wait_for(f".spot.confirmed[data-face='{left}']")
+    page.press(*"ce")
+    assert page.focused.get_attribute("value") == "Grace"
+    library.undo()
+    page.wait_for(f".spot.suggested[data-face='{left}']")
 
 
 def test_somebody_without_a_face_is_added_and_taken_away(page: NamingPage) -> None:
@@ -235,7 +269,12 @@ def test_somebody_without_a_face_is_added_and_taken_away(page: NamingPage) -> No
     (event,) = page.new_events()
     assert (event["event"], event["name"], event["faces"][0]["box"]) == ("add", "Zoe", [0, 0, 1, 1])
     page.wait(lambda: "Zoe\nconfirmed · no face to be seen" in page.texts(".entry"))
-    page.undo()
+    assert page.focused_face == event["faces"][0]["face"]
+    page.press("f")
+    (removed,) = page.new_events()
+    assert (removed["event"], removed["faces"][0]["face"]) == ("remove", event["faces"][0]["face"])
+    page.wait(lambda: not any("Zoe" in text for text in page.texts(".entry")))
+    page.undo(2)
 
 
 def test_a_harder_look_says_how_many_faces_it_found(page: NamingPage) -> None:
