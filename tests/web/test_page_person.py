@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,10 +38,10 @@ def served(
 
 @pytest.fixture
 def page(served: NamingPage) -> Iterator[NamingPage]:
-    """The page; nothing may be wrong in its console at the end."""
+    """The page; nothing may be wrong in its console at the end, except that a renamed person is not found."""
     served.errors()
     yield served
-    assert served.errors() == []
+    assert [error for error in served.errors() if not re.search("/api/person/.* status of 404", error)] == []
 
 
 def person_id(page: NamingPage, name: str = ANNA) -> str:
@@ -102,6 +103,19 @@ def test_a_key_answers_for_the_face_that_has_the_focus(page: NamingPage, keys: l
     page.wait(lambda: not page.texts("[data-state]"))
 
 
+def test_keys_pressed_quickly_answer_for_one_face_after_the_other(page: NamingPage) -> None:
+    faces = open_person(page)
+    page.press("j", "x", "y", "i")
+    events = page.new_events(3)
+    assert [(event["event"], face_ids(event)) for event in events] == [
+        ("reject", faces[:1]),
+        ("confirm", faces[1:2]),
+        ("ignore", faces[2:3]),
+    ]
+    page.undo(3)
+    page.wait(lambda: not page.texts("[data-state]"))
+
+
 def test_all_suggested_faces_are_confirmed_with_one_key(page: NamingPage) -> None:
     faces = open_person(page)
     page.press("y")
@@ -158,6 +172,7 @@ def test_a_person_gets_another_name(page: NamingPage) -> None:
     assert (event["event"], event["name"], event["to"]) == ("rename", ANNA, "Zoe")
     page.wait(lambda: page.texts(".portrait h1") == ["Zoe"])
     page.undo()
+    page.wait(lambda: page.texts(".portrait h1") == [ANNA])
 
 
 def test_two_people_on_one_photo_become_one_only_after_a_question(page: NamingPage) -> None:
@@ -176,6 +191,7 @@ def test_two_people_on_one_photo_become_one_only_after_a_question(page: NamingPa
     assert (event["event"], event["name"], event["to"]) == ("merge", ANNA, BEN)
     page.wait(lambda: page.texts(".portrait h1") == [BEN])
     page.undo()
+    page.wait(lambda: page.texts(".portrait .facts")[0].startswith("6 faces"), "the faces of Ben alone")
 
 
 def test_answers_given_elsewhere_are_shown_in_place(page: NamingPage) -> None:

@@ -115,7 +115,7 @@ export class FaceGrid {
     (tiles.slice(at + 1).find(isOpen) ?? tiles.slice(0, Math.max(0, at)).reverse().find(isOpen) ?? tiles[at])?.focus();
   }
 
-  /** Show the answer: `state` is "confirmed", "out" or "" for none; `words` tell it. */
+  /** Show the answer: `state` is "waiting", "confirmed", "out" or "" for none; `words` tell it. */
   mark(id, state, words = "") {
     const entry = this.faces.get(id);
     if (!entry) return;

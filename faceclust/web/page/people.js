@@ -1,6 +1,7 @@
 // Everybody who has a name, most faces first.
 import { faceImage, formatCount, h, nameText } from "./dom.js";
 import { foldText } from "./name_field.js";
+import { asScreen } from "./screen.js";
 
 class People {
   async open(root, params, app) {
@@ -82,5 +83,4 @@ function tileOf(person) {
       h("span", { class: "facts" }, h("span", {}, formatCount(person.faces, "face")), person.years ? h("span", {}, person.years) : null)));
 }
 
-const screen = new People();
-export default { title: "People", open: (...given) => screen.open(...given), keys: screen.keys, changed: () => screen.changed(), close() {} };
+export default asScreen("People", new People());

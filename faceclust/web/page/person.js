@@ -2,11 +2,14 @@
 import { faceImage, formatCount, formatNumber, h, nameText } from "./dom.js";
 import { FaceGrid } from "./face_grid.js";
 import { formatDay } from "./dates.js";
+import { asScreen } from "./screen.js";
 
 const MAX_COMPANIONS = 6; // the others unfold
 const WORDS = { confirm: "confirmed", not_a_face: "not a face", ignore: "ignored" };
 
 class PersonScreen {
+  before = null; // the person shown before a rename or merge, to come back to after an undo
+
   async open(root, params, app) {
     const { person, confirmed, suggested } = await app.api.get(`api/person/${encodeURIComponent(params.id)}`);
     Object.assign(this, { app, id: params.id, name: person.name, last: null });
@@ -106,11 +109,16 @@ class PersonScreen {
     const named = kind === "confirm" || kind === "reject";
     const extra = named ? { name: this.name } : kind === "ignore" ? { groups: [] } : {};
     const grid = this.#grids.find((candidate) => candidate.faces.has(faces.at(-1)));
-    if (!(await this.app.api.answer({ kind, faces, ...extra }))) return;
-    for (const face of faces)
-      for (const one of this.#grids) one.mark(face, kind === "confirm" ? "confirmed" : "out", WORDS[kind] ?? `not ${this.name}`);
+    this.#mark(faces, "waiting"); // the focus goes on at once, the sign comes when the answer is on disk
     grid?.goOn(faces.at(-1));
+    const done = await this.app.api.answer({ kind, faces, ...extra });
+    if (done) this.#mark(faces, kind === "confirm" ? "confirmed" : "out", WORDS[kind] ?? `not ${this.name}`);
+    else this.#mark(faces, "");
     this.#selection();
+  }
+
+  #mark(faces, state, words) {
+    for (const face of faces) for (const grid of this.#grids) grid.mark(face, state, words);
   }
 
   #targets() {
@@ -174,8 +182,20 @@ class PersonScreen {
   async #follow(name) {
     const { people } = await this.app.api.get("api/people");
     const person = people.find((candidate) => candidate.name === name);
-    if (person && person.person !== this.id) this.app.go(`#/person/${person.person}`);
+    if (person && person.person !== this.id) this.#leaveFor(person.person);
     else await this.changed();
+  }
+
+  #leaveFor(id) {
+    this.before = this.id;
+    this.app.go(`#/person/${id}`);
+  }
+
+  // Nobody has the shown name any more: somebody renamed or merged the person, or took that back.
+  async #lose() {
+    const { people } = await this.app.api.get("api/people");
+    if (people.some(({ person }) => person === this.before)) this.#leaveFor(this.before);
+    else this.#tell("Nobody has this name any more.", "All people", "#/people");
   }
 
   /** Bring the screen up to date. Faces keep their places; new ones are shown when the reader asks. */
@@ -183,9 +203,9 @@ class PersonScreen {
     let data;
     try {
       data = await this.app.api.get(`api/person/${encodeURIComponent(this.id)}`);
-    } catch {
-      this.#tell("Nobody has this name any more.", "All people", "#/people");
-      return;
+    } catch (error) {
+      if (error.status !== 404) throw error;
+      return this.#lose();
     }
     const confirmed = new Set(data.confirmed.map(({ face }) => face)), suggested = new Set(data.suggested.map(({ face }) => face));
     for (const grid of this.#grids) {
@@ -237,5 +257,4 @@ function companionsOf(person) {
     rest.length ? h("details", {}, h("summary", {}, `${formatNumber(rest.length)} more`), h("ul", { class: "chips" }, rest)) : null);
 }
 
-const screen = new PersonScreen();
-export default { title: "Person", open: (...given) => screen.open(...given), keys: screen.keys, changed: () => screen.changed(), close() {} };
+export default asScreen("Person", new PersonScreen());

@@ -3,12 +3,13 @@ import { overlap } from "./boxes.js";
 import { formatDay } from "./dates.js";
 import { faceImage, formatCount, h, nameText, photoHash } from "./dom.js";
 import { PhotoStage } from "./photo_stage.js";
+import { asScreen } from "./screen.js";
 
 const SMALLEST_FACE = 20; // pixels, for a harder look
 
 class PhotoScreen {
   async open(root, params, app) {
-    Object.assign(this, { app, id: params.id, of: params.of ?? "", chosen: params.face ?? null, mode: "face", busy: false, field: null });
+    Object.assign(this, { app, id: params.id, of: params.of ?? "", chosen: params.face ?? null, mode: "face", busy: false, field: null, waiting: new Set() });
     const data = await this.#read();
     this.stage = new PhotoStage({
       choose: (face) => this.choose(face),
@@ -183,14 +184,15 @@ class PhotoScreen {
 
   /** Record an answer and show the photo as it is then. Return the answer of the server, or null. */
   async #answer(answer) {
-    if (this.busy) return null; // a second press of the key is not a second answer
-    this.busy = true;
+    const faces = answer.faces ?? [answer.kind];
+    if (faces.some((face) => this.waiting.has(face))) return null; // a second press of the key is not a second answer
+    for (const face of faces) this.waiting.add(face);
     try {
       const done = await this.app.api.answer(answer);
       if (done && this.stage) await this.changed();
       return done;
     } finally {
-      this.busy = false;
+      for (const face of faces) this.waiting.delete(face);
     }
   }
 
@@ -360,10 +362,12 @@ class PhotoScreen {
   }
 
   async changed() {
+    const { id } = this, turn = ++this.turn;
     const data = await this.#read();
-    if (!this.stage || data.photo.photo !== this.id) return;
-    this.#fill(data);
+    if (this.stage && id === this.id && turn === this.turn) this.#fill(data); // only the newest state
   }
+
+  turn = 0;
 
   keys = [
     { key: "ArrowRight j", label: "next photo", run: () => this.#go(this.photo.next) },
@@ -400,5 +404,4 @@ function describe(face) {
   return `${face.name ?? (face.ignored ? "Ignored face" : "Face without a name")}, ${stateOf(face)}`;
 }
 
-const screen = new PhotoScreen();
-export default { title: "Photo", open: (...given) => screen.open(...given), keys: screen.keys, changed: () => screen.changed(), close: () => screen.close() };
+export default asScreen("Photo", new PhotoScreen());
