@@ -178,6 +178,6 @@ def test_without_scripts_there_is_a_message(tmp_path_factory: pytest.TempPathFac
 
     page = tmp_path_factory.mktemp("page") / "index.html"
     page.write_bytes((resources.files("faceclust.web") / "page" / "index.html").read_bytes())
-    with open_browser(390, scripts=False) as driver:
+    with open_browser(width=390, scripts=False) as driver:
         driver.get(page.as_uri())
         assert "needs JavaScript" in driver.find_element("tag name", "main").text

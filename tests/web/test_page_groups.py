@@ -308,7 +308,7 @@ def test_drag_onto_a_person(page: PageBrowser, what: str) -> None:
     page.press("Ida", Keys.ENTER)
     wait_saved(page, 0)
     page.wait_text("#drop", "Ida")
-    source = f"{row(3)} .tile" if what == "face" else f"{row(3)} .faces"
+    source = f"{row(3)} .tile" if what == "face" else f"{row(3)} .row-faces"
     faces = page.script("return document.querySelector(arguments[0]).dataset.face", f"{row(3)} .tile")
     page.script(
         "const options = { bubbles: true, cancelable: true, dataTransfer: new DataTransfer() };"

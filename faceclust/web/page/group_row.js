@@ -29,7 +29,7 @@ export class GroupRow {
     });
     this.input.addEventListener("input", () => { this.entry.text = this.input.value; });
     this.likely = h("button", { type: "button", class: "likely", onclick: () => actions.name(this.entry, this.entry.likely.name, "row") });
-    this.faces = h("div", { class: "faces", draggable: "true" }, this.tiles);
+    this.faces = h("div", { class: "row-faces", draggable: "true" }, this.tiles);
     this.open = [
       h("label", { class: "pick" }, this.pick), this.faces, h("div", { class: "about" }, this.count, this.facts, this.more),
       h("div", { class: "naming" }, this.input, this.likely),
