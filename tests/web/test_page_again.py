@@ -101,8 +101,8 @@ def test_the_second_part_gets_a_name(page: PageBrowser) -> None:
         ("y", "confirm", "Anna"),
         ("1", "name", EVIL),
         ("f", "remove", None),
-    ]
-    + [((Keys.ENTER, "Emil", Keys.ENTER), "name", "Emil")],
+        ((Keys.ENTER, "Emil", Keys.ENTER), "name", "Emil"),
+    ],
 )
 def test_a_face_in_doubt(page: PageBrowser, keys: str | tuple[str, ...], kind: str, name: str | None) -> None:
     """The finding is made up, of faces of the library; the answers are recorded as usual."""
@@ -138,7 +138,11 @@ def people(client: object) -> list[dict[str, object]]:
 def make_who(person: dict[str, object]) -> dict[str, object]:
     facts: dict[str, object] = person["person"]  # type: ignore[assignment]
     return {
-        **{"person": facts["person"], "label": facts["name"], "named": True, "group": None, "faces": facts["faces"]},
+        "person": facts["person"],
+        "label": facts["name"],
+        "named": True,
+        "group": None,
+        "faces": facts["faces"],
         "pictures": [facts["face"]],
     }
 
@@ -193,3 +197,13 @@ def test_the_offer_shows_suggested_faces(page: PageBrowser) -> None:
     page.wait(lambda: page.answers()[-1]["rest"], "the answer")
     event = page.answers()[-1]
     assert event["name"] == "Fritz" and len(event["rest"]) == 1
+
+
+@pytest.mark.parametrize("key", ["y", "1", "field"])
+def test_the_likely_person_of_a_row(page: PageBrowser, key: str) -> None:
+    page.go("groups", ".row .likely:not([hidden])")
+    place = page.script("return document.querySelector('.row .likely:not([hidden])').closest('.row').dataset.at")
+    page.script("document.querySelector(`.row[data-at='${arguments[0]}'] .naming input`).focus()", place)
+    page.press(*(("1",) if key == "field" else (Keys.ESCAPE, key)))
+    page.wait(lambda: page.all(f".row[data-at='{place}'].saved"), "the row")
+    assert page.answers()[-1]["name"] == "Anna"

@@ -119,6 +119,7 @@ def test_several_rows_get_one_name(page: PageBrowser) -> None:
     page.press(Keys.ESCAPE, "j", "j", "j", "j")
     page.press_with(Keys.SHIFT, Keys.ARROW_DOWN)
     page.press_with(Keys.SHIFT, Keys.ARROW_DOWN)
+    page.press_with(Keys.SHIFT, Keys.ARROW_UP)
     assert page.text("#selected").startswith("3 rows selected")
     page.press(Keys.ENTER, "Carl", Keys.ENTER)
     for at in (4, 5, 6):
@@ -252,6 +253,7 @@ def test_a_stale_answer_is_refused_and_the_text_stays(page: PageBrowser) -> None
     page.wait_text("#problem", "answered elsewhere")
     page.wait(lambda: page.script(f'return document.querySelector("{row(0)} .naming input").value') == "Stale")
     assert not page.all(".row.saved")
+    page.wait(lambda: not page.all(".row.waiting"))
     page.press(Keys.ARROW_UP, Keys.ENTER)
     wait_saved(page, 0, "Stale")
 
@@ -321,6 +323,26 @@ def test_drag_onto_a_person(page: PageBrowser, what: str) -> None:
         wait_saved(page, 3, "Ida · 13 faces")
     else:
         page.wait(lambda: page.answers()[-1]["faces"] == [faces] and page.answers()[-1]["name"] == "Ida")
+
+
+@pytest.mark.parametrize("key", ["o", " "])
+def test_the_photo_and_back_to_the_same_place(page: PageBrowser, key: str) -> None:
+    page.press("Jan", Keys.ENTER)
+    wait_saved(page, 0)
+    page.press("typed", Keys.ESCAPE, Keys.ESCAPE, *["j"] * 9, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    photo = page.focused.get_attribute("data-photo")
+    page.press(key)
+    page.wait(lambda: f"#/photo/{photo}?of=group/" in page.driver.current_url)
+    scrolled = page.script("return history.state, scrollY")
+    assert scrolled == 0
+    page.driver.back()
+    page.wait(lambda: page.all(row(10)), "the wall again")
+    assert page.script("return scrollY") > 0
+    page.script("scrollTo(0, 0)")
+    page.wait(lambda: page.all(f"{row(0)}.saved"))
+    page.wait(
+        lambda: page.script("return document.querySelector(\".row[data-at='1'] input[type=text]\").value") == "typed"
+    )
 
 
 def test_letter_keys_can_be_switched_off(page: PageBrowser) -> None:

@@ -15,7 +15,7 @@ export async function showAllFaces(app, entry) {
     tiles.forEach((tile) => markTile(tile, entry.out.has(tile.dataset.face)));
     note.textContent = describe();
   };
-  const describe = () => `${formatCount(entry.out.size, "face")} taken out. The others here are confirmed with the name.`;
+  const describe = () => `${entry.out.size ? `${formatCount(entry.out.size, "face")} taken out.` : "Take out what does not fit."} A name confirms the others.`;
   const note = h("p", { class: "facts", role: "status" }, describe());
   const tiles = [];
   const list = h("ul", { class: "tiles" });

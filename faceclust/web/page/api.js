@@ -12,7 +12,7 @@ export class Refused extends Error {
 
 /**
  * `handlers`: `doubt(doubt)` returns what to accept or null, `conflict(error)` and `refused(error)` tell the user,
- * `connection(isLost)`, `saved(result)`, `changed(position)`, `bye()`.
+ * `connection(isLost)`, `saved(result, answer)`, `changed(position)`, `bye()`.
  */
 export class Api {
   #handlers;
@@ -58,7 +58,7 @@ export class Api {
    * one at a time, in order.
    */
   answer(answer) {
-    return this.#enqueue(async () => {
+    return this.#enqueue(answer, async () => {
       let accept = {};
       for (;;) {
         const body = { position: this.position, answer };
@@ -77,7 +77,7 @@ export class Api {
 
   /** Take back the last answer (or that of an event), or give the answer taken back last once more. */
   undo({ redo = false, event = null } = {}) {
-    return this.#enqueue(() => {
+    return this.#enqueue(null, () => {
       const body = { position: this.position, redo };
       if (event) body.event = event;
       return this.#request("api/undo", body);
@@ -108,14 +108,14 @@ export class Api {
     this.#handlers.bye();
   }
 
-  #enqueue(task) {
+  #enqueue(answer, task) {
     this.#waiting += 1;
     const result = this.#queue.then(async () => {
       try {
         const saved = await task();
         if (saved) {
           this.position = saved.position;
-          this.#handlers.saved(saved);
+          this.#handlers.saved(saved, answer);
         }
         return saved;
       } catch (error) {

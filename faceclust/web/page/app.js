@@ -7,6 +7,7 @@ import { findPeople, nameField } from "./name_field.js";
 
 const SCREENS = ["ask", "groups", "people", "person", "photo", "again", "help"];
 const DOUBT_DELAY_MS = 350;
+const REFRESH_MS = 700; // after the last answer
 const byId = (id) => document.getElementById(id);
 
 const app = {
@@ -123,10 +124,11 @@ const api = new Api({
     app.tell("Something was answered elsewhere in the meantime, so this answer was not recorded. The page now shows the newest state: please answer again.");
     await refresh();
   },
-  saved(result) {
+  saved(result, answer) {
     app.tell("");
     byId("last").textContent = result.text;
     announce(result.text);
+    noteName(result.accepted?.name ?? answer?.name);
     refreshSoon();
   },
   changed: () => refresh(),
@@ -148,10 +150,18 @@ async function undo(redo = false, event = null) {
   return result;
 }
 
+/** Complete a new name from now on; the counts follow once the reader pauses. */
+function noteName(name) {
+  if (!name || app.people.some((person) => person.name === name)) return;
+  app.people = [...app.people, { name, faces: 0, face: null, person: null, isNew: true }];
+}
+
+// In a large library the counts take as long as an answer: the next answer goes first.
 let refreshTimer = 0;
 function refreshSoon() {
   clearTimeout(refreshTimer);
-  refreshTimer = setTimeout(refreshFrame, 250);
+  byId("undo").disabled = false;
+  refreshTimer = setTimeout(refreshFrame, REFRESH_MS);
 }
 
 /** Read the counts, the last answer and the people again. */
@@ -263,9 +273,7 @@ async function start() {
   listenToKeys(() => [...(current?.keys ?? []), ...app.globalKeys], () => app.settings.letterKeys);
   byId("screen").replaceChildren();
   api.listen();
-  await refreshFrame();
-  api.position = app.state.position;
-  await openScreen();
+  await Promise.all([openScreen(), refreshFrame()]);
 }
 
 start();

@@ -84,7 +84,7 @@ export function nameField({ label, people, candidates = () => [], choose, placeh
       id: `completion-${i}`, role: "option", "aria-selected": "false",
       onpointerdown: (event) => event.preventDefault(), onclick: () => pick(person),
     }, person.face ? faceImage(person.face) : h("span", { class: "blank" }), nameText(person.name),
-    h("small", {}, person.faces ? formatCount(person.faces, "face") : "no photos now"))));
+    h("small", {}, person.faces ? formatCount(person.faces, "face") : person.isNew ? "just named" : "no photos now"))));
     if (!list.isConnected) document.body.append(list);
     if (!list.matches(":popover-open")) list.showPopover();
     input.setAttribute("aria-expanded", "true");
