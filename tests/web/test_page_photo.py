@@ -263,6 +263,20 @@ def test_an_answer_given_elsewhere_keeps_what_was_typed(page: NamingPage) -> Non
     page.wait_for(f".spot.suggested[data-face='{left}']")
 
 
+def test_an_answer_given_elsewhere_leaves_the_draft_alone(page: NamingPage) -> None:
+    left, _ = open_photo(page)
+    page.press("d")
+    before = sides_of(page, ".draft")
+    library = page.library
+    library.confirm([left], ANNA)
+    page.wait_for(f".spot.confirmed[data-face='{left}']")
+    page.press("ArrowRight")
+    assert sides_of(page, ".draft")[0] > before[0]
+    page.press("Escape")
+    library.undo()
+    page.wait_for(f".spot.suggested[data-face='{left}']")
+
+
 def test_somebody_without_a_face_is_added_and_taken_away(page: NamingPage) -> None:
     open_photo(page)
     page.press("w", *"Zoe", "Enter")

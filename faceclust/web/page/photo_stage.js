@@ -37,8 +37,10 @@ export class PhotoStage {
     this.element.parentElement.style.setProperty("--ratio", String(photo.width / photo.height));
     this.boxes.classList.toggle("few", faces.length <= MAX_WIDE_TAGS);
     this.image.alt = `The photo ${photo.path}`;
-    this.boxes.replaceChildren(...faces.filter((face) => !face.whole).map((face) => this.#box(face, describe(face))));
-    if (this.draft) this.boxes.append(this.draft.element);
+    // The draft stays where it is: it would lose the focus.
+    for (const box of this.boxes.querySelectorAll(".spot")) box.remove();
+    this.boxes.prepend(...faces.filter((face) => !face.whole).map((face) => this.#box(face, describe(face))));
+    this.boxOf(this.draft?.face)?.classList.add("moving");
     this.#fit();
   }
 
