@@ -89,7 +89,14 @@ def test_a_person_has_facts_and_companions(page: NamingPage) -> None:
 
 @pytest.mark.parametrize(
     ("keys", "kind"),
-    [(["y"], "confirm"), (["Enter"], "confirm"), (["x"], "reject"), (["f"], "remove"), (["i"], "ignore")],
+    [
+        (["y"], "confirm"),
+        (["Enter"], "confirm"),
+        (["x"], "reject"),
+        (["n"], "reject"),
+        (["f"], "remove"),
+        (["i"], "ignore"),
+    ],
 )
 def test_a_key_answers_for_the_face_that_has_the_focus(page: NamingPage, keys: list[str], kind: str) -> None:
     faces = open_person(page)

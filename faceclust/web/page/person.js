@@ -240,7 +240,7 @@ class PersonScreen {
     { key: "Shift+ArrowUp", label: "select up to the face above", run: () => this.move(-1, true, true) },
     { key: "a", label: "select all, or none", run: () => this.selectAll() },
     { key: "y Enter", label: "confirm the selected faces, else the one with the focus, else all suggested ones", run: () => this.confirm() },
-    { key: "x", label: "not this person", run: () => this.answer("reject") },
+    { key: "x n", label: "not this person", run: () => this.answer("reject") },
     { key: "f", label: "not a face", run: () => this.answer("not_a_face") },
     { key: "i", label: "ignore", run: () => this.answer("ignore") },
     { key: "m", label: "merge with another person", run: () => this.merge() },

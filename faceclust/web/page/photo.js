@@ -85,7 +85,7 @@ class PhotoScreen {
     const button = (text, key, run) => h("button", { type: "button", "aria-keyshortcuts": key, onclick: run }, h("span", {}, text), " ", h("kbd", { "aria-hidden": "true" }, key));
     this.ignoreRest = button("Ignore everybody else here", "I", () => this.ignoreOthers());
     this.lookButton = button("Look again, harder", "l", () => this.look());
-    this.progress = h("p", { class: "looking", hidden: true }, h("progress", { "aria-label": "Looking for faces" }), " Looking for small and turned faces …");
+    this.progress = h("p", { class: "looking", hidden: true }, h("progress", { "aria-label": "Looking for faces" }), " Looking for more faces …");
     return h("section", { class: "photo-tools", "aria-label": "This photo" },
       button("Draw a face", "d", () => this.stage.startDraft()),
       button("Somebody without a face to be seen", "w", () => this.addSomebody()),
@@ -374,9 +374,9 @@ class PhotoScreen {
     { key: "ArrowLeft k", label: "photo before", run: () => this.#go(this.photo.previous) },
     { key: "ArrowDown", label: "next face", run: () => this.step(1) },
     { key: "ArrowUp", label: "face before", run: () => this.step(-1) },
-    { key: "Enter n", label: "type a name for the face", run: () => this.#type() },
+    { key: "Enter", label: "type a name for the face", run: () => this.#type() },
     { key: "y", label: "confirm the name", run: () => this.confirm() },
-    { key: "x", label: "not this person", run: () => this.reject() },
+    { key: "x n", label: "not this person", run: () => this.reject() },
     { key: "i", label: "ignore the face, or no longer", run: () => this.ignore() },
     { key: "I", label: "ignore everybody else here", run: () => this.ignoreOthers() },
     { key: "f", label: "not a face: remove the box", run: () => this.remove() },
