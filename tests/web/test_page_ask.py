@@ -139,6 +139,23 @@ def test_a_question_that_another_page_answers(page: PageBrowser) -> None:
     assert page.answers()[-1]["name"] == "Other"
 
 
+def test_a_stale_answer_is_refused_and_the_text_stays(page: PageBrowser) -> None:
+    count = len(page.answers())
+    page.script(
+        "const real = window.fetch; let first = true; window.fetch = (path, options) => {"
+        " if (path === 'api/answers' && first) { first = false; const body = JSON.parse(options.body);"
+        " body.position = '0123456789abcdef'; options = { ...options, body: JSON.stringify(body) }; }"
+        " return real(path, options); }"
+    )
+    page.press("Stale", Keys.ENTER)
+    page.wait_text("#problem", "answered elsewhere")
+    page.wait(lambda: not page.all(".ask[aria-busy='true']"))
+    assert len(page.answers()) == count
+    assert page.one("#name input").get_attribute("value") == "Stale"
+    answer_with(page, Keys.ENTER)
+    assert page.answers()[-1]["name"] == "Stale"
+
+
 def test_photo_and_find(page: PageBrowser) -> None:
     answer_with(page, "Anna", Keys.ENTER)
     photo = page.one("#large").get_attribute("data-photo")

@@ -178,6 +178,7 @@ async function reply({ name = null, verdict = null }) {
   const saved = await app.api.answer(answer);
   setBusy(false);
   if (saved) await goOn();
+  else await load(); // the question may have been answered elsewhere
 }
 
 const sayYes = () => (out.size ? reply({}) : reply({ verdict: "yes" }));

@@ -1,13 +1,13 @@
 // Groups: a wall of the groups without a name, in an order that stays until the reader asks.
 
-import { faceImage, formatCount, formatNumber, formatYears, h, keyHint, nameText, photoHash } from "./dom.js";
+import { formatCount, formatNumber, formatYears, h, photoHash } from "./dom.js";
+import { showDropList, startDrag } from "./drop_list.js";
 import { moveFocus } from "./face_tiles.js";
 import { GroupRow } from "./group_row.js";
 import { showAllFaces } from "./all_faces.js";
 import { RowList } from "./row_list.js";
 
 const ROWS_AT_ONCE = 100;
-const MAX_DROP = 200;
 
 // The order, the answers and what was typed stay while other screens are shown.
 let entries = null;
@@ -161,6 +161,12 @@ async function notFaces(entry) {
 
 const undoRow = (entry) => app.undo(false, entry.event);
 
+/** A drop on a person does what typing the name does. */
+function drop({ entry, face }, name) {
+  if (face) nameFaces([face], name);
+  else nameRows(entry, name, "row");
+}
+
 // -- focus, selection --------------------------------------------------------------
 
 const focusedRow = () => document.activeElement?.closest?.(".row");
@@ -236,35 +242,13 @@ async function nameOneFace() {
   if (name) await nameFaces([face.dataset.face], name);
 }
 
-// -- dragging onto people ------------------------------------------------------------
-
-let dragged = null; // {entry} or {face}
-
-function showPeople() {
-  if (!view) return;
-  const people = app.people.filter((person) => person.person).slice(0, MAX_DROP);
-  part("drop").replaceChildren(...people.map((person) => {
-    const item = h("li", {}, person.face ? faceImage(person.face) : h("span"), nameText(person.name), h("small", {}, formatNumber(person.faces)));
-    item.addEventListener("dragover", (event) => { if (dragged) { event.preventDefault(); item.classList.add("over"); } });
-    item.addEventListener("dragleave", () => item.classList.remove("over"));
-    item.addEventListener("drop", (event) => {
-      event.preventDefault();
-      item.classList.remove("over");
-      if (dragged?.face) nameFaces([dragged.face], person.name);
-      else if (dragged) nameRows(dragged.entry, person.name, "row");
-      dragged = null;
-    });
-    return item;
-  }));
-}
-
 // -- the screen ------------------------------------------------------------------------
 
 const actions = {
   name: nameRows, toggle: toggleFace, choose, undo: undoRow, all: openAll, ignore: ignoreRows,
   field: (options) => app.nameField(options),
   step: (by) => step(by, "field"), leave: () => focusedRow()?.focus({ preventScroll: true }), extend,
-  drag: (what) => { dragged = what; },
+  drag: startDrag,
 };
 
 const keys = [
@@ -309,7 +293,7 @@ export default {
     });
     rows.reset(entries.length);
     note();
-    showPeople();
+    showDropList(part("drop"), app.people, drop);
     if (!entries.length) part("rows").replaceWith(h("p", { class: "message" }, "All groups have a name, or are ignored."));
     if (isReturn) scrollTo(0, scrolled);
     else if (entries.length && !matchMedia("(pointer: coarse)").matches) focusRow(0, "field");
@@ -317,7 +301,7 @@ export default {
   async changed() {
     if (entries) await catchUp();
   },
-  peopleChanged: showPeople,
+  peopleChanged: () => { if (view) showDropList(part("drop"), app.people, drop); },
   close() {
     scrolled = scrollY;
     rows.close();
