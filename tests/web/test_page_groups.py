@@ -305,6 +305,38 @@ def test_not_a_face_and_one_face_alone(page: PageBrowser) -> None:
     page.wait(lambda: page.answers()[-1]["faces"] == [alone] and page.answers()[-1]["name"] == "Hans")
 
 
+def test_of_ten_thousand_rows_only_those_in_sight_exist(page: PageBrowser) -> None:
+    source = (
+        "const real = window.fetch; window.fetch = async (path, options) => {"
+        " if (path.startsWith('api/rows')) return new Response('{\"rows\": []}');"
+        " const answer = await real(path, options); if (path !== 'api/groups') return answer;"
+        " const data = await answer.json();"
+        " data.groups = Array.from({ length: 10000 }, (_, at) => [100000 + at, 3, 3, 2019, 2020]);"
+        " return new Response(JSON.stringify(data)); }"
+    )
+    added = page.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": source})
+    try:
+        page.open("groups", ".row")
+        assert page.text("#groups-note") == "10,000 to name"
+        heights = []
+        for share in (0.3, 0.6, 1):
+            page.script("scrollTo(0, arguments[0] * document.documentElement.scrollHeight)", share)
+            at = {0.3: 3000, 0.6: 6000, 1: 9999}[share]
+            page.wait(
+                lambda at=at: page.script(
+                    "return [...document.querySelectorAll('.row:not([hidden])')]"
+                    ".some((row) => Math.abs(row.dataset.at - arguments[0]) < 60)",
+                    at,
+                ),
+                f"the rows about {at}",
+            )
+            assert len(page.all(".row")) < 60
+            heights.append(page.script("return document.documentElement.scrollHeight"))
+        assert len(set(heights)) == 1
+    finally:
+        page.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+
+
 @pytest.mark.parametrize("what", ["row", "face"])
 def test_drag_onto_a_person(page: PageBrowser, what: str) -> None:
     page.press("Ida", Keys.ENTER)
