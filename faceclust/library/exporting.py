@@ -155,7 +155,8 @@ def _faces_to_export(library: Catalogue, *, confirmed: bool, all_faces: bool) ->
         is_wanted = name or (all_faces and occurrence.face_id not in ignored)
         if is_wanted and left < right and top < bottom:
             box = None if occurrence.is_whole_photo else occurrence.box
-            faces.setdefault(occurrence.photo, []).append(UprightFace(box, name, is_confirmed))
+            if box or name:
+                faces.setdefault(occurrence.photo, []).append(UprightFace(box, name, is_confirmed))
     return faces
 
 

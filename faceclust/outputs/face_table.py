@@ -38,6 +38,7 @@ SCHEMA = pa.schema(
         pa.field("height", pa.int32(), nullable=False),
         pa.field("photo_hash", pa.string(), nullable=False),
         pa.field("taken_at_source", pa.string()),
+        pa.field("by_hand", pa.bool_(), nullable=False),
     ]
 )
 _PARQUET_ROW_GROUP = 20_000  # rows; they are held in memory together
@@ -57,9 +58,10 @@ def build_rows(
     """Build a row for each face on each photo, with a value for each column of SCHEMA.
 
     Photo paths are relative to the library. Boxes are in pixels of the upright photo. The cluster is
-    None for a face that is alone, the person None for an unnamed face. `photos` are those of the
+    None for a face that is alone, the person None for an unnamed face. A person without a face to be seen
+    has the box of the whole photo, drawn by hand. `photos` are those of the
     occurrences, in the same order, with others between them. `embeddings`: float32 (d,) by face id, for
-    one more column, in which a face that cannot be compared has None. Only one row is held in memory.
+    one more column, which is None for a face that cannot be compared. Only one row is held in memory.
     """
     person_of = {face: person for person in persons if person.name for face in person.face_ids}
     for face, photo in _pair_with_photos(occurrences, photos):
@@ -85,6 +87,7 @@ def build_rows(
             "height": photo.size[1],
             "photo_hash": face.photo_hash,
             "taken_at_source": photo.taken_at_source,
+            "by_hand": face.by_hand,
         }
         yield row if embeddings is None else row | {"embedding": embeddings.get(face.face_id)}
 
@@ -160,7 +163,7 @@ def _write_csv(rows: Iterable[Row], stream: BinaryIO, schema: pa.Schema, *, raw:
     writer.writeheader()
     write_line()
     for row in _with_text_embeddings(rows):
-        cells = row | {"confirmed": str(row["confirmed"]).lower()}
+        cells = row | {name: str(row[name]).lower() for name in ("confirmed", "by_hand")}
         writer.writerow(cells if raw else {name: _guard(cell) for name, cell in cells.items()})
         write_line()
 

@@ -52,7 +52,7 @@ EmbeddedMetadataReader = Callable[[Path], tuple[Sequence[bytes], Sequence[str]]]
 
 @dataclass(frozen=True)
 class UprightFace:
-    """A face to write. The box is in fractions of the upright photo, None if only the person is on it.
+    """A face to write. The box is in fractions of the upright photo, None for a person without a face to be seen.
 
     `confirmed` is false if the name is only suggested.
     """
@@ -66,17 +66,17 @@ class UprightFace:
 class Sidecar:
     """A sidecar and the planned action.
 
-    `photo` is a path below the library. `other_people` are on it without a face to be seen. `action` is
-    "make", "change", "same", or "leave" with a `reason`. `conflicts` has (our name, kept name) of faces that
-    another program has named otherwise. `initial_packet` is the content that a new sidecar starts from, and
-    `new_mode` the mode of a new sidecar: who may read the photo may read it, as other programs have to read
-    both.
+    `photo` is a path below the library. `action` is "make", "change", "same", or "leave" with a
+    `reason`. `without_face` has the people on the photo of whom no face is to be seen. `conflicts` has (our
+    name, kept name) of faces that another program has named otherwise.
+    `initial_packet` is the content that a new sidecar starts from, and `new_mode` the mode of a new
+    sidecar: who may read the photo may read it, as other programs have to read both.
     """
 
     photo: str
     path: Path
     faces: tuple[NamedBox, ...] = ()
-    other_people: tuple[str, ...] = ()
+    without_face: tuple[str, ...] = ()
     size: tuple[int, int] = (0, 0)
     action: str = "leave"
     reason: str = ""
@@ -87,7 +87,7 @@ class Sidecar:
     @property
     def people(self) -> list[str]:
         """The names to write, without duplicates."""
-        return list(dict.fromkeys([*(face.name for face in self.faces if face.name), *self.other_people]))
+        return list(dict.fromkeys([*(face.name for face in self.faces if face.name), *self.without_face]))
 
 
 @dataclass(frozen=True)
@@ -300,13 +300,13 @@ def _plan_sidecar(
         if size not in (None, photo.size):
             return replace(sidecar, reason="the photo has changed since the last scan")
         boxes = [NamedBox(stored_box(face.box, orientation), face.name, face.confirmed) for face in faces if face.box]
-        others = tuple(face.name for face in faces if face.name and not face.box)
+        without_face = tuple(dict.fromkeys(face.name for face in faces if face.name and not face.box))
         size = stored_size(photo.size, orientation)
-        sidecar = replace(sidecar, faces=tuple(boxes), other_people=others, size=size)
+        sidecar = replace(sidecar, faces=tuple(boxes), without_face=without_face, size=size)
         if old is None:
             initial, merged = _start_sidecar(sidecar, *read_embedded(file))
             return replace(sidecar, action="make", conflicts=merged.conflicts, initial_packet=initial)
-        merged = merge_faces(old, boxes, sidecar.size, others)
+        merged = merge_faces(old, boxes, size, without_face)
     except (BadPacketError, OSError) as error:
         return replace(sidecar, reason=_error_reason(error, sidecar))
     return replace(sidecar, action="same" if merged.data == old else "change", conflicts=merged.conflicts)
@@ -323,18 +323,17 @@ def _start_sidecar(sidecar: Sidecar, packets: Sequence[bytes], keywords: Sequenc
     except BadPacketError as error:
         raise BadPacketError(f"the photo's own XMP cannot be repeated in a new sidecar: {error}") from error
     try:
-        return initial, merge_faces(initial, sidecar.faces, sidecar.size, sidecar.other_people)
+        return initial, merge_faces(initial, sidecar.faces, sidecar.size, sidecar.without_face)
     except BadPacketError:
         initial = build_new_packet(packets, keywords, regions=False)
-        return initial, merge_faces(initial, sidecar.faces, sidecar.size, sidecar.other_people)
+        return initial, merge_faces(initial, sidecar.faces, sidecar.size, sidecar.without_face)
 
 
 def _write_sidecar(sidecar: Sidecar, base: Path) -> Sidecar:
     path = sidecar.path
     old = _read_sidecar(path)
-    merged = merge_faces(
-        sidecar.initial_packet if old is None else old, sidecar.faces, sidecar.size, sidecar.other_people
-    )
+    start = sidecar.initial_packet if old is None else old
+    merged = merge_faces(start, sidecar.faces, sidecar.size, sidecar.without_face)
     if merged.data == old:
         return replace(sidecar, action="same", conflicts=merged.conflicts)
     if old is None:

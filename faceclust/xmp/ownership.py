@@ -3,8 +3,9 @@
 A list elsewhere would lose track of sidecars that are moved, copied or renamed with their photos, and
 names would be stored in one more place. `faceclust:WroteRegions` has a text for each region: scheme,
 centre, width and height, name. `faceclust:SuggestedRegions` repeats those with unconfirmed names.
-`faceclust:WroteKeywords` has a text for each keyword: property and value. Everything else belongs to
-other programs.
+`faceclust:WroteKeywords` has a text for each keyword: property and value. `faceclust:PeopleWithoutFace` has
+the names of people without a region, because no face of theirs is to be seen. Everything else belongs to other
+programs.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from faceclust.xmp.schemes import format_centre_and_size
 
 REGIONS_PROPERTY, KEYWORDS_PROPERTY = "faceclust:WroteRegions", "faceclust:WroteKeywords"
 SUGGESTED_PROPERTY = "faceclust:SuggestedRegions"
+WITHOUT_FACE_PROPERTY = "faceclust:PeopleWithoutFace"
+OWN_PROPERTIES = (KEYWORDS_PROPERTY, REGIONS_PROPERTY, SUGGESTED_PROPERTY, WITHOUT_FACE_PROPERTY)
 _SAME_BOX_IOU = 0.8  # another program may have rounded our box
 _REGION_PATTERN = re.compile(r"(\S+) ([0-9.]{1,12}) ([0-9.]{1,12}) ([0-9.]{1,12}) ([0-9.]{1,12})(?: (.*))?", re.S)
 
@@ -62,6 +65,16 @@ def read_own_keywords(root: etree._Element) -> set[tuple[str, str]]:
     return {
         (name, value) for name, _, value in (text.partition(" ") for text in _record_texts(root, KEYWORDS_PROPERTY))
     }
+
+
+def read_region_records(root: etree._Element) -> frozenset[str]:
+    """Read the ownership records of regions as texts, see `format_region_record`."""
+    return frozenset(_record_texts(root, REGIONS_PROPERTY))
+
+
+def read_people_without_face(root: etree._Element) -> list[str]:
+    """Read the names of the people of whom no face is to be seen, according to faceclust."""
+    return _record_texts(root, WITHOUT_FACE_PROPERTY)
 
 
 def _record_texts(root: etree._Element, name: str) -> list[str]:

@@ -14,7 +14,7 @@ class XmpRegion:
     `box` is (left, top, right, bottom) in fractions of the stored picture. `applied_to` is that
     picture's width and height in px according to the packet, or None. `scheme` is "mwg" (Metadata
     Working Group), "mp" (Microsoft), "iptc" or "acdsee". `confirmed` is false if the name is only a
-    suggestion, of faceclust or of the other program.
+    suggestion, of faceclust or of the other program. `is_own`: faceclust wrote the region, and nobody changed it.
     """
 
     name: str | None
@@ -22,6 +22,7 @@ class XmpRegion:
     scheme: str
     applied_to: tuple[int, int] | None = None
     confirmed: bool = True
+    is_own: bool = False
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,15 @@ class XmpFaces:
     """The people in a packet.
 
     `keywords` has the path of each hierarchical keyword, such as ("People", "Anna"). `people` has names
-    without a region. `orientation` is the EXIF orientation in the packet, or None. `other_regions`
+    without a region. `without_face` has those that faceclust wrote, of people whose face is not to be seen.
+    `orientation` is the EXIF orientation in the packet, or None. `other_regions`
     counts regions of other kinds than faces, and `invalid_regions` those of faces with an invalid area.
     """
 
     regions: tuple[XmpRegion, ...] = ()
     keywords: tuple[tuple[str, ...], ...] = ()
     people: tuple[str, ...] = ()
+    without_face: tuple[str, ...] = ()
     orientation: int | None = None
     other_regions: int = 0
     invalid_regions: int = 0

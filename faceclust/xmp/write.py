@@ -13,7 +13,13 @@ from dataclasses import dataclass, replace
 from faceclust.xmp.arrays import property_texts
 from faceclust.xmp.edit_regions import change_regions, read_regions
 from faceclust.xmp.keywords import change_keywords, change_records
-from faceclust.xmp.ownership import KEYWORDS_PROPERTY, REGIONS_PROPERTY, SUGGESTED_PROPERTY, read_own_regions
+from faceclust.xmp.ownership import (
+    OWN_PROPERTIES,
+    REGIONS_PROPERTY,
+    SUGGESTED_PROPERTY,
+    WITHOUT_FACE_PROPERTY,
+    read_own_regions,
+)
 from faceclust.xmp.packet import MAX_REGIONS, BadPacketError, tag
 from faceclust.xmp.rdf import child_elements, descriptions, property_elements
 from faceclust.xmp.region_plan import NamedBox, find_own_region, plan_regions, separate_conflicts
@@ -36,12 +42,12 @@ class MergeResult:
 
 
 def merge_faces(
-    old: bytes | None, faces: Iterable[NamedBox], size: tuple[int, int], other_people: Sequence[str] = ()
+    old: bytes | None, faces: Iterable[NamedBox], size: tuple[int, int], without_face: Iterable[str] = ()
 ) -> MergeResult:
     """Merge faces into the packet `old` (None for an empty one); without changes, return the same bytes.
 
-    `size` is the stored picture's width and height in px. `other_people` are names without a region, of people
-    whose faces are not to be seen. Raises BadPacketError if `old` is not XMP, or
+    `size` is the stored picture's width and height in px. People `without_face` get keywords, but no region.
+    Raises BadPacketError if `old` is not XMP, or
     cannot be changed unambiguously.
     """
     packet = EditablePacket(EMPTY_PACKET if old is None else old)
@@ -63,9 +69,11 @@ def merge_faces(
         records += plan.records
         suggested += plan.suggested
         new.append(change_regions(packet, scheme, plan, size, only_own=not foreign[scheme.name]))
-    others = filter(None, map(clean_xml_text, other_people))
-    new += change_keywords(packet, [*(face.name for face in wanted if face.name), *others])
-    for name, texts in ((REGIONS_PROPERTY, records), (SUGGESTED_PROPERTY, suggested)):
+    absent = list(dict.fromkeys(filter(None, map(clean_xml_text, without_face))))
+    names = [*(face.name for face in wanted if face.name), *absent]
+    new += change_keywords(packet, names)
+    own = ((REGIONS_PROPERTY, records), (SUGGESTED_PROPERTY, suggested), (WITHOUT_FACE_PROPERTY, absent))
+    for name, texts in own:
         new.append(change_records(packet, name, property_texts(packet, name), texts))
     _insert_properties(packet, [text for text in new if text])
     return MergeResult(packet.result(), tuple(conflicts))
@@ -84,11 +92,7 @@ def _insert_properties(packet: EditablePacket, new: Sequence[str]) -> None:
 
     No other block changes. A block of ours that would become empty is removed.
     """
-    records = [
-        element
-        for name in (KEYWORDS_PROPERTY, REGIONS_PROPERTY, SUGGESTED_PROPERTY)
-        for element in property_elements(packet.root, name)
-    ]
+    records = [element for name in OWN_PROPERTIES for element in property_elements(packet.root, name)]
     block = records[0].getparent() if records else None
     if new and block is not None:
         packet.append(block, *new)

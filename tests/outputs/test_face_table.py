@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from faceclust.importers.csv_table import read_table
 from faceclust.outputs.face_table import BINARY_FORMATS, FORMAT_BY_SUFFIX, FORMATS, SCHEMA, build_rows, write_rows
-from faceclust.types import FaceOccurrence, Person, PhotoInfo
+from faceclust.types import WHOLE_PHOTO, FaceOccurrence, Person, PhotoInfo
 
 TAKEN = datetime(2020, 6, 1, 12)
 VECTOR = np.array([0.1, -1 / 3, 1e-9, 3.0], np.float32)
@@ -29,7 +29,7 @@ def make_row(**values: Any) -> dict[str, Any]:
         "photo": "ä, b.jpg", "left": 400, "top": 600, "right": 1200, "bottom": 1200, "face_id": "1", "cluster": 1,
         "person": "Anna", "confirmed": True, "score": 0.5, "quality": 0.25, "taken_at": TAKEN, "camera": "Canon",
         "latitude": 48.5, "longitude": -11.25, "width": 4000, "height": 3000, "photo_hash": "h",
-        "taken_at_source": "exif",
+        "taken_at_source": "exif", "by_hand": False,
     }  # fmt: skip
     return known | values
 
@@ -66,9 +66,9 @@ def convert_to_format(rows: list[dict[str, Any]], format: str) -> list[dict[str,
         if format != "parquet":
             each["taken_at"] = each["taken_at"].isoformat() if each["taken_at"] else None
         if format == "sqlite":
-            each["confirmed"] = int(each["confirmed"])
+            each |= {name: int(each[name]) for name in ("confirmed", "by_hand")}
         if format == "csv":
-            each["confirmed"] = str(each["confirmed"]).lower()
+            each |= {name: str(each[name]).lower() for name in ("confirmed", "by_hand")}
             each.update({name: "" if value is None else str(value) for name, value in each.items()})
     return stored
 
@@ -82,6 +82,10 @@ def test_rows_have_person_box_and_photo() -> None:
     unnamed = Person("group-1", None, ("1",), frozenset(), (1,))
     other = replace(facts, photo="a.jpg")
     assert list(build_rows([place, place], [anna], {"1": 1}, [other, facts])) == [make_row(), make_row()]
+    by_hand = replace(place, box=WHOLE_PHOTO, by_hand=True, quality=0.0, has_embedding=False)
+    (whole,) = build_rows([by_hand], [anna], {}, [facts], {})
+    assert [whole[side] for side in ("left", "top", "right", "bottom")] == [0, 0, 4000, 3000]
+    assert whole["by_hand"] and whole["embedding"] is None and whole["person"] == "Anna" and whole["quality"] == 0
     nobody = make_row(person=None, confirmed=False, cluster=None)
     assert list(build_rows([place], [unnamed], {}, [facts])) == [nobody]
     with pytest.raises(ValueError, match="no photo of the library"):
@@ -92,11 +96,14 @@ def test_rows_have_person_box_and_photo() -> None:
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format_holds_embeddings(format: str) -> None:
     stream = io.BytesIO()
-    rows = [make_row(embedding=VECTOR), make_row(embedding=-VECTOR, person="=1")]
-    assert write_rows(rows, format, stream, dimension=4) == 2
+    rows = [make_row(embedding=VECTOR), make_row(embedding=-VECTOR, person="=1"), make_row(embedding=None)]
+    assert write_rows(rows, format, stream, dimension=4) == 3
     for found, row in zip(read_back(stream.getvalue(), format), rows, strict=True):
         value = found.pop("embedding")
         assert list(found) == SCHEMA.names
+        if row["embedding"] is None:
+            assert value == ("" if format == "csv" else None)
+            continue
         numbers = json.loads(value) if format in ("csv", "sqlite") else value
         assert np.abs(np.array(numbers) - row["embedding"]).max() <= (0 if format == "parquet" else 1e-7)
 
@@ -110,6 +117,7 @@ ROWS = st.lists(
         person=TEXT.filter(bool) | st.none(),
         cluster=st.integers(1, 2**31 - 1) | st.none(),
         confirmed=st.booleans(),
+        by_hand=st.booleans(),
         taken_at=st.datetimes(datetime(1826, 1, 1), datetime(2100, 1, 1)).map(lambda t: t.replace(microsecond=0))
         | st.none(),
         latitude=st.floats(-90, 90) | st.none(),

@@ -111,6 +111,11 @@ def test_a_sidecar_of_another_program_is_backed_up_once(tmp_path: Path) -> None:
     photos.faces["a.jpg"] = (replace(ANNA, name="Anne"),)
     assert photos.write() == {"a.jpg.xmp": "change"}
     assert backup.read_bytes() == THEIRS and b"Anne" in path.read_bytes() and b"Ben" not in path.read_bytes()
+    photos.faces["a.jpg"] = (UprightFace(None, "Zoe"), UprightFace(None, None))
+    assert (
+        photos.write() == {"a.jpg.xmp": "change"} and b"Zoe" in path.read_bytes() and b"Anne" not in path.read_bytes()
+    )
+    assert [one.people for one in photos.plan().sidecars] == [["Zoe"]]
     photos.faces.clear()
     assert photos.write() == {"a.jpg.xmp": "change"}
     assert path.read_bytes() == THEIRS

@@ -57,6 +57,42 @@ def test_a_new_sidecar_has_regions_of_both_schemes_and_all_keywords() -> None:
     assert kinds == ["Seq", "Bag", "Bag", "Bag"]
 
 
+@pytest.mark.parametrize("old", [None, build_sidecar(CLUTTER).encode()], ids=["new", "of another program"])
+def test_a_person_without_a_face_has_keywords_but_no_region(old: bytes | None) -> None:
+    data = merge_faces(old, [BEN], SIZE, ["Mia"]).data
+    assert read_names(data, 0)[-1] == read_names(data, 1)[-1] == "Ben"
+    assert "Mia" not in read_names(data, 0) + read_names(data, 1)
+    assert [read_list(data, name)[-2:] for name in LISTS] == [
+        ["People/Ben", "People/Mia"], ["People|Ben", "People|Mia"], ["Ben", "Mia"], ["Ben", "Mia"],
+    ]  # fmt: skip
+    assert read_packet(data).without_face == ("Mia",) and "Mia" not in read_packet(data).people
+    assert merge_faces(data, [BEN], SIZE, ["Mia"]).data == data
+    assert read_packet(merge_faces(data, [BEN], SIZE, ["Zoe"]).data).without_face == ("Zoe",)
+    assert b"Mia" not in merge_faces(data, [BEN], SIZE).data
+    assert strip_own_data(data) == (old if old else None)
+
+
+def test_a_person_whom_another_program_took_away_or_marked_is_not_without_a_face() -> None:
+    data = merge_faces(None, [], SIZE, ["Anna"]).data
+    start = data.index(b"PersonInImage>")
+    without_name = data[:start] + data[start:].replace(b"Anna", b"Ben", 1)
+    region = build_mwg_regions(build_region("Anna", 0.5, 0.5, 0.1, 0.1))
+    for changed in (without_name, merge_faces(build_sidecar(region).encode(), [], SIZE, ["Anna"]).data):
+        assert read_packet(changed).without_face == ()
+    assert read_packet(data).without_face == ("Anna",)
+
+
+def test_regions_of_ours_are_told_from_changed_ones() -> None:
+    data = merge_faces(
+        build_sidecar(build_mwg_regions(build_region("Zoe", 0.9, 0.9, 0.1, 0.1))).encode(), [ANNA], SIZE
+    ).data
+    assert {(region.name, region.scheme, region.is_own) for region in read_packet(data).regions} == {
+        ("Zoe", "mwg", False), ("Anna", "mwg", True), ("Anna", "mp", True),
+    }  # fmt: skip
+    moved = data.replace(b'stArea:x="0.200000"', b'stArea:x="0.210000"')
+    assert [region.is_own for region in read_packet(moved).regions if region.name == "Anna"] == [False, True]
+
+
 @given(
     st.lists(st.tuples(*[st.floats(0, 1)] * 4), min_size=1, max_size=6),
     st.integers(1, 8),
