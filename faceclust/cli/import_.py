@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library
 from faceclust.cli.output.imports import print_import_json, print_import_summary
+from faceclust.cli.terminal.interrupt import stop_on_interrupt
 from faceclust.errors import FaceclustError
 from faceclust.text.plural import format_count
+
+if TYPE_CHECKING:
+    from faceclust.importers.plan import ImportPlan
+    from faceclust.library.library import Library
+    from faceclust.people.events import Event
 
 
 @click.command("import")
@@ -27,6 +34,11 @@ from faceclust.text.plural import format_count
     metavar="TAG",
     help="Keywords below this tag are names, too; repeatable (People and its translations always are).",
 )
+@click.option(
+    "--add-faces",
+    is_flag=True,
+    help="Draw a face by hand where a name has a place but no face was found; put other people on the whole photo.",
+)
 @click.option("--dry-run", "-n", is_flag=True, help="Show what would be imported, and write nothing.")
 @click.option("--verbose", "-v", is_flag=True, help="List everything that was not imported, too.")
 @library_option
@@ -36,6 +48,7 @@ def command(
     contacts: Path | None,
     keywords: bool,
     people_tags: tuple[str, ...],
+    add_faces: bool,
     dry_run: bool,
     verbose: bool,
     library: Path | None,
@@ -53,6 +66,9 @@ def command(
     faces that is on the photos with the name, and seldom on others. Your own answers take precedence.
     Names that contradict them, or each other, are listed and not imported.
 
+    With --add-faces, a region with a name where no face was found becomes a face drawn by hand, unless its place
+    is uncertain. A name without a position goes to the whole photo, if the photo shows no unnamed face.
+
     \b
     Examples:
       faceclust import --dry-run
@@ -60,11 +76,14 @@ def command(
       faceclust import 2019 --contacts ~/contacts.xml
       faceclust import faces.csv
       faceclust import --keywords --people-tag Family
+      faceclust import --add-faces --dry-run -v
       faceclust import ~/Pictures/digikam4.db
     """
     opened = open_library(library)
-    plan = opened.plan_import(sources, contacts=contacts, keywords=keywords, people_tags=people_tags)
-    events = [] if dry_run else opened.import_names(plan)
+    plan = opened.plan_import(
+        sources, contacts=contacts, keywords=keywords, people_tags=people_tags, add_faces=add_faces
+    )
+    events = [] if dry_run else _import_names(opened, plan)
     if as_json:
         print_import_json(opened, plan, events, dry_run)
     else:
@@ -74,3 +93,10 @@ def command(
             f"{format_count(len(plan.unread), 'file')} could not be read",
             hint="once the cause is fixed, faceclust import takes their names too",
         )
+
+
+def _import_names(library: Library, plan: ImportPlan) -> list[Event]:
+    if not plan.additions:
+        return library.import_names(plan)
+    with stop_on_interrupt("finishing the photos already started …") as should_stop:
+        return library.import_names(plan, should_stop=should_stop)

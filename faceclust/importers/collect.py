@@ -26,7 +26,7 @@ from faceclust.people.names import MAX_NAME_LENGTH, clean_name
 from faceclust.photos.embedded_metadata import read_embedded_metadata
 from faceclust.progress import Progress
 from faceclust.text.placeholders import is_placeholder_name
-from faceclust.types import PhotoInfo
+from faceclust.types import WHOLE_PHOTO, PhotoInfo
 from faceclust.xmp.packet import MAX_PACKET_BYTES, BadPacketError
 from faceclust.xmp.read import read_packet
 from faceclust.xmp.values import XmpFaces, stored_size
@@ -190,7 +190,7 @@ class _NameCollector:
             self.collected.branches[person].add(branch)
         if len(photos) == 1:
             self.collected.photo_names += found
-        elif names := [*(region.name for one in found for region in one.regions), *people]:
+        elif names := [*(region.name for one in found for region in one.regions), *people, *faces.without_face]:
             self._add_ambiguous(photos, names, "it may be the sidecar of this photo", where)
         self.collected.read_counts[source] += bool(found)
 
@@ -271,6 +271,7 @@ class _NameCollector:
             self.collected.unreadable.append(UnreadableSource(str(path), str(error)))
             return
         rows: dict[str, list[Region]] = defaultdict(list)
+        without_face: dict[str, list[str]] = defaultdict(list)
         for row, photos in self._find_photos_of_rows(list(read_table(data, path.name)), path.parent):
             if not photos:
                 self.collected.unknown_photos.append(row.photo)
@@ -278,11 +279,21 @@ class _NameCollector:
                 self._add_ambiguous(photos, [row.name], f"{row.photo} may be this photo", str(path))
             else:
                 box = to_fractional_box(row, self.photos[photos[0]].size, path.name)
-                rows[photos[0]].append(Region(row.name, box, row.confirmed))
-        for photo, regions in rows.items():
-            where = str(path)
+                if row.by_hand and box == WHOLE_PHOTO:
+                    without_face[photos[0]].append(row.name)
+                else:
+                    rows[photos[0]].append(Region(row.name, box, row.confirmed))
+        for photo in dict.fromkeys([*rows, *without_face]):
             self.collected.photo_names.append(
-                PhotoNames(photo, TABLE, where, regions=tuple(regions), frame=Frame.UPRIGHT, frame_certain=True)
+                PhotoNames(
+                    photo,
+                    TABLE,
+                    str(path),
+                    regions=tuple(rows.get(photo, ())),
+                    without_face=tuple(without_face.get(photo, ())),
+                    frame=Frame.UPRIGHT,
+                    frame_certain=True,
+                )
             )
         self.collected.read_counts[TABLE] += 1
 
@@ -301,6 +312,7 @@ def _split_by_scheme(
     faces: XmpFaces, people: tuple[str, ...], photo: str, source: str, where: str
 ) -> Iterable[PhotoNames]:
     """Split a packet's names by scheme, for each may refer to a different picture."""
+    without_face = faces.without_face
     for scheme in dict.fromkeys(region.scheme for region in faces.regions):
         regions = [region for region in faces.regions if region.scheme == scheme]
         yield PhotoNames(
@@ -310,9 +322,11 @@ def _split_by_scheme(
             scheme,
             tuple(Region(region.name or "", region.box, region.confirmed) for region in regions),
             people,
+            without_face,
             applied_to=regions[0].applied_to,
             orientation=faces.orientation,
+            is_own=all(region.is_own for region in regions),
         )
-        people = ()
-    if people:
-        yield PhotoNames(photo, source, where, people=people)
+        people = without_face = ()
+    if people or without_face:
+        yield PhotoNames(photo, source, where, people=people, without_face=without_face)

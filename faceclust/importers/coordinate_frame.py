@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,10 +59,14 @@ class FrameInterpretation:
 
 @dataclass(frozen=True)
 class FrameChoice:
-    """The chosen interpretation, or None and the reason."""
+    """The chosen interpretation, or None and the reason.
+
+    `is_certain`: boxes on no face can be trusted, too.
+    """
 
     interpretation: FrameInterpretation | None
     undecided_reason: str = ""
+    is_certain: bool = False
 
 
 def interpret_boxes(photo_names: PhotoNames, photo: PhotoInfo, faces: Sequence[Box]) -> list[FrameInterpretation]:
@@ -118,8 +122,34 @@ def choose_interpretation(
     """
     usual = frame_by_scheme.get((photo_names.source, photo_names.scheme))
     if photo_names.applied_to and not any(candidate.aspect_matches for candidate in interpretations):
-        return _choose_by_fit(photo_names, photo, faces, interpretations, usual)
-    return _choose_by_rule(photo_names, photo, faces, interpretations, usual)
+        choice = _choose_by_fit(photo_names, photo, faces, interpretations, usual)
+    else:
+        choice = _choose_by_rule(photo_names, photo, faces, interpretations, usual)
+    chosen = choice.interpretation
+    return replace(choice, is_certain=bool(chosen and _is_certain(photo_names, chosen, interpretations, usual)))
+
+
+def _is_certain(
+    photo_names: PhotoNames,
+    chosen: FrameInterpretation,
+    interpretations: Sequence[FrameInterpretation],
+    usual: Frame | None,
+) -> bool:
+    """Is there evidence for the chosen frame, or no other that it could be?
+
+    Evidence is, in this order: other boxes of the photo on faces, a picture of another aspect ratio (against it),
+    our own record, the usual frame of the program, and the recorded size if it fits this frame alone.
+    """
+    rivals = [other for other in interpretations if other is not chosen]
+    if photo_names.frame_certain or chosen.score > max((other.score for other in rivals), default=0) + _CLEAR_MARGIN:
+        return True
+    if chosen.aspect_matches is False:
+        return False
+    if not rivals or (photo_names.is_own and chosen.frame is Frame.STORED):
+        return True
+    if usual is not None:
+        return usual is chosen.frame
+    return bool(chosen.aspect_matches) and not any(other.aspect_matches for other in rivals)
 
 
 def _choose_by_fit(

@@ -37,7 +37,7 @@ class TableRow:
     """One row of a table.
 
     `box` is (left, top, right, bottom) in the upright photo, in pixels, or in fractions if
-    `is_fractional`. `confirmed` is from the column of that name, which our own tables have.
+    `is_fractional`. `confirmed` and `by_hand` are from the columns of these names, which our own tables have.
     """
 
     line: int
@@ -46,6 +46,7 @@ class TableRow:
     box: Box
     is_fractional: bool
     confirmed: bool = True
+    by_hand: bool = False
 
 
 def read_table(data: bytes, where: str) -> Iterator[TableRow]:
@@ -139,7 +140,7 @@ def _locate_columns(cells: Sequence[str], where: str) -> tuple[dict[str, int], b
             index.setdefault(column, index[alias])
     if missing := [column for column in required if column not in index]:
         raise UsageError(f"{where}:1: there is no column {' or '.join(missing)}", hint=_HINT)
-    return {column: index[column] for column in (*required, *({"confirmed"} & index.keys()))}, True
+    return {column: index[column] for column in (*required, *({"confirmed", "by_hand"} & index.keys()))}, True
 
 
 def _parse_row(cells: Sequence[str], columns: Mapping[str, int], mark: str, where: str, line: int) -> TableRow | None:
@@ -163,7 +164,8 @@ def _parse_row(cells: Sequence[str], columns: Mapping[str, int], mark: str, wher
             hint="left must be less than right, and top less than bottom, from the upper left corner",
         )
     confirmed = cell("confirmed").lower() not in ("false", "no", "0")
-    return TableRow(line, cell("photo"), cell("name"), (left, top, right, bottom), max(sides) <= 1, confirmed)
+    by_hand = cell("by_hand").lower() in ("true", "yes", "1")
+    return TableRow(line, cell("photo"), cell("name"), (left, top, right, bottom), max(sides) <= 1, confirmed, by_hand)
 
 
 def to_fractional_box(row: TableRow, size: tuple[int, int], where: str) -> Box:

@@ -68,12 +68,28 @@ class UnplacedName:
 
 
 @dataclass(frozen=True)
+class FaceAddition:
+    """A face to draw by hand, at a place where none was found, with the name that other programs gave it.
+
+    `box` is in fractions of the upright photo, WHOLE_PHOTO for a person whose face is not to be seen. `confirmed`
+    is false if the name is only a suggestion.
+    """
+
+    photo: str
+    name: str
+    box: Box
+    sources: tuple[str, ...]
+    confirmed: bool = True
+
+
+@dataclass(frozen=True)
 class ImportPlan:
     """The outcome of reconciling imported names with the library.
 
     `namings` are to be entered, and `known` counts faces that have their name already. `unlike` are faces
     whose name is only suggested because they look unlike the others of the name. `branches` has the names
     whose keywords are in several branches, such as Family and Work; they are taken for one person.
+    `additions` are faces to draw by hand; if none were asked for, `addable` counts those that could be.
     `unmatched` names have a region without a found face, `placeless` names have no region. `ungrouped`: a
     clustering could place some of the latter. `upright` and `turned` are photos whose boxes fit the
     upright or a rotated picture, against the rule. `passed_by` counts regions and keywords without a
@@ -90,6 +106,8 @@ class ImportPlan:
     unlike: tuple[UnlikeFaces, ...] = ()
     branches: dict[str, tuple[str, ...]] = field(default_factory=dict)
     conflicts: tuple[Conflict, ...] = ()
+    additions: tuple[FaceAddition, ...] = ()
+    addable: int = 0
     unmatched: tuple[UnplacedName, ...] = ()
     placeless: tuple[UnplacedName, ...] = ()
     ungrouped: bool = False
@@ -108,5 +126,6 @@ class ImportPlan:
     @property
     def faces_per_person(self) -> dict[str, int]:
         """Return the number of faces to enter for each name, most first."""
-        counts = Counter(naming.name for naming in self.namings)
+        names = [*(naming.name for naming in self.namings), *(addition.name for addition in self.additions)]
+        counts = Counter(names)
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

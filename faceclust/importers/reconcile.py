@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from faceclust.importers.additions import NO_FACE_FOUND, AdditionPlanner, UnmatchedRegion, is_face_id
 from faceclust.importers.coordinate_frame import (
     FrameChoice,
     FrameInterpretation,
@@ -16,39 +16,19 @@ from faceclust.importers.coordinate_frame import (
     interpret_boxes,
 )
 from faceclust.importers.group_names import place_names
-from faceclust.importers.plan import Conflict, FaceNaming, ImportPlan, UnplacedName
+from faceclust.importers.library_names import LibraryNames
+from faceclust.importers.plan import Conflict, FaceAddition, FaceNaming, ImportPlan, UnplacedName
 from faceclust.importers.values import Frame, PhotoNames
 from faceclust.people.names import MAX_NAME_LENGTH, clean_name, person_key
-from faceclust.people.replay import ReplayedAnswers
 from faceclust.text.caseless import caseless_key
 from faceclust.text.placeholders import is_placeholder_name
-from faceclust.types import Box, FaceOccurrence, Person, PhotoInfo
+from faceclust.types import Box
 
 if TYPE_CHECKING:
     from faceclust.importers.collect import CollectedNames
 
 #: A box means the same face as the matched box if its fit is at least this share of the other's.
 _RIVAL_FIT_RATIO = 0.6
-NO_FACE_FOUND = "no face was found there"
-
-
-@dataclass(frozen=True)
-class LibraryNames:
-    """The state of a library that names are reconciled with.
-
-    `faces` are by photo, people without a face to be seen last. `resolved` has the user's answers.
-    `spelling` maps a name's key to its spelling, `renamed` the key of a person's former name to the present
-    name. `current_names` has the names of faces, including suggested ones. `persons` are the persons and the
-    groups without a name, None before the first clustering.
-    """
-
-    photos: Mapping[str, PhotoInfo]
-    faces: Mapping[str, Sequence[FaceOccurrence]]
-    resolved: ReplayedAnswers
-    spelling: Mapping[str, str] = field(default_factory=dict)
-    renamed: Mapping[str, str] = field(default_factory=dict)
-    current_names: Mapping[str, str] = field(default_factory=dict)
-    persons: Sequence[Person] | None = None
 
 
 @dataclass(frozen=True)
@@ -68,44 +48,79 @@ class _Claim:
         return person_key(self.name)
 
 
-def reconcile(collected: CollectedNames, known: LibraryNames, *, keywords: bool = False) -> ImportPlan:
+@dataclass
+class _UnplacedNames:
+    """Names without a region, by what is known about their faces.
+
+    `by_group`: on faces that groups show. `guesses`: perhaps the photo's only unnamed face. `without_face`: no
+    face of the photo is theirs, so that they can be put on the `whole` photo. `others` stay without a face.
+    """
+
+    by_group: list[FaceNaming] = field(default_factory=list)
+    guesses: list[FaceNaming] = field(default_factory=list)
+    without_face: list[UnplacedName] = field(default_factory=list)
+    whole: list[FaceAddition] = field(default_factory=list)
+    others: list[UnplacedName] = field(default_factory=list)
+
+    def add(self, unplaced: UnplacedName, whole: FaceAddition | None) -> None:
+        """Add a name that is on no found face, and the person to put on the whole photo, if it can be."""
+        if whole is None:
+            self.others.append(unplaced)
+        else:
+            self.without_face.append(unplaced)
+            self.whole.append(whole)
+
+
+def reconcile(
+    collected: CollectedNames, known: LibraryNames, *, keywords: bool = False, add_faces: bool = False
+) -> ImportPlan:
     """Plan which of the collected names to enter.
 
     The user's answers always take precedence. Names that contradict each other, or the user, are
     listed as conflicts and not entered. A name without a region is suggested for the face on the photo whose
     group is mostly on photos with that name. With `keywords`, the only remaining name of a photo without a
-    region goes to its only unnamed face, as a suggestion.
+    region goes to its only unnamed face, as a suggestion. With `add_faces`, names become faces drawn by hand at
+    places where no face was found, and people on the whole photo if it shows no unnamed face.
     """
-    return _Reconciliation(collected, known).build_plan(keywords=keywords)
+    return _Reconciliation(collected, known).build_plan(keywords=keywords, add_faces=add_faces)
 
 
 class _Reconciliation:
     def __init__(self, collected: CollectedNames, known: LibraryNames) -> None:
         self._collected, self._known = collected, known
         self._conflicts: list[Conflict] = []
+        self._regions: list[UnmatchedRegion] = []
         self._unmatched: list[UnplacedName] = []
         self._photos_by_frame: dict[Frame, dict[str, None]] = {frame: {} for frame in Frame}
         self._unnamed_regions = 0
         self._placeholders: Counter[str] = Counter()
         self._spellings: dict[str, Counter[str]] = defaultdict(Counter)
 
-    def build_plan(self, *, keywords: bool) -> ImportPlan:
-        claims = self._drop_contradictions(self._make_claims())
+    def build_plan(self, *, keywords: bool, add_faces: bool) -> ImportPlan:
+        made = self._make_claims()
+        claims = self._drop_contradictions(made)
         namings, known = self._check_against_user(claims)
-        placeless, guesses, by_group = self._match_unplaced_names(claims)
-        namings += by_group
+        planner = AdditionPlanner(self._known, [(one.photo, one.key) for one in made], self._preferred_spelling)
+        additions, others = planner.plan_drawn(self._regions)
+        self._unmatched = others if add_faces else [region.unplaced for region in self._regions]
+        unplaced = self._match_unplaced_names(claims, planner)
+        additions += unplaced.whole
+        placeless = unplaced.others if add_faces else [*unplaced.others, *unplaced.without_face]
+        namings += unplaced.by_group
         if keywords:
-            namings += guesses
+            namings += unplaced.guesses
         else:
-            placeless = sorted([*placeless, *map(_to_unplaced_name, guesses)], key=_photo_and_name)
+            placeless = [*placeless, *map(_to_unplaced_name, unplaced.guesses)]
         collected = self._collected
         conflicts = [*self._conflicts, *dict.fromkeys(collected.ambiguous)]
         return ImportPlan(
             namings=tuple(sorted(namings, key=lambda n: (n.photo, n.face_id))),
             known=known,
             conflicts=tuple(sorted(conflicts, key=lambda c: (c.photo, c.faces, c.names))),
+            additions=tuple(sorted(additions, key=lambda a: (a.photo, a.box, a.name))) if add_faces else (),
+            addable=0 if add_faces else len(additions),
             unmatched=tuple(sorted(self._unmatched, key=lambda u: (u.photo, u.name, u.where))),
-            placeless=tuple(placeless),
+            placeless=tuple(sorted(placeless, key=_photo_and_name)),
             ungrouped=bool(placeless) and self._known.persons is None,
             upright=tuple(sorted(self._photos_by_frame[Frame.UPRIGHT])),
             turned=tuple(sorted(self._photos_by_frame[Frame.ROTATED])),
@@ -166,7 +181,8 @@ class _Reconciliation:
             else:
                 box = chosen.boxes[number] if chosen else None
                 reason = choice.undecided_reason or NO_FACE_FOUND
-                self._unmatched.append(UnplacedName(names.photo, name, box, reason, names.where))
+                unplaced = UnplacedName(names.photo, name, box, reason, names.where)
+                self._regions.append(UnmatchedRegion(unplaced, names.source, region.confirmed, choice.is_certain))
 
     def _normalise_name(self, text: str) -> str | None:
         """Return the name in its present form; None for text that is not a name."""
@@ -192,7 +208,7 @@ class _Reconciliation:
             if len({claim.key for claim in same_face}) > 1:
                 self._add_conflict(same_face, "one face, several names")
                 del by_face[face]
-            elif _is_face_id(same_face[0].name):
+            elif is_face_id(same_face[0].name):
                 self._add_conflict(same_face, "the name would be read as a face id")
                 del by_face[face]
         faces_of: dict[tuple[str, str], dict[str, list[_Claim]]] = defaultdict(dict)
@@ -274,49 +290,55 @@ class _Reconciliation:
 
     # -- Names without a region --------------------------------------------------
 
-    def _match_unplaced_names(
-        self, claims: Mapping[str, list[_Claim]]
-    ) -> tuple[list[UnplacedName], list[FaceNaming], list[FaceNaming]]:
-        """Return the names without a region that fit no face, those that may mean the only unnamed face of their
-        photo, and those that the groups of the faces place."""
+    def _match_unplaced_names(self, claims: Mapping[str, list[_Claim]], planner: AdditionPlanner) -> _UnplacedNames:
+        """Match the names without a region. Those with a region on the same photo are left out."""
         spelling: dict[str, str] = {}
         source_of: dict[str, dict[str, PhotoNames]] = defaultdict(dict)  # by photo and key of the name
+        unseen: dict[str, dict[str, PhotoNames]] = defaultdict(dict)  # likewise, of people whose face is not to be seen
         for names in self._collected.photo_names:
-            for text in names.people:
-                if name := self._normalise_name(text):
+            for texts, found in ((names.people, source_of), (names.without_face, unseen)):
+                for name in filter(None, map(self._normalise_name, texts)):
                     spelling.setdefault(person_key(name), name)
-                    source_of[names.photo].setdefault(person_key(name), names)
+                    self._spellings[person_key(name)][name] += 1
+                    found[names.photo].setdefault(person_key(name), names)
         spelling |= self._known.spelling
         placed = self._place_by_groups(source_of, claims)
         keys_on_photo: dict[str, set[str]] = defaultdict(set)
-        for same_face in claims.values():
-            for claim in same_face:
-                keys_on_photo[claim.photo].add(claim.key)
+        for claim in (claim for same_face in claims.values() for claim in same_face):
+            keys_on_photo[claim.photo].add(claim.key)
+        for region in self._regions:
+            keys_on_photo[region.unplaced.photo].add(region.key)
         doubtful = {unplaced.photo for unplaced in self._unmatched} | {one.photo for one in self._conflicts}
-        placeless, guesses, by_group = [], [], list[FaceNaming]()
+        contradicted = {(one.photo, person_key(name)) for one in self._conflicts for name in one.names}
+        result = _UnplacedNames()
         taken: set[str] = set()
-        for photo, source_of_name in sorted(source_of.items()):
-            faces = self._known.faces.get(photo, ())
-            current = (self._known.current_names.get(face.face_id) for face in faces)
-            keys_on_photo[photo].update(person_key(name) for name in current if name is not None)
-            keys = [key for key in source_of_name if key not in keys_on_photo[photo]]
+        for photo in sorted(source_of.keys() | unseen.keys()):
+            faces = [face.face_id for face in self._known.faces.get(photo, ()) if not face.is_whole_photo]
+            keys = [key for key in source_of[photo] if key not in unseen[photo]]
+            keys = [key for key in keys if key not in keys_on_photo[photo] | self._known.keys_on(photo)]
             for key, face in [(key, placed[photo, key]) for key in keys if (photo, key) in placed]:
                 keys.remove(key)
                 if face not in taken:  # a copy of the photo has the same face
                     taken.add(face)
-                    source = f"co-occurrence ({source_of_name[key].source})"
-                    by_group.append(FaceNaming(face, photo, spelling[key], (source,), 0.0, False))
-            ids = (face.face_id for face in faces)
-            free = [id for id in ids if id not in taken and self._is_unclaimed(id, claims)]
+                    source = f"co-occurrence ({source_of[photo][key].source})"
+                    result.by_group.append(FaceNaming(face, photo, spelling[key], (source,), 0.0, False))
+            free = [id for id in faces if id not in taken and self._is_unclaimed(id, claims)]
             is_unambiguous = len(keys) == len(free) == 1 and photo not in doubtful
             for key in keys:
-                names = source_of_name[key]
-                if is_unambiguous and not self._is_rejected(free[0], key):
+                names = source_of[photo][key]
+                possible = [face for face in free if not self._is_rejected(face, key)]
+                if is_unambiguous and possible:
                     kind = f"keywords ({names.source})"
-                    guesses.append(FaceNaming(free[0], photo, spelling[key], (kind,), 0.0, False))
-                else:
-                    placeless.append(UnplacedName(photo, spelling[key], None, "it has no region", names.where))
-        return placeless, guesses, by_group
+                    result.guesses.append(FaceNaming(free[0], photo, spelling[key], (kind,), 0.0, False))
+                    continue
+                is_open = possible or (photo, key) in contradicted
+                whole = None if is_open else planner.plan_whole(photo, key, names.source)
+                result.add(UnplacedName(photo, spelling[key], None, "it has no region", names.where), whole)
+            for key, names in unseen[photo].items():
+                if not planner.is_on_photo(photo, key):
+                    unplaced = UnplacedName(photo, spelling[key], None, "no face is to be seen", names.where)
+                    result.add(unplaced, planner.plan_whole(photo, key, names.source))
+        return result
 
     def _place_by_groups(
         self, source_of: Mapping[str, Mapping[str, PhotoNames]], claims: Mapping[str, list[_Claim]]
@@ -326,13 +348,16 @@ class _Reconciliation:
         if self._known.persons is None or not source_of:
             return {}
         claimed = {face: same_face[0].key for face, same_face in claims.items()}
-        without_face = {(unplaced.photo, person_key(unplaced.name)) for unplaced in self._unmatched}
-        placed = place_names(self._known.photos, self._known.faces, self._known.persons, source_of, claimed)
+        without_face = {(region.unplaced.photo, region.key) for region in self._regions}
+        seen = {
+            photo: [face for face in faces if not face.is_whole_photo] for photo, faces in self._known.faces.items()
+        }
+        placed = place_names(self._known.photos, seen, self._known.persons, source_of, claimed)
         return {
             (photo, key): face
             for (photo, key), face in placed.items()
             if self._is_unclaimed(face, claims)
-            and not _is_face_id(key)
+            and not is_face_id(key)
             and not self._is_rejected(face, key)
             and (photo, key) not in without_face
         }
@@ -350,10 +375,6 @@ def _match_region(chosen: FrameInterpretation, number: int) -> int | None:
     if rival is not None and 0 < _RIVAL_FIT_RATIO * chosen.fit[rival, face] <= chosen.fit[number, face]:
         return face
     return None
-
-
-def _is_face_id(name: str) -> bool:
-    return re.fullmatch("[0-9a-f]{16}", name) is not None
 
 
 def _to_unplaced_name(guess: FaceNaming) -> UnplacedName:

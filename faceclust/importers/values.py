@@ -35,7 +35,9 @@ class PhotoNames:
     `source` is the kind of source in messages, such as "XMP sidecars". `where` is the file. `scheme`
     is the notation of regions in XMP, such as "mwg". `frame` is what the boxes refer to by the program's rule,
     without doubt if `frame_certain`. `applied_to` (width and height in px) and `orientation` (EXIF)
-    describe the stored picture according to the program. `people` are names without a region.
+    describe the stored picture according to the program. `people` are names without a region, and
+    `without_face` names of people whose face is not to be seen, as faceclust wrote them. `is_own`: faceclust
+    wrote all regions.
     """
 
     photo: str
@@ -44,10 +46,12 @@ class PhotoNames:
     scheme: str = ""
     regions: tuple[Region, ...] = ()
     people: tuple[str, ...] = ()
+    without_face: tuple[str, ...] = ()
     frame: Frame = Frame.STORED
     frame_certain: bool = False
     applied_to: tuple[int, int] | None = None
     orientation: int | None = None
+    is_own: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,32 @@
 from __future__ import annotations
 
 from faceclust.catalogue.catalogue import Catalogue
-from faceclust.people.events import JournalFace, effective_events
-from faceclust.types import DrawnFace
+from faceclust.catalogue.photo_addresses import find_photo
+from faceclust.errors import CacheError, UsageError
+from faceclust.library.doubtful import check_twice_on_photo, settle_name
+from faceclust.library.naming import journal_transaction, record_answer, validate_name
+from faceclust.library.selection import Selector, Selectors, require_face, resolve_faces
+from faceclust.packs.verify import require_files
+from faceclust.people.events import Event, JournalFace, effective_events
+from faceclust.people.hand_edits import replay_hand_edits
+from faceclust.photos.face_ids import face_id
+from faceclust.store.folder_cache import FolderCache, UnusableCacheError
+from faceclust.types import (
+    BOX_DECIMALS,
+    MIN_DRAWN_SIZE,
+    SAME_FACE_OVERLAP,
+    WHOLE_PHOTO,
+    Box,
+    DrawnFace,
+    FaceOccurrence,
+    Metadata,
+    PhotoInfo,
+    PhotoRef,
+    ScannedPhoto,
+    SkippedPhoto,
+    intersection_over_union,
+)
+from faceclust.types.arguments import as_list
 
 
 def add_face(library: Catalogue, photo: str | os.PathLike[str], box: Box, name: str | None = None) -> Event:
@@ -32,8 +56,8 @@ def add_whole(library: Catalogue, photo: str | os.PathLike[str], name: str) -> E
     """
     info = find_scanned_photo(library, photo)
     settled = _settle(library, name, info)
-    face = DrawnFace(secrets.token_hex(8), info.photo, info.photo_hash, WHOLE_PHOTO, _format_date(info))
-    _write_rows(library, info, _uncompared(library, info, face))
+    face = DrawnFace(secrets.token_hex(8), info.photo, info.photo_hash, WHOLE_PHOTO, format_photo_date(info))
+    _write_rows(library, info, uncompared_face(library, info, face))
     return _record(library, "add", face, name=settled)
 
 
@@ -94,7 +118,7 @@ def find_scanned_photo(library: Catalogue, photo: str | os.PathLike[str]) -> Pho
 def _check_box(box: Box, info: PhotoInfo) -> Box:
     """Return the box as the journal keeps it. Raises UsageError unless it is a part of the photo."""
     try:
-        left, top, right, bottom = (round(float(side), _BOX_DECIMALS) for side in box)
+        left, top, right, bottom = (round(float(side), BOX_DECIMALS) for side in box)
     except (TypeError, ValueError, OverflowError) as error:
         raise UsageError(f"a box is four numbers, not {box!r}", hint="left, top, right, bottom") from error
     width, height = info.size
@@ -125,7 +149,7 @@ def _settle(library: Catalogue, name: str, info: PhotoInfo) -> str:
 
 def _place_face(library: Catalogue, info: PhotoInfo, box: Box) -> DrawnFace:
     """Embed a drawn face and write its rows. A face that was detected at this very place is taken as it is."""
-    face = DrawnFace(face_id(info.photo_hash, box), info.photo, info.photo_hash, box, _format_date(info))
+    face = DrawnFace(face_id(info.photo_hash, box), info.photo, info.photo_hash, box, format_photo_date(info))
     if face.face_id in library.occurrences_of:
         raise UsageError(
             f"this face is on {info.photo} already: {library.address_of(face.face_id)}",
@@ -164,7 +188,7 @@ def _examine(library: Catalogue, info: PhotoInfo, face: DrawnFace) -> ScannedPho
     return found.take([found.face_ids.index(face.face_id)])
 
 
-def _uncompared(library: Catalogue, info: PhotoInfo, face: DrawnFace) -> ScannedPhoto:
+def uncompared_face(library: Catalogue, info: PhotoInfo, face: DrawnFace) -> ScannedPhoto:
     """Return a face that needs no look at the photo, because it cannot be compared."""
     id = frozenset({face.face_id})
     return ScannedPhoto(
@@ -210,5 +234,5 @@ def _record(
         return library.journal.record(kind, [drawn], rest=before, name=name)
 
 
-def _format_date(info: PhotoInfo) -> str | None:
+def format_photo_date(info: PhotoInfo) -> str | None:
     return info.taken_at.isoformat() if info.taken_at else None

@@ -11,12 +11,15 @@ from faceclust.catalogue.catalogue import Catalogue
 from faceclust.files.names import RAW_EXTENSIONS
 from faceclust.files.user_folders import expand_user
 from faceclust.importers.keywords import PeopleTags
+from faceclust.importers.library_names import LibraryNames
 from faceclust.importers.plan import FaceNaming, ImportPlan
-from faceclust.importers.reconcile import LibraryNames, reconcile
+from faceclust.importers.reconcile import reconcile
 from faceclust.importers.sources import classify_sources
+from faceclust.library.drawing_many import collect_hand_answers, draw_additions, record_additions
 from faceclust.library.naming import journal_transaction
 from faceclust.people.events import Event, JournalFace, effective_events
 from faceclust.people.names import clean_name, person_key
+from faceclust.progress import ShouldStop
 from faceclust.types import FaceOccurrence, PhotoInfo
 from faceclust.types.arguments import as_list, require_text
 
@@ -31,6 +34,7 @@ def plan_import(
     contacts: str | os.PathLike[str] | None = None,
     keywords: bool = False,
     people_tags: str | Sequence[str] = (),
+    add_faces: bool = False,
 ) -> ImportPlan:
     """Collect the names that other programs gave to the library's faces, and plan to import them.
 
@@ -40,8 +44,9 @@ def plan_import(
     the files beside them. `contacts`: a `contacts.xml`. A name without a position on the photo is
     suggested for the face whose group is on the photos with this name; with `keywords`, also for the
     photo's only unnamed face. A name is also only suggested for a face that looks unlike the others of the
-    name. `people_tags`: keywords below these tags are names, too. Raises UsageError for a missing source,
-    an unreadable table or catalogue.
+    name. `people_tags`: keywords below these tags are names, too. `add_faces`: plan to draw faces by hand where
+    names have a place but no face was found, and to put people on the whole photo if it shows no unnamed face.
+    Raises UsageError for a missing source, an unreadable table or catalogue.
     """
     from faceclust.importers.collect import collect_names  # loads the file readers
     from faceclust.library.import_check import suggest_unlike_faces  # loads the clustering
@@ -57,8 +62,8 @@ def plan_import(
     known = _collect_library_names(library, photos_with_regions)
     if any(names.people for names in collected.photo_names) and library.groups is not None:  # slow with many faces
         known = replace(known, persons=library.persons)
-    plan = reconcile(collected, known, keywords=keywords)
-    people = {*known.spelling, *(person_key(naming.name) for naming in plan.namings)}
+    plan = reconcile(collected, known, keywords=keywords, add_faces=add_faces)
+    people = {*known.spelling, *map(person_key, plan.faces_per_person)}
     return replace(
         suggest_unlike_faces(library, plan),
         skipped_regions=dict(+collected.skipped_regions),
@@ -75,13 +80,16 @@ def _count_skipped_tags(keywords: Mapping[tuple[str, str], int], people: Collect
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def import_names(library: Catalogue, plan: ImportPlan) -> list[Event]:
+def import_names(library: Catalogue, plan: ImportPlan, *, should_stop: ShouldStop = lambda: False) -> list[Event]:
     """Record a plan's names in the journal: one event per person and source, each on disk before the next.
 
-    Faces named since the plan was made are left out. Raises CacheError if the journal cannot be
-    written; events recorded before that stay.
+    The faces to draw are examined first. Once `should_stop()` is true, the others are left for another import.
+    Faces named since the plan was made are left out. Photos that cannot be read, or have changed, are noted. Raises
+    CacheError if a cache or the journal cannot be written; events recorded before that stay. Raises
+    LibraryBusyError if faces are to be drawn during a scan, PackError if the models are missing.
     """
     events = []
+    drawn = draw_additions(library, plan.additions, should_stop) if plan.additions else []
     with journal_transaction(library):
         library.invalidate_people()
         groups: dict[tuple[str, str, tuple[str, ...], bool], list[FaceNaming]] = defaultdict(list)
@@ -96,6 +104,7 @@ def import_names(library: Catalogue, plan: ImportPlan) -> list[Event]:
                 for naming in namings
             ]
             events.append(library.journal.record("name", faces, name=name, source=" and ".join(sources)))
+        events += record_additions(library, drawn)
     return events
 
 
@@ -115,6 +124,7 @@ def _collect_library_names(library: Catalogue, photos_with_regions: Iterable[str
         spelling=spelling,
         renamed=_trace_renames(library.journal.events(), spelling.keys()),
         current_names={face: person.label for person in people for face in person.face_ids},
+        by_hand=collect_hand_answers(library),
     )
 
 

@@ -2,6 +2,8 @@
 
 from faceclust.types.arrays import Float32, Float64, Indices, UInt8, check_array
 from faceclust.types.boxes import (
+    BOX_DECIMALS,
+    MIN_DRAWN_SIZE,
     SAME_FACE_OVERLAP,
     WHOLE_PHOTO,
     Box,
@@ -34,10 +36,12 @@ from faceclust.types.photos import (
 )
 
 __all__ = [
+    "BOX_DECIMALS",
     "DATE_SOURCES",
     "EXTRA_MODULE_BY_REASON",
     "LOCAL_SCALING",
     "MAX_LOCAL_SCALING",
+    "MIN_DRAWN_SIZE",
     "OPERATING_POINT",
     "SAME_FACE_OVERLAP",
     "SCATTER_SHARE",

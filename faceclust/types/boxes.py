@@ -12,6 +12,10 @@ Box = tuple[float, float, float, float]
 WHOLE_PHOTO: Box = (0.0, 0.0, 1.0, 1.0)
 #: Boxes with at least this intersection over union on the same photo are the same face.
 SAME_FACE_OVERLAP = 0.4
+#: Pixels of the upright photo: a smaller box is a slip of the hand.
+MIN_DRAWN_SIZE = 4
+#: Boxes drawn by hand have this many decimals in the journal, and the id of a face follows from its box.
+BOX_DECIMALS = 5
 
 
 def intersection_over_union(a: Box, b: Box) -> float:

@@ -19,7 +19,8 @@ from typing import Any
 
 from faceclust import Library
 from faceclust.importers.collect import CollectedNames
-from faceclust.importers.reconcile import LibraryNames, reconcile
+from faceclust.importers.library_names import LibraryNames
+from faceclust.importers.reconcile import reconcile
 from faceclust.importers.takeout import TAKEOUT
 from faceclust.importers.values import PhotoNames
 from faceclust.types import FaceOccurrence

@@ -14,9 +14,10 @@ from faceclust.importers.catalogue_files import CATALOGUE_PROGRAMS
 from faceclust.importers.collect import EMBEDDED, PICASA, SIDECARS, TABLE
 from faceclust.importers.takeout import TAKEOUT
 from faceclust.text.plural import format_count
+from faceclust.types import WHOLE_PHOTO, Box
 
 if TYPE_CHECKING:
-    from faceclust.importers.plan import ImportPlan, UnlikeFaces, UnplacedName
+    from faceclust.importers.plan import FaceAddition, ImportPlan, UnlikeFaces, UnplacedName
     from faceclust.library.library import Library
     from faceclust.people.events import Event
 
@@ -46,8 +47,14 @@ def print_import_summary(plan: ImportPlan, events: Sequence[Event], dry_run: boo
         _print_lines(
             [f"  {c.photo}: {' or '.join(c.names)}: {c.why} ({', '.join(c.where)})" for c in plan.conflicts], verbose
         )
+    if verbose or dry_run:
+        _print_lines([f"  {a.photo}: {a.name}: {_describe_addition(a)}" for a in plan.additions], verbose)
     _print_unplaced("without a matching face", plan.unmatched, verbose)
     _print_unplaced("without a position in the photo", plan.placeless, verbose)
+    if plan.addable:
+        print_line(
+            f"{plan.addable:,} of these can be entered as faces drawn by hand or as people on the whole photo: --add-faces"
+        )
     if plan.ungrouped:
         print_line("next: faceclust cluster, then import again: groups show which face such a name means")
     _print_unnamed(plan, verbose)
@@ -82,18 +89,34 @@ def _describe_sources(plan: ImportPlan) -> str:
 
 def _imported_lines(plan: ImportPlan, events: Sequence[Event], dry_run: bool) -> Iterator[str]:
     known = f"; {format_count(plan.known, 'face')} already had the name" if plan.known else ""
-    if dry_run and plan.namings:
+    if dry_run and plan.faces_per_person:
         people = format_count(len(plan.faces_per_person), "person", "people")
-        yield f"would import: {format_count(len(plan.namings), 'face')} of {people}{known}"
+        count = format_count(len(plan.namings) + len(plan.additions), "face")
+        drawn = _describe_drawn([addition.box for addition in plan.additions])
+        yield f"would import: {count} of {people}{drawn}{known}"
     elif events:
         faces = {face.face_id: face.confirmed for event in events for face in event.faces}
         suggested = len(faces) - sum(faces.values())
         people = format_count(len({event.name for event in events}), "person", "people")
         only = f", {suggested:,} of them only suggested" if suggested else ""
-        yield f"imported: {format_count(len(faces), 'face')} of {people}{only}{known}"
+        drawn = _describe_drawn([face.box for event in events if event.kind == "add" for face in event.faces])
+        yield f"imported: {format_count(len(faces), 'face')} of {people}{only}{drawn}{known}"
         yield f"to undo all of it: faceclust undo {len(events)}"
     else:
         yield f"nothing new to import{known}"
+
+
+def _describe_drawn(boxes: Sequence[Box]) -> str:
+    """Return how many of the faces were drawn by hand, and how many stand for people on whole photos."""
+    whole = sum(box == WHOLE_PHOTO for box in boxes)
+    drawn = f", {len(boxes) - whole:,} of them drawn by hand" if len(boxes) > whole else ""
+    return drawn + (f", {whole:,} of them on the whole photo, without a face to be seen" if whole else "")
+
+
+def _describe_addition(addition: FaceAddition) -> str:
+    if addition.box == WHOLE_PHOTO:
+        return "on the whole photo"
+    return f"drawn by hand at {', '.join(f'{side:.5g}' for side in addition.box)}"
 
 
 def _orientation_lines(plan: ImportPlan) -> Iterator[str]:
