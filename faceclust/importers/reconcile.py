@@ -174,7 +174,7 @@ class _Reconciliation:
             if name is None:
                 continue
             self._spellings[person_key(name)][name] += 1
-            face = _match_region(chosen, number) if chosen and faces else None
+            face = _match_region(chosen, number) if chosen and chosen.fit.size else None
             if face is not None and chosen:
                 fit = float(chosen.fit[number, face])
                 yield _Claim(faces[face].face_id, names.photo, name, fit, names.source, names.where, region.confirmed)

@@ -62,7 +62,9 @@ def collect_hand_answers(library: Catalogue) -> HandAnswers:
     return HandAnswers(boxes, withdrawn)
 
 
-def draw_additions(library: Catalogue, additions: Iterable[FaceAddition], should_stop: ShouldStop) -> list[_Drawn]:
+def draw_additions(
+    library: Catalogue, additions: Iterable[FaceAddition], workers: int | None, should_stop: ShouldStop
+) -> list[_Drawn]:
     """Embed the faces of a plan and keep them in the caches; return those that are there.
 
     No event mentions them yet, so they are not shown. Once `should_stop()` is true, no more photos are examined.
@@ -71,7 +73,7 @@ def draw_additions(library: Catalogue, additions: Iterable[FaceAddition], should
     with library.home.lock("importing faces") as lock:
         writer = _CacheWriter(library)
         try:
-            _examine_faces(library, [one.face for one in chosen], writer, lambda: should_stop() or lock.lost)
+            _examine_faces(library, [one.face for one in chosen], writer, workers, lambda: should_stop() or lock.lost)
             for one in chosen:
                 if one.face.is_whole_photo:
                     writer.add(uncompared_face(library, library.photos[one.face.photo], one.face))
@@ -116,7 +118,11 @@ def _to_drawn_face(library: Catalogue, addition: FaceAddition) -> DrawnFace | No
 
 
 def _examine_faces(
-    library: Catalogue, faces: Iterable[DrawnFace], writer: _CacheWriter, should_stop: ShouldStop
+    library: Catalogue,
+    faces: Iterable[DrawnFace],
+    writer: _CacheWriter,
+    workers: int | None,
+    should_stop: ShouldStop,
 ) -> None:
     """Embed the faces that the caches lack, all of a photo together, in worker processes."""
     by_photo: dict[str, dict[str, DrawnFace]] = defaultdict(dict)
@@ -140,7 +146,7 @@ def _examine_faces(
         else:
             tasks.append(ExamineTask(PhotoRef(photo, status.st_size, status.st_mtime_ns), drawn=tuple(wanted.values())))
     settings = ScanSettings(library.pack, choose_device("auto"))
-    workers = min(len(tasks), os.cpu_count() or 1)
+    workers = min(len(tasks), os.cpu_count() or 1) if workers is None else workers
     library.progress.start("drawing faces", len(tasks), "photos")
     for ref, examined in examine_photos(library.root, settings, tasks, workers, should_stop):
         found = examined.photo

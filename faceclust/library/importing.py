@@ -80,16 +80,19 @@ def _count_skipped_tags(keywords: Mapping[tuple[str, str], int], people: Collect
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def import_names(library: Catalogue, plan: ImportPlan, *, should_stop: ShouldStop = lambda: False) -> list[Event]:
+def import_names(
+    library: Catalogue, plan: ImportPlan, *, workers: int | None = None, should_stop: ShouldStop = lambda: False
+) -> list[Event]:
     """Record a plan's names in the journal: one event per person and source, each on disk before the next.
 
-    The faces to draw are examined first. Once `should_stop()` is true, the others are left for another import.
-    Faces named since the plan was made are left out. Photos that cannot be read, or have changed, are noted. Raises
-    CacheError if a cache or the journal cannot be written; events recorded before that stay. Raises
-    LibraryBusyError if faces are to be drawn during a scan, PackError if the models are missing.
+    The faces to draw are examined first, in `workers` processes (see `scan`). Once `should_stop()` is true, the
+    other faces are left for another import. Faces named since the plan was made are left out. Photos that cannot be
+    read, or have changed, are noted. Raises CacheError if a cache or the journal cannot be written; events recorded
+    before that stay. Raises LibraryBusyError if faces are to be drawn during a scan, PackError if the models are
+    missing.
     """
     events = []
-    drawn = draw_additions(library, plan.additions, should_stop) if plan.additions else []
+    drawn = draw_additions(library, plan.additions, workers, should_stop) if plan.additions else []
     with journal_transaction(library):
         library.invalidate_people()
         groups: dict[tuple[str, str, tuple[str, ...], bool], list[FaceNaming]] = defaultdict(list)
