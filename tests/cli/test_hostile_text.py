@@ -59,7 +59,7 @@ ARGUMENTS: dict[str, list[list[str]]] = {
     "undo": [["3"], ["9", "--dry-run"]],
     "redo": [["3"]],
     "journal": [[], ["--merge", "{root}/.faceclust/people.jsonl"]],
-    "import": [["-v"], ["-v", "--keywords", "--dry-run"], ["{table}"]],
+    "import": [["-v"], ["-v", "--keywords", "--dry-run"], ["--add-faces"], ["{table}"]],
     "people": [["--all"]],
     "find": [["Anna"], ["--since", "1990"]],
     "together": [["--min-photos", "1"]],

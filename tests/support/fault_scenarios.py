@@ -133,6 +133,7 @@ def _add_photo(folder: Path, person: int, shot: int) -> None:
 
 def _write_table(file: Path) -> None:
     file.write_text("photo,left,top,right,bottom,name\nb/c/2-0.png,0.2,0.2,0.8,0.8,Carl\n")
+    file.with_name("new.csv").write_text("photo,left,top,right,bottom,name\nb/c/2-0.png,0,0.85,0.1,1,Zoe\n")
 
 
 def _write_other_journal(library: Library, file: Path) -> None:
@@ -213,6 +214,7 @@ SCENARIOS = [
     Scenario(f"journal --merge {{in}}/people.jsonl{_L}"),
     Scenario(f"import {{in}}/names.csv{_L}"),
     Scenario(f"import{_L}", before=(_SIDECARS, f"undo 2{_L}"), in_steps=True),
+    Scenario(f"import --add-faces {{in}}/new.csv{_L}"),
     Scenario(f"people --all{_L}"),
     Scenario(f"find Ben{_L}"),
     Scenario(f"together{_L}"),
