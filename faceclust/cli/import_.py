@@ -93,6 +93,12 @@ def command(
             f"{format_count(len(plan.unread), 'file')} could not be read",
             hint="once the cause is fixed, faceclust import takes their names too",
         )
+    drawn = sum(len(event.faces) for event in events if event.kind == "add")
+    if not dry_run and (missing := len(plan.additions) - drawn):
+        raise FaceclustError(
+            f"{format_count(missing, 'face')} {'was' if missing == 1 else 'were'} not drawn",
+            hint="faceclust import --add-faces tries again; faceclust scan reads photos that have changed",
+        )
 
 
 def _import_names(library: Library, plan: ImportPlan) -> list[Event]:

@@ -75,6 +75,38 @@ def test_keywords_below_a_tag_that_is_not_read_are_counted_and_the_tag_can_be_na
     assert answer["skipped_regions"] == {"of other kinds than faces": 1} and answer["skipped_tags"] == {}
 
 
+def test_names_without_a_face_are_offered_and_entered_on_request(library: Library, tmp_path: Path) -> None:
+    options, photo = ("--library", library.root), "together/nobody.jpg"
+    region = build_mwg_regions(build_region("Dora", 0.5, 0.5, 0.2, 0.4), size=library.photos[photo].size)
+    people = build_array("Iptc4xmpExt:PersonInImage", "Mia")
+    (library.root / f"{photo}.xmp").write_text(build_sidecar(region, people), encoding="utf-8")
+    offered = run_checked("import", *options)
+    assert "2 of these can be drawn by hand or put on the whole photo: add --add-faces" in offered
+    dry = run_checked("import", "--add-faces", "-n", *options)
+    assert f"  {photo}: Dora: drawn by hand at 0.4, 0.3, 0.6, 0.7" in dry and f"{photo}: Mia: on the whole photo" in dry
+    counts = "2 faces of 2 people, 1 of them drawn by hand, 1 of them on the whole photo, without a face to be seen"
+    assert f"would import: {counts}" in dry and not library.journal.path.exists()
+    answer = json.loads(run_checked("import", "--add-faces", "--json", "-n", *options))
+    assert [(new["name"], new["photo"]) for new in answer["additions"]] == [("Mia", photo), ("Dora", photo)]
+    done = run_checked("import", "--add-faces", *options)
+    assert f"imported: {counts}" in done and "to undo all of it: faceclust undo 2" in done
+    assert "Mia drawn by hand (1 face), from XMP sidecars" in run_checked("journal", *options)
+    assert "nothing new to import" in run_checked("import", "--add-faces", *options)
+    assert "Dora" in run_checked("people", *options)
+    assert photo in run_checked("find", "Mia", *options)
+
+
+def test_faces_that_cannot_be_drawn_are_an_error_and_the_others_are_entered(library: Library, tmp_path: Path) -> None:
+    photo, table = "together/nobody.jpg", tmp_path / "faces.csv"
+    whole = ",".join(map(str, (0, 0, *library.photos["together/both 0.jpg"].size)))
+    rows = (f"{photo},0.4,0.3,0.6,0.7,Dora,false", f"together/both 0.jpg,{whole},Zoe,true")
+    table.write_text("\n".join(["photo,left,top,right,bottom,name,by_hand", *rows]))
+    (library.root / photo).write_bytes(b"changed")
+    done = run("import", table, "--add-faces", "--library", library.root)
+    assert done.returncode == 1 and "imported: 1 face of 1 person, 1 of them on the whole photo" in done.stdout
+    assert f"{photo} cannot be read: not a photo" in done.stderr and "error: 1 face was not drawn" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
