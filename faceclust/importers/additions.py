@@ -25,6 +25,8 @@ from faceclust.types import (
 
 #: Names without a found face on one photo, and faces to draw in one import. More are not a person's work.
 MAX_FACES_A_PHOTO, MAX_ADDITIONS = 100, 100_000
+#: Boxes without a face that are looked at on one photo: the last ones.
+_MAX_REFUSED_BOXES = 1000
 NO_FACE_FOUND = "no face was found there"
 
 
@@ -120,7 +122,7 @@ class AdditionPlanner:
             return WHOLE_PHOTO, f"{NO_FACE_FOUND}, and the photo may have been turned since"
         if box is None:
             return WHOLE_PHOTO, f"{NO_FACE_FOUND}, and the region is too small, outside the photo or all of it"
-        for refused, reason in self._answers.refused_boxes.get(photo.photo_hash, ()):
+        for refused, reason in self._answers.refused_boxes.get(photo.photo_hash, ())[-_MAX_REFUSED_BOXES:]:
             if intersection_over_union(refused, box) >= SAME_FACE_OVERLAP:
                 return box, reason
         on_photo = (face for face in self._known.faces.get(unplaced.photo, ()) if not face.is_whole_photo)

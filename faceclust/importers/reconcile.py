@@ -314,8 +314,8 @@ class _Reconciliation:
         taken: set[str] = set()
         for photo in sorted(source_of.keys() | unseen.keys()):
             faces = [face.face_id for face in self._known.faces.get(photo, ()) if not face.is_whole_photo]
-            keys = [key for key in source_of[photo] if key not in unseen[photo]]
-            keys = [key for key in keys if key not in keys_on_photo[photo] | self._known.keys_on(photo)]
+            elsewhere = keys_on_photo[photo] | self._known.keys_on(photo) | unseen[photo].keys()
+            keys = [key for key in source_of[photo] if key not in elsewhere]
             for key, face in [(key, placed[photo, key]) for key in keys if (photo, key) in placed]:
                 keys.remove(key)
                 if face not in taken:  # a copy of the photo has the same face

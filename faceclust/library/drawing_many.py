@@ -6,7 +6,7 @@ import os
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from faceclust.catalogue.catalogue import Catalogue
@@ -39,8 +39,11 @@ class _Drawn:
     face: DrawnFace
 
 
-def collect_hand_answers(library: Catalogue) -> HandAnswers:
-    """Return what the user said against faces: removed, moved and forgotten ones, and people off whole photos."""
+def collect_hand_answers(library: Catalogue, renamed: Mapping[str, str]) -> HandAnswers:
+    """Return what the user said against faces: removed, moved and forgotten ones, and people off whole photos.
+
+    `renamed` maps the former key of a person to the present name.
+    """
     events = effective_events(library.journal.events())
     edits = replay_hand_edits(events)
     boxes: dict[str, list[tuple[Box, str]]] = defaultdict(list)
@@ -54,11 +57,15 @@ def collect_hand_answers(library: Catalogue) -> HandAnswers:
             if face.box != WHOLE_PHOTO:
                 boxes[face.photo_hash].append((face.box, reason))
     gone = {id: face.photo_hash for id, face in edits.removed.items() if face.box == WHOLE_PHOTO}
+    for face in library.occurrences:
+        if face.is_whole_photo and ((person := library.person_of.get(face.face_id)) is None or person.name is None):
+            gone[face.face_id] = face.photo_hash  # the name was rejected, or the person is ignored
     withdrawn: dict[str, set[str]] = defaultdict(set)
     for event in events if gone else ():
-        for face in event.faces if event.name is not None else ():
-            if face.face_id in gone:
-                withdrawn[gone[face.face_id]].add(person_key(event.name or ""))
+        if event.name is not None:
+            key = person_key(event.name)
+            for id in gone.keys() & {face.face_id for face in event.faces}:
+                withdrawn[gone[id]] |= {key, person_key(renamed.get(key, event.name))}
     return HandAnswers(boxes, withdrawn)
 
 

@@ -235,4 +235,5 @@ def _record(
 
 
 def format_photo_date(info: PhotoInfo) -> str | None:
+    """Return the date of a photo as the journal keeps it, None if it is unknown."""
     return info.taken_at.isoformat() if info.taken_at else None

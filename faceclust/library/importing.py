@@ -119,15 +119,16 @@ def _collect_library_names(library: Catalogue, photos_with_regions: Iterable[str
     spelling = {
         person_key(name): name for name in (*library.answers.missing_names, *(person.label for person in people))
     }
+    renamed = _trace_renames(library.journal.events(), spelling.keys())
     oriented = {photo: _with_stored_orientation(library, library.photos[photo]) for photo in photos_with_regions}
     return LibraryNames(
         photos=library.photos | oriented,
         faces=faces,
         resolved=library.answers,
         spelling=spelling,
-        renamed=_trace_renames(library.journal.events(), spelling.keys()),
+        renamed=renamed,
         current_names={face: person.label for person in people for face in person.face_ids},
-        by_hand=collect_hand_answers(library),
+        by_hand=collect_hand_answers(library, renamed),
     )
 
 

@@ -181,8 +181,17 @@ def test_what_the_user_took_away_is_not_entered_again(library: Library) -> None:
     write_sidecar(library, "1.jpg", region(BOX), build_array("Iptc4xmpExt:PersonInImage", "Anna", "Mia"))
     assert len(enter(library)) == 2 and len(drawn(library)) == 2
     whole, anna = sorted(library.occurrences, key=lambda face: face.box)
+    for take_away in (
+        lambda: library.reject([whole.face_id], "Mia"),
+        lambda: library.ignore([whole.face_id]),
+        lambda: library.rename("Mia", "Maria") and library.remove_faces([whole.face_id]),
+        lambda: library.remove_faces([whole.face_id]),
+    ):
+        take_away()
+        assert not library.plan_import(add_faces=True).additions
+        library.undo()
+    library.undo()  # the other name
     library.remove_faces([whole.face_id])
-    assert not library.plan_import(add_faces=True).additions
     library.remove_faces([anna.face_id])
     refused = library.plan_import(add_faces=True)
     assert not refused.additions and [one.why for one in refused.unmatched] == ["you said that no face is there"]
@@ -256,6 +265,16 @@ def test_every_source_adds_faces(library: Library, kind: str) -> None:
     assert whole == WHOLE_PHOTO and anna == pytest.approx(BOX, abs=0.004)
     assert not library.plan_import(sources, add_faces=True).additions
     assert {person.name: len(person.face_ids) for person in library.people()} == {"Anna": 1, "Mia": 1}
+
+
+def test_a_name_that_the_other_program_only_proposes_is_only_suggested(library: Library) -> None:
+    box = tuple(side * scale for side, scale in zip(BOX, SIZE * 2, strict=True))
+    faces = [NamedFace("1.jpg", "Anna", box, confirmed=False)]
+    path = write_digikam(library.root.parent / "digikam4.db", faces, root=str(library.root), size=SIZE)
+    assert len(enter(library, [path])) == 1
+    (person,) = library.people()
+    assert (person.name, len(person.face_ids), person.confirmed) == ("Anna", 1, frozenset())
+    assert not library.plan_import([path], add_faces=True).additions
 
 
 def test_each_photo_is_examined_once_and_each_cache_written_once(library: Library, monkeypatch: Any) -> None:
