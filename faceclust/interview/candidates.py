@@ -56,7 +56,7 @@ def find_likely_people(
             continue
         name, probability = people[left[0]], float(_match_probabilities(left[None], left_distances[None])[0])
         if name not in photos:
-            photos[name] = {state.photo_of[face] for face in named[left[0]].face_ids}
+            photos[name] = set(map(state.photo_of.__getitem__, named[left[0]].face_ids))
         shares_photo = any(state.photo_of[face] in photos[name] for face in candidate.faces)
         is_skipped = question_key(QuestionKind.ALSO, candidate.key, name) in skipped
         if probability >= min_probability and not shares_photo and not is_skipped:
@@ -127,8 +127,8 @@ def _ungrouped_confirmed_faces(
     return {
         face: code
         for code, person in enumerate(named)
-        for face in person.confirmed
-        if group_of.get(face) not in group_distances.groups and group_distances.can_compare(face)
+        for face, number in zip(person.confirmed, map(group_of.get, person.confirmed), strict=True)
+        if number not in group_distances.groups and group_distances.can_compare(face)
     }
 
 

@@ -87,7 +87,8 @@ class NamingPrior:
                 answered.update(_size_class(size[number]) for number in person.clusters if size[number] > 1)
 
     def probability(self, face_count: int) -> float:
-        named, ignored = self._named[_size_class(face_count)], self._ignored[_size_class(face_count)]
+        size = _size_class(face_count)
+        named, ignored = self._named[size], self._ignored[size]
         return (named + _PRIOR_WEIGHT * face_count / (face_count + 1.5)) / (named + ignored + _PRIOR_WEIGHT)
 
 
@@ -162,7 +163,7 @@ def _plan_outlier_questions(
     for person in named:
         suggested = suggested_faces(person, skipped)
         probability = group_distances.outlier_probabilities(suggested)
-        new = {face for face in suggested if face not in state.answers.labels and face in state.new_faces}
+        new = {face for face in suggested if face in state.new_faces and face not in state.answers.labels}
         order = sorted(new or suggested, key=lambda face: (-probability.get(face, 0.0), face))
         shown = tuple(Candidate((face,), probability=probability.get(face, 0.0)) for face in order[:max_candidates])
         expected_gain = len(new) if new else sum(candidate.probability for candidate in shown)

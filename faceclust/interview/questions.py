@@ -57,6 +57,8 @@ class Question:
     @property
     def keys(self) -> frozenset[str]:
         """The keys to skip when this question is skipped."""
+        if len(self.candidates) == 1 and not self.unshown_faces:
+            return frozenset((question_key(self.kind, self.candidates[0].key, *self.names),))
         about = [*(candidate.key for candidate in self.candidates), *self.unshown_faces]
         return frozenset(question_key(self.kind, key, *self.names) for key in about)
 

@@ -29,18 +29,18 @@ def build_persons(groups: Groups | None, resolved: ReplayedAnswers, photo_of: Ma
     untouched, touched = _separate_labelled_groups(groups, resolved)
     people = _NameAssignment(resolved, photo_of)
     for group in touched:
-        owner, confirmed = _find_owner(group.faces, resolved.labels)
+        labels = list(map(resolved.labels.get, group.faces))
+        owner, confirmed = _find_owner(labels)
         if owner is not None:
-            available = group.faces_for_owner(resolved.labels, owner, confirmed=confirmed)
-            people.suggest(owner, available, group.strength)
+            people.suggest(owner, group.faces_for_owner(labels, owner, confirmed=confirmed), group.strength)
     people.keep_remaining_suggestions()
     unnamed = [Person(f"group-{number}", None, faces, frozenset(), (number,)) for number, faces in untouched]
     for group in touched:
-        nameless = [face for face in group.faces if face not in people.name_of]
+        nameless = set(group.faces) - people.named
         ignored = {face for face in nameless if face in resolved.labels and resolved.labels[face].name is None}
         if 2 * len(ignored) > len(group.faces):
             ignored.update(nameless)
-        unnamed += _build_unnamed(set(nameless) - ignored, number_of, ignored=False)
+        unnamed += _build_unnamed(nameless - ignored, number_of, ignored=False)
         unnamed += _build_unnamed(ignored, number_of, ignored=True)
     named = [
         Person(
@@ -48,7 +48,7 @@ def build_persons(groups: Groups | None, resolved: ReplayedAnswers, photo_of: Ma
             name=name,
             face_ids=tuple(sorted(faces)),
             confirmed=frozenset(people.confirmed.get(name, ())),
-            clusters=tuple(sorted({number_of[face] for face in faces if face in number_of})),
+            clusters=tuple(sorted({number for number in map(number_of.get, faces) if number is not None})),
         )
         for name, faces in people.faces_by_name().items()
     ]
@@ -64,8 +64,8 @@ class _LabelledGroup:
     faces: tuple[str, ...]
     strength: Mapping[str, float]
 
-    def faces_for_owner(self, labels: Mapping[str, Label], owner: str, *, confirmed: bool) -> list[str]:
-        """Return the faces that may be suggested as the owner.
+    def faces_for_owner(self, labels: Sequence[Label | None], owner: str, *, confirmed: bool) -> list[str]:
+        """Return the faces that may be suggested as the owner. `labels` are those of the group's faces.
 
         If the owner is not confirmed, faces suggested as somebody else keep that name.
         """
@@ -73,20 +73,20 @@ class _LabelledGroup:
         def is_available(label: Label) -> bool:
             return label.name is not None and not label.confirmed and (confirmed or label.name == owner)
 
-        return [face for face in self.faces if (label := labels.get(face)) is None or is_available(label)]
+        return [face for face, label in zip(self.faces, labels, strict=True) if label is None or is_available(label)]
 
 
 class _NameAssignment:
-    """The names assigned to faces so far. `confirmed`: the confirmed faces of each name."""
+    """The names assigned to faces so far: by name its `confirmed` and its `suggested` faces; all of them are `named`."""
 
     def __init__(self, resolved: ReplayedAnswers, photo_of: Mapping[str, str]) -> None:
         self._resolved, self._photo_of = resolved, photo_of
-        self.name_of: dict[str, str] = {}
         self.confirmed: dict[str, list[str]] = defaultdict(list)
+        self.suggested: dict[str, list[str]] = defaultdict(list)
         for face, label in resolved.labels.items():
             if label.confirmed and label.name is not None:
-                self.name_of[face] = label.name
                 self.confirmed[label.name].append(face)
+        self.named = {face for faces in self.confirmed.values() for face in faces}
         self._photos_with: dict[str, set[str]] = {}  # by name, for names that were suggested
 
     def suggest(self, name: str, faces: Sequence[str], strength: Mapping[str, float]) -> None:
@@ -97,26 +97,26 @@ class _NameAssignment:
         photo_of, rejected = self._photo_of, self._resolved.rejected
         if name not in self._photos_with:
             self._photos_with[name] = {photo_of[face] for face in self.confirmed.get(name, ())}
-        photos = self._photos_with[name]
+        photos, suggested = self._photos_with[name], self.suggested[name]
         if len({photo_of[face] for face in faces}) < len(faces):  # the order matters
             faces = sorted(faces, key=lambda face: (-strength.get(face, 0.0), face))
         for face in faces:
             if photo_of[face] not in photos and name not in rejected.get(face, ()):
                 photos.add(photo_of[face])
-                self.name_of[face] = name
+                suggested.append(face)
+                self.named.add(face)
 
     def keep_remaining_suggestions(self) -> None:
         """Keep the name of suggested faces that no owner has claimed."""
         labels = self._resolved.labels
-        for face in sorted(labels.keys() - self.name_of.keys()):
+        for face in sorted(labels.keys() - self.named):
             if (name := labels[face].name) is not None:
                 self.suggest(name, [face], {})
 
     def faces_by_name(self) -> dict[str, list[str]]:
-        faces: dict[str, list[str]] = defaultdict(list)
-        for face, name in self.name_of.items():
-            faces[name].append(face)
-        return faces
+        names = dict.fromkeys((*self.confirmed, *self.suggested))
+        faces = {name: self.confirmed.get(name, []) + self.suggested.get(name, []) for name in names}
+        return {name: found for name, found in faces.items() if found}
 
 
 def _separate_labelled_groups(
@@ -129,7 +129,7 @@ def _separate_labelled_groups(
     merged: dict[int, list[int]] = defaultdict(list)
     for number, into in sorted(merged_into.items()):
         merged[into].append(number)
-    labelled = {groups.number_of[face] for face in resolved.labels if face in groups.number_of}
+    labelled = {number for number in map(groups.number_of.get, resolved.labels) if number is not None}
     single = [[number] for number in sorted(labelled - merged_into.keys())]
     touched = [
         _LabelledGroup(tuple(face for number in numbers for face in groups.members[number]), groups.strength)
@@ -167,9 +167,9 @@ def _build_unnamed(faces: set[str], number_of: Mapping[str, int], *, ignored: bo
     return [Person(id, None, tuple(sorted(faces)), frozenset(), numbers, ignored=ignored)]
 
 
-def _find_owner(members: Iterable[str], labels: Mapping[str, Label]) -> tuple[str | None, bool]:
-    """Return the name that a group belongs to, and whether a face confirms it; None if no face has a name."""
-    named = [labels[face] for face in members if face in labels and labels[face].name is not None]
+def _find_owner(labels: Iterable[Label | None]) -> tuple[str | None, bool]:
+    """Return the name that a group with these labels belongs to, and whether a face confirms it; None without a name."""
+    named = [label for label in labels if label is not None and label.name is not None]
     confirmed = [label for label in named if label.confirmed]
     counts = Counter(label.name for label in confirmed or named if label.name is not None)
     return min(counts, key=lambda name: (-counts[name], name), default=None), bool(confirmed)
