@@ -117,7 +117,7 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[str | Path]]] = {
     "lfw": lambda inputs: [inputs.labelled(), "--workers", "1", "--embeddings", inputs.folder / "lfw.npz"],
     "map": lambda inputs: ["layout", "100", "--method", "tsne"],
     "mutants": lambda inputs: ["--count", "4", "JPEG", "PNG"],
-    "naming_time": lambda inputs: [*inputs.many_people_and_truth(), "--rows", "3"],
+    "page_speed": lambda inputs: [inputs.missing_folder, "--faces", "150", "--named", "3", "--answers", "9"],
     "precision": lambda inputs: [*inputs.labelled_and_pairs(), "--faces", "40", "--dimension", "4"],
     "quality": lambda inputs: [
         inputs.labelled(),

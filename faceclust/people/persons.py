@@ -77,7 +77,7 @@ class _LabelledGroup:
 
 
 class _NameAssignment:
-    """The names assigned to faces so far: by name its `confirmed` and its `suggested` faces; all of them are `named`."""
+    """The names assigned to faces so far: the `confirmed` and the `suggested` faces of each, and all that are `named`."""
 
     def __init__(self, resolved: ReplayedAnswers, photo_of: Mapping[str, str]) -> None:
         self._resolved, self._photo_of = resolved, photo_of
@@ -168,7 +168,7 @@ def _build_unnamed(faces: set[str], number_of: Mapping[str, int], *, ignored: bo
 
 
 def _find_owner(labels: Iterable[Label | None]) -> tuple[str | None, bool]:
-    """Return the name that a group with these labels belongs to, and whether a face confirms it; None without a name."""
+    """Return the name that a group with these labels belongs to, None without one, and whether a face confirms it."""
     named = [label for label in labels if label is not None and label.name is not None]
     confirmed = [label for label in named if label.confirmed]
     counts = Counter(label.name for label in confirmed or named if label.name is not None)

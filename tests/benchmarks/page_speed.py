@@ -13,7 +13,8 @@ import argparse
 import itertools
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -38,27 +39,31 @@ def timed(action: Callable[[], T]) -> tuple[T, float]:
 
 def give_answers(library: Library) -> Iterator[tuple[str, Callable[[], object]]]:
     """Yield answers without end, each with its kind, to be given before the next is asked for."""
+
+    def faces_of_group(place: int) -> tuple[str, ...]:
+        groups = library.unnamed_groups()
+        return groups[place % len(groups)].face_ids
+
     for number in itertools.count():
-        group, other = (library.unnamed_groups()[index].face_ids for index in (number % 7, 8))
-        person = next(p for p in library.people()[number % 5 :] if len(p.face_ids) > len(p.confirmed) + 2)
-        suggested = sorted(set(person.face_ids) - person.confirmed)
-        yield (
-            "name (new)",
-            lambda group=group, number=number: library.name(group, f"Person {number}", confirmed=group[:3]),
-        )
-        yield "name (known)", lambda other=other, person=person: library.name(other, person.label, confirmed=other[:2])
-        yield "ignore", lambda: library.ignore(library.unnamed_groups()[20].face_ids)
-        yield "confirm", lambda person=person, some=suggested[:2]: library.confirm(some, person.label)
-        yield "reject", lambda person=person, some=suggested[2:3]: library.reject(some, person.label)
-        yield "split", lambda faces=library.unnamed_groups()[30].face_ids: library.split(faces[:1], faces[1:])
+        faces = faces_of_group(number % 7)
+        yield "new name", partial(library.name, faces, f"Person {number}", confirmed=faces[:3])
+        faces, person = faces_of_group(8), library.people()[number % 5 % len(library.people())]
+        yield "known name", partial(library.name, faces, person.label, confirmed=faces[:2])
+        yield "ignore", partial(library.ignore, faces_of_group(20))
+        with_suggested = (person for person in library.people() if len(person.face_ids) > len(person.confirmed))
+        if person := next(with_suggested, None):
+            yield "confirm", partial(library.confirm, min(set(person.face_ids) - person.confirmed), person.label)
+        yield "reject", partial(library.reject, min(library.people()[0].face_ids), library.people()[0].label)
+        faces = faces_of_group(30)
+        yield "split", partial(library.split, faces[:1], faces[1:])
         yield "undo", library.undo
         yield "redo", library.redo
+        yield "not a face", partial(library.remove_faces, faces_of_group(40)[:1])
 
 
 def bring_up_to_date(library: Library, interview: Interview) -> None:
     """Work out everything that the page shows and that an answer may have changed."""
-    assert library.answers and library.persons and library.person_of is not None
-    library.group_of, library.people(), library.unnamed_groups()
+    _ = library.persons, library.person_of, library.group_of, library.unnamed_groups()
     interview.next_question()
 
 
@@ -86,10 +91,10 @@ def make_rows(library: Library) -> list[tuple[list[str], str]]:
     return rows
 
 
-def describe(times: list[float]) -> str:
+def describe(times: Iterable[float]) -> str:
     """Return the median, the 95th percentile and the maximum of times in milliseconds."""
-    middle, high = np.percentile(times, [50, 95])
-    return f"{middle:6.0f} ms, 95 % {high:6.0f}, at most {max(times):6.0f}"
+    middle, high, most = np.percentile(list(times), [50, 95, 100])
+    return f"{middle:6.0f} ms, 95 % {high:6.0f}, at most {most:6.0f}"
 
 
 def main() -> None:
@@ -112,8 +117,8 @@ def main() -> None:
     for kind, answer in itertools.islice(give_answers(library), arguments.answers):
         confirmed[kind].append(timed(answer)[1])
         updated[kind].append(timed(lambda: bring_up_to_date(library, interview))[1])
-    print(f"answer confirmed         {describe(sum(confirmed.values(), []))}")
-    print(f"state after it           {describe(sum(updated.values(), []))}")
+    print(f"answer confirmed         {describe(itertools.chain(*confirmed.values()))}")
+    print(f"state after it           {describe(itertools.chain(*updated.values()))}")
     for kind in confirmed:
         print(f"  {kind:<13} confirmed {describe(confirmed[kind])}; state {describe(updated[kind])}")
     groups, listing = timed(lambda: list_groups(library))
