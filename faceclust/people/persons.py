@@ -77,7 +77,7 @@ class _LabelledGroup:
 
 
 class _NameAssignment:
-    """The names assigned to faces so far: the `confirmed` and the `suggested` faces of each, and all that are `named`."""
+    """The names assigned to faces so far: the `confirmed` and the `suggested` faces of each, and all `named` ones."""
 
     def __init__(self, resolved: ReplayedAnswers, photo_of: Mapping[str, str]) -> None:
         self._resolved, self._photo_of = resolved, photo_of

@@ -167,7 +167,7 @@ class GroupDistances:
         return probability
 
 
-def _smallest_of_rows(lines: Float64, numbers: Indices) -> tuple[Indices, Float64]:
+def _smallest_of_rows(lines: Float64, numbers: NDArray[np.integer]) -> tuple[Indices, Float64]:
     """Return the NEAREST_GROUPS smallest values of each row (n, m), ascending, and the numbers (m,) of their columns.
 
     Numbers are −1 and values inf if there are fewer finite ones. Most columns are ruled out by the minima of

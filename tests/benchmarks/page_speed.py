@@ -4,7 +4,8 @@
 
 FOLDER is a library, scanned and grouped, or is made: synthetic faces with drawn pictures (see `report`).
 Answers of all kinds are recorded in it. Each is confirmed once its line is on disk. After that, its state is
-brought up to date: answers, groups, persons and the next question. The lists of the page are timed, too.
+brought up to date: answers, groups, persons and the next question. The lists of the page are timed, too. Times
+are elapsed milliseconds, in brackets those of the processor.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ T = TypeVar("T")
 ROWS, PICTURES = 100, 8
 
 
-def timed(action: Callable[[], T]) -> tuple[T, float]:
-    """Return the result of an action and the milliseconds it took."""
-    began = time.perf_counter()
+def timed(action: Callable[[], T]) -> tuple[T, tuple[float, float]]:
+    """Return the result of an action, and the milliseconds it took: elapsed, and of the processor."""
+    began, busy = time.perf_counter(), time.process_time()
     result = action()
-    return result, 1000 * (time.perf_counter() - began)
+    return result, (1000 * (time.perf_counter() - began), 1000 * (time.process_time() - busy))
 
 
 def give_answers(library: Library) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -91,10 +92,10 @@ def make_rows(library: Library) -> list[tuple[list[str], str]]:
     return rows
 
 
-def describe(times: Iterable[float]) -> str:
-    """Return the median, the 95th percentile and the maximum of times in milliseconds."""
-    middle, high, most = np.percentile(list(times), [50, 95, 100])
-    return f"{middle:6.0f} ms, 95 % {high:6.0f}, at most {most:6.0f}"
+def describe(times: Iterable[tuple[float, float]]) -> str:
+    """Return the median, the 95th percentile and the maximum of times; in brackets those of the processor."""
+    (middle, busy), (high, busy_high), (most, busy_most) = np.percentile(list(times), [50, 95, 100], axis=0)
+    return f"{middle:.0f} ms ({busy:.0f}), 95 % {high:.0f} ({busy_high:.0f}), at most {most:.0f} ({busy_most:.0f})"
 
 
 def main() -> None:
@@ -112,18 +113,20 @@ def main() -> None:
     (faces, people), opening = timed(lambda: (len(library.occurrences_of), len(library.people())))
     _, first = timed(lambda: bring_up_to_date(library, interview))
     print(f"{faces:,} faces, {people} people, {len(library.unnamed_groups()):,} groups")
-    print(f"counts after opening     {opening:6.0f} ms; first question {first:.0f} ms later")
-    confirmed, updated = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
+    print(f"counts after opening: {describe([opening])}")
+    print(f"first question after that: {describe([first])}")
+    confirmed, updated = (defaultdict[str, list[tuple[float, float]]](list) for _ in range(2))
     for kind, answer in itertools.islice(give_answers(library), arguments.answers):
         confirmed[kind].append(timed(answer)[1])
         updated[kind].append(timed(lambda: bring_up_to_date(library, interview))[1])
-    print(f"answer confirmed         {describe(itertools.chain(*confirmed.values()))}")
-    print(f"state after it           {describe(itertools.chain(*updated.values()))}")
+    print(f"answer confirmed: {describe(itertools.chain(*confirmed.values()))}")
+    print(f"state after it: {describe(itertools.chain(*updated.values()))}")
     for kind in confirmed:
-        print(f"  {kind:<13} confirmed {describe(confirmed[kind])}; state {describe(updated[kind])}")
+        print(f"  {kind}: confirmed {describe(confirmed[kind])}; state {describe(updated[kind])}")
     groups, listing = timed(lambda: list_groups(library))
     rows, making = timed(lambda: make_rows(library))
-    print(f"{len(groups):,} groups in       {listing:6.0f} ms; {len(rows)} rows of {PICTURES} pictures {making:.0f} ms")
+    print(f"list of {len(groups):,} groups: {describe([listing])}")
+    print(f"{len(rows)} rows of {PICTURES} pictures: {describe([making])}")
 
 
 if __name__ == "__main__":
