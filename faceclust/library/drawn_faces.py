@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.photo_addresses import find_photo
-from faceclust.errors import CacheError, UsageError
+from faceclust.errors import CacheError, FaceclustError, UsageError
 from faceclust.library.doubtful import check_twice_on_photo, settle_name
 from faceclust.library.naming import journal_transaction, record_answer, validate_name
 from faceclust.library.selection import Selector, Selectors, require_face, resolve_faces
@@ -37,9 +37,9 @@ def add_face(library: Catalogue, photo: str | os.PathLike[str], box: Box, name: 
     `photo`: its path from here or from the library, or its content hash. `box`: left, top, right, bottom
     as fractions of the upright photo. The face is embedded like one that a detector found; one of too low
     a quality to be compared only keeps its name. Detected faces under the box are hidden. Raises
-    UsageError for an unknown or unreadable photo, an invalid box, and a place that has this very face;
-    LibraryBusyError during a scan; CacheError if a cache or the journal cannot be written; PackError
-    if the models are missing.
+    UsageError for an unknown photo, an invalid box, and a place that has this very face; FaceclustError if
+    the photo cannot be read; LibraryBusyError during a scan; CacheError if a cache or the journal cannot be
+    written; PackError if the models are missing.
     """
     info = find_scanned_photo(library, photo)
     box = _check_box(box, info)
@@ -166,7 +166,7 @@ def _place_face(library: Catalogue, info: PhotoInfo, box: Box) -> DrawnFace:
 
 
 def _examine(library: Catalogue, info: PhotoInfo, face: DrawnFace) -> ScannedPhoto:
-    """Embed a drawn face in a worker process. Raises UsageError if the photo cannot be read, or has changed."""
+    """Embed a drawn face in a worker process. Raises FaceclustError if the photo cannot be read or has changed."""
     from faceclust.packs.session import choose_device  # loads the model runtime, as the next lines do
     from faceclust.scan.drawn_faces import examine_drawn_faces
     from faceclust.scan.examine import ScanSettings
@@ -182,7 +182,7 @@ def _examine(library: Catalogue, info: PhotoInfo, face: DrawnFace) -> ScannedPho
     ref = PhotoRef(info.photo, status.st_size, status.st_mtime_ns)
     found = examine_drawn_faces(library.root, ScanSettings(library.pack, choose_device("auto")), ref, [face])
     if isinstance(found, SkippedPhoto):
-        raise UsageError(f"{path} cannot be read: {found.reason.value}: {found.detail}")
+        raise FaceclustError(f"no face can be drawn on {path}: {found.reason.value}: {found.detail}")
     if found.content_hash != info.photo_hash:
         raise UsageError(f"{path} has changed since it was scanned", hint="faceclust scan")
     return found.take([found.face_ids.index(face.face_id)])

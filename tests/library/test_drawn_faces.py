@@ -185,7 +185,7 @@ def test_answers_that_cannot_be_recorded(library: Library, monkeypatch: pytest.M
         (lambda: library.remove_faces("Grace"), "a person, not a face"),
         (lambda: library.remove_faces([]), "no face is given"),
         (lambda: library.add_face(PHOTO, CORNER, " "), "at least one letter"),
-        (change_photo, "cannot be read"),
+        (change_photo, "no face can be drawn on"),
     ]
     for attempt, message in attempts:
         with pytest.raises(FaceclustError) as raised:
@@ -343,3 +343,28 @@ def test_what_was_drawn_and_removed_holds_for_other_models(library: Library) -> 
     assert other.cache_info.pack == "dlib" and other.faces_on[other.photos[PHOTO].photo_hash][0].has_embedding
     other.undo()
     assert len(faces_on(other)) == 1
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_caches_are_not_read_again_after_an_answer(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    library.name(1, "Carl")
+    before = state_of(library)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the caches are read")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("faceclust.catalogue.stored_faces.StoredFaces._read_table", refuse)
+        library.add_face(PHOTO, CORNER, "Anna")
+        library.add_whole(OTHER, "Ben")
+        library.move_face(f"{PHOTO}#1", (0.02, 0.6, 0.12, 0.7))
+        library.remove_faces([f"{PHOTO}#2", f"{OTHER}#1"])
+        after = state_of(library)
+        rows = library.table.photo_count
+        for _ in range(4):
+            library.undo()
+        assert state_of(library) == before
+        for _ in range(4):
+            library.redo()
+        assert state_of(library) == after
+    assert state_of(reopen(library)) == after and reopen(library).table.photo_count == rows
