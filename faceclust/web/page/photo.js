@@ -1,7 +1,7 @@
 // One photo: boxes on it, who is who beside it, and faces drawn by hand.
 import { overlap } from "./boxes.js";
-import { formatDay } from "./dates.js";
-import { faceImage, formatCount, h, nameText, photoHash } from "./dom.js";
+import { formatCount, h, nameText, photoHash } from "./dom.js";
+import { belongsTo, describe, makeButton, makeHeadline, makeRow, makeZoomTools, stateOf } from "./photo_parts.js";
 import { PhotoStage } from "./photo_stage.js";
 import { asScreen } from "./screen.js";
 
@@ -26,10 +26,10 @@ class PhotoScreen {
     this.photoTools = this.#tools();
     root.append(h("div", { class: "photo" }, this.head,
       h("div", { class: "beside" },
-        h("div", { class: "stage-frame" }, this.stage.element, this.#zoomTools()),
+        h("div", { class: "stage-frame" }, this.stage.element, makeZoomTools(this.stage, () => this.zoomToFace())),
         h("div", { class: "about" }, this.panel, this.list, this.photoTools))));
     this.#fill(data);
-    this.#headline();
+    this.heading = makeHeadline(this.head, data, this.of);
     (this.stage.boxOf(this.chosen) ?? this.heading).focus({ preventScroll: true });
     const { photo, faces } = data;
     app.announce(`${photo.path}, ${formatCount(faces.length, "face")}`);
@@ -50,59 +50,24 @@ class PhotoScreen {
     if (!isHere) this.chosen = (faces.find((face) => belongsTo(face, this.of)) ?? faces.find((face) => !face.name && !face.ignored) ?? faces[0])?.face ?? null;
     const focused = document.activeElement?.closest(".photo [data-face]"), inList = focused && this.list.contains(focused);
     this.stage.fill(photo, faces, describe);
-    this.list.replaceChildren(...faces.map((face) => this.#row(face)));
+    this.list.replaceChildren(...faces.map((face) => makeRow(face, { choose: (id) => this.choose(id), light: (id) => this.#light(id) })));
     this.ignoreRest.disabled = !this.#rest().length;
     this.#showChosen();
     if (this.mode === "face") this.#facePanel();
     if (focused) (inList ? this.#rowOf(this.chosen) : this.stage.boxOf(this.chosen))?.focus({ preventScroll: true });
   }
 
-  #headline() {
-    const { photo } = this, arrow = (to, text, key, sign) => h(to ? "a" : "span", {
-      class: "step", href: to && photoHash(to, this.of), "aria-label": text, title: `${text} (${key})`, "aria-disabled": to ? null : "true", role: to ? null : "link",
-    }, sign);
-    const own = this.faces.find((face) => belongsTo(face, this.of) && face.name);
-    const [kind, id] = this.of.split("/");
-    const back = kind === "person" ? h("a", { href: `#/person/${id}` }, own ? nameText(own.name) : "Back to the person")
-      : kind === "group" ? h("a", { href: "#/groups" }, "Groups") : h("a", { href: "#/people" }, "People");
-    this.heading = h("h1", { tabindex: "-1", dir: "auto", title: photo.path }, photo.path.split("/").at(-1));
-    this.head.replaceChildren(
-      h("div", {}, h("p", { class: "way" }, back), this.heading,
-        h("p", { class: "facts" }, [formatDay(photo.taken_at), photo.camera, `${photo.width} × ${photo.height}`].filter(Boolean).join(" · "))),
-      h("nav", { class: "steps", "aria-label": "Photos" },
-        arrow(photo.previous, "Photo before", "k", "‹"), arrow(photo.next, "Next photo", "j", "›")));
-  }
-
-  #zoomTools() {
-    const button = (text, label, key, run) => h("button", { type: "button", "aria-label": label, title: `${label} (${key})`, "aria-keyshortcuts": key, onclick: run }, text);
-    return h("div", { class: "zoom", role: "group", "aria-label": "Zoom" },
-      button("+", "Zoom in", "+", () => this.stage.zoomTo(this.stage.zoom * 1.5)),
-      button("−", "Zoom out", "-", () => this.stage.zoomTo(this.stage.zoom / 1.5)),
-      button("◎", "Zoom to the face", "z", () => this.zoomToFace()));
-  }
-
   #tools() {
-    const button = (text, key, run) => h("button", { type: "button", "aria-keyshortcuts": key, onclick: run }, h("span", {}, text), " ", h("kbd", { "aria-hidden": "true" }, key));
-    this.ignoreRest = button("Ignore everybody else here", "I", () => this.ignoreOthers());
-    this.lookButton = button("Look again, harder", "l", () => this.look());
-    this.progress = h("p", { class: "looking", hidden: true }, h("progress", { "aria-label": "Looking for faces" }), " Looking for more faces …");
+    this.ignoreRest = makeButton("Ignore everybody else here", "I", () => this.ignoreOthers());
+    this.lookButton = makeButton("Look again, harder", "l", () => this.look());
+    this.progress = h("p", { class: "looking", hidden: true });
     return h("section", { class: "photo-tools", "aria-label": "This photo" },
-      button("Draw a face", "d", () => this.stage.startDraft()),
-      button("Somebody without a face to be seen", "w", () => this.addSomebody()),
+      makeButton("Draw a face", "d", () => this.stage.startDraft()),
+      makeButton("Somebody without a face to be seen", "w", () => this.addSomebody()),
       this.lookButton, this.progress, this.ignoreRest);
   }
 
   // -- the list and the chosen face ------------------------------------------------
-
-  #row(face) {
-    return h("li", {}, h("button", {
-      type: "button", class: "entry", "data-face": face.face,
-      onclick: () => this.choose(face.face), onfocus: () => this.choose(face.face),
-      onpointerenter: () => this.#light(face.face), onpointerleave: () => this.#light(null),
-    }, faceImage(face.face),
-    h("span", {}, face.name ? nameText(face.name) : h("span", { class: "nobody" }, face.ignored ? "Ignored" : "Without a name"),
-      h("small", {}, stateOf(face)))));
-  }
 
   #rowOf(face) {
     return this.list.querySelector(`[data-face="${CSS.escape(face ?? "")}"]`);
@@ -139,10 +104,6 @@ class PhotoScreen {
     (this.stage.boxOf(next?.face) ?? this.#rowOf(next?.face))?.focus();
   }
 
-  #button(text, key, run, main = false) {
-    return h("button", { type: "button", class: main ? "primary" : null, "aria-keyshortcuts": key, onclick: run }, h("span", {}, text), key ? " " : null, key ? h("kbd", { "aria-hidden": "true" }, key) : null);
-  }
-
   // Show a field for a name, with what was typed before if `fresh` is false.
   #nameField(label, fresh, choose, keys) {
     const typed = fresh ? "" : this.field?.value ?? "", hadFocus = !fresh && document.activeElement === this.field;
@@ -166,11 +127,11 @@ class PhotoScreen {
       h("p", { class: "facts" }, stateOf(face)),
       field,
       h("div", { class: "buttons" },
-        isSuggested ? this.#button("Confirm", "y", () => this.confirm(), true) : null,
-        face.name ? this.#button("Not this person", "x", () => this.reject()) : null,
-        face.ignored ? this.#button("No longer ignore", "i", () => this.ignore()) : face.name ? null : this.#button("Ignore", "i", () => this.ignore()),
-        this.#button(face.whole ? "Not on this photo" : "Not a face", "f", () => this.remove()),
-        face.whole ? null : this.#button("Move the box", "b", () => this.moveBox())),
+        isSuggested ? makeButton("Confirm", "y", () => this.confirm(), true) : null,
+        face.name ? makeButton("Not this person", "x", () => this.reject()) : null,
+        face.ignored ? makeButton("No longer ignore", "i", () => this.ignore()) : face.name ? null : makeButton("Ignore", "i", () => this.ignore()),
+        makeButton(face.whole ? "Not on this photo" : "Not a face", "f", () => this.remove()),
+        face.whole ? null : makeButton("Move the box", "b", () => this.moveBox())),
       ...(face.person && face.name ? [h("p", { class: "facts" }, h("a", { href: `#/person/${face.person}` }, "All faces of this person"))] : []));
     restore();
   }
@@ -247,6 +208,7 @@ class PhotoScreen {
     if (this.busy) return;
     this.busy = true;
     this.lookButton.disabled = true;
+    this.progress.replaceChildren(h("progress", { "aria-label": "Looking for faces" }), " Looking for more faces …");
     this.progress.hidden = false;
     this.app.announce("Looking again");
     try {
@@ -285,7 +247,7 @@ class PhotoScreen {
       h("p", { class: "facts" }, "Drag it or its corners. Arrows move it, Shift with an arrow changes its size."),
       ...(field ? [field] : []),
       h("div", { class: "buttons" },
-        this.#button("Keep", "Enter", () => this.keep(), true), this.#button("Give up", "Esc", () => this.giveUp())));
+        makeButton("Keep", "Enter", () => this.keep(), true), makeButton("Give up", "Esc", () => this.giveUp())));
     this.app.announce(isNew ? "A new box. Arrows move it, Shift with an arrow changes its size. Enter keeps it, Escape gives it up." : "Move the box with the arrows. Enter keeps it, Escape gives it up.");
   }
 
@@ -346,7 +308,7 @@ class PhotoScreen {
       h("p", { class: "facts" }, "For example from behind, or too far away. The name belongs to the whole photo."),
       field,
       h("div", { class: "buttons" },
-        this.#button("Add", "", () => { if (field.value.trim()) add(field.value.trim()); }, true), this.#button("Give up", "Esc", leave)));
+        makeButton("Add", "", () => { if (field.value.trim()) add(field.value.trim()); }, true), makeButton("Give up", "Esc", leave)));
     field.focus();
   }
 
@@ -388,20 +350,6 @@ class PhotoScreen {
     { key: "-", label: "zoom out", run: () => this.stage.zoomTo(this.stage.zoom / 1.5) },
     { key: "z 0", label: "zoom to the face, and back", run: () => this.zoomToFace() },
   ];
-}
-
-function belongsTo(face, of) {
-  const [kind, id] = of.split("/");
-  return kind === "person" ? face.person === id : kind === "group" && String(face.group) === id;
-}
-
-function stateOf(face) {
-  const state = face.name ? (face.confirmed ? "confirmed" : "suggested") : face.ignored ? "not asked about" : "nobody named it yet";
-  return [state, face.whole ? "no face to be seen" : face.by_hand ? "drawn by hand" : ""].filter(Boolean).join(" · ");
-}
-
-function describe(face) {
-  return `${face.name ?? (face.ignored ? "Ignored face" : "Face without a name")}, ${stateOf(face)}`;
 }
 
 export default asScreen("Photo", new PhotoScreen());
