@@ -151,14 +151,18 @@ def test_a_stored_thumbnail_is_used_if_it_is_one(root: Path) -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(900, 300), (300, 900)])
-def test_a_person_without_a_face_is_shown_by_the_middle_of_the_photo(root: Path, width: int, height: int) -> None:
+def test_a_person_without_a_face_is_shown_by_the_whole_photo_in_a_square(root: Path, width: int, height: int) -> None:
     wide = Image.new("RGB", (900, 300), "blue")
     wide.paste("red", (300, 0, 600, 300))
     (wide if width > height else wide.rotate(90, expand=True)).save(root / "c.png")
 
     async def use(service: PictureService) -> None:
         whole = FaceOccurrence("f" * 16, "c.png", "0" * 32, WHOLE_PHOTO, (width, height), 0.0, 1.0, None, by_hand=True)
-        assert np.abs(to_pixels(await service.face(whole)) - (254, 0, 0)).max() < 12
+        pixels = to_pixels(await service.face(whole))
+        edge = pixels[80, 5] if width > height else pixels[5, 80]
+        assert pixels.shape == (THUMBNAIL_SIDE, THUMBNAIL_SIDE, 3)
+        for pixel, colour in ((pixels[80, 80], (254, 0, 0)), (edge, (0, 0, 254)), (pixels[2, 2], (128, 128, 128))):
+            assert np.abs(pixel - colour).max() < 12
 
     serve(root, use)
 
