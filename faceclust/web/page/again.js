@@ -202,6 +202,7 @@ export default {
   async open(root, params, theApp) {
     app = theApp;
     const data = await app.api.get("api/review");
+    if (!root.isConnected) return;
     view = app.templates("again");
     root.append(view);
     findings = [];

@@ -199,8 +199,11 @@ function parseHash(hash) {
   return { name: SCREENS.includes(name) ? name : "ask", params: { id: rest.join("/"), ...Object.fromEntries(new URLSearchParams(query)) } };
 }
 
+let opened = "";
+
 async function openScreen() {
   const turn = ++opening;
+  if (current && location.hash === opened) return; // there and back before the other screen was loaded
   const { name, params } = parseHash(location.hash);
   let screen;
   try {
@@ -212,9 +215,12 @@ async function openScreen() {
   if (turn !== opening) return;
   current?.close?.();
   current = null;
-  const root = byId("screen");
-  root.replaceChildren();
-  root.dataset.screen = name;
+  opened = location.hash;
+  const main = byId("screen");
+  // A screen that is still opening when the reader leaves goes on in its own element, out of sight.
+  const root = h("div");
+  main.replaceChildren(root);
+  main.dataset.screen = name;
   for (const link of document.querySelectorAll("[data-screen]:not(main)")) {
     if (link.dataset.screen.split(" ").includes(name)) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
@@ -227,7 +233,7 @@ async function openScreen() {
   } catch (error) {
     app.tell(error.message);
   }
-  if (turn === opening && (document.activeElement === document.body || !document.activeElement)) root.focus({ preventScroll: true });
+  if (turn === opening && (document.activeElement === document.body || !document.activeElement)) main.focus({ preventScroll: true });
 }
 
 // -- the page itself -----------------------------------------------------------
@@ -269,6 +275,7 @@ async function start() {
   addEventListener("beforeunload", (event) => {
     if (api.waiting && !api.ended) event.preventDefault();
   });
+  history.scrollRestoration = "manual"; // screens go back to their place themselves
   addEventListener("hashchange", openScreen);
   listenToKeys(() => [...(current?.keys ?? []), ...app.globalKeys], () => app.settings.letterKeys);
   byId("screen").replaceChildren();

@@ -277,6 +277,7 @@ export default {
     const isReturn = entries !== null;
     if (isReturn) await catchUp();
     else await loadOrder();
+    if (!root.isConnected) return;
     view = app.templates("groups");
     root.append(view);
     rows = new RowList(part("rows"), {
@@ -303,6 +304,7 @@ export default {
   },
   peopleChanged: () => { if (view) showDropList(part("drop"), app.people, drop); },
   close() {
+    if (!view) return;
     scrolled = scrollY;
     rows.close();
     view = null;
