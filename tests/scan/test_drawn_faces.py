@@ -73,7 +73,7 @@ def scan(root: Path, drawn: Sequence[DrawnFace], min_face: int | None = None) ->
 
 
 def drawn_on(root: Path, photo: str) -> list[FaceOccurrence]:
-    return [one for one in Library(root).table.occurrences() if one.photo == photo and one.by_hand]
+    return [one for one in Library(root)._face_snapshot.stored.occurrences if one.photo == photo and one.by_hand]
 
 
 @pytest.fixture
@@ -230,7 +230,7 @@ def test_hostile_faces_are_left_out(root: Path, small: DrawnFace) -> None:
 
 
 def test_an_id_that_another_face_has_leaves_the_cache_as_it_is(root: Path) -> None:
-    (found,) = Library(root).occurrences
+    (found,) = Library(root)._face_snapshot.stored.occurrences
     before = {path: path.read_bytes() for path in root.rglob("*.parquet")}
     result = scan(root, [draw(root, "small.jpg", WHOLE_PHOTO, face_id=found.face_id)])
     (note,) = result.notes
