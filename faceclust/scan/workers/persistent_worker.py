@@ -94,7 +94,8 @@ class PersistentWorker(Generic[T, R]):
             return LostTask(cause, f"{self._time_limit:g} seconds")
         try:
             if process.pipe.poll():
-                return process.pipe.recv()
+                message: WorkerReady | TaskStarted | TaskFinished[R] | WorkerFailed = process.pipe.recv()
+                return message
         except (EOFError, OSError):
             pass
         return process.diagnose_exit()
