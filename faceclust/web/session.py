@@ -197,6 +197,11 @@ class WebSession:
         value: T = kept[key][1]
         return value
 
+    @property
+    def grouping(self) -> str:
+        """What is the same as long as the numbers of groups stand for the same groups."""
+        return _digest(self._statuses.get(self.library.home.existing_clusters()))
+
     def question(self) -> PresentedQuestion | None:
         """Return the next question of the interview."""
         return self.keep("question", self.interview.next_question)
@@ -257,8 +262,7 @@ class WebSession:
         self._statuses = statuses
         self._kept.clear()
         self._questions.clear()
-        digest = hashlib.blake2b(repr(sorted(statuses.items())).encode(errors="surrogateescape"), digest_size=8)
-        self.position = digest.hexdigest()
+        self.position = _digest(sorted(statuses.items()))
 
     def _read_statuses(self) -> dict[Path, FileStatus]:
         home, library = self.library.home, self.library
@@ -298,6 +302,10 @@ class _KeptNotes:
         self._notes.append(message)
         del self._notes[:-_MAX_NOTES]
         self._pass_on(message)
+
+
+def _digest(value: object) -> str:
+    return hashlib.blake2b(repr(value).encode(errors="surrogateescape"), digest_size=8).hexdigest()
 
 
 def _read_status(path: Path) -> FileStatus:

@@ -138,12 +138,13 @@ def _candidates(session: WebSession, candidate: Candidate) -> list[View]:
 
 
 def list_groups(session: WebSession) -> View:
-    """Return the groups without a name, largest first."""
+    """Return the groups without a name, largest first. Their numbers are valid as long as `grouping` is the same."""
 
     def line_of(group: Person) -> list[int | None]:
         return session.keep_longer(group.id, group.face_ids, lambda: _group_line(session, group))
 
-    return {"groups": session.keep("groups", lambda: [line_of(group) for group in _unnamed(session)])}
+    groups = session.keep("groups", lambda: [line_of(group) for group in _unnamed(session)])
+    return {"groups": groups, "grouping": session.grouping}
 
 
 def _unnamed(session: WebSession) -> tuple[Person, ...]:

@@ -75,7 +75,9 @@ def test_take_out_a_face_and_name_the_others(page: PageBrowser) -> None:
     first, second, third, *_ = shown_faces(page)
     page.press(Keys.ARROW_DOWN, "x", "j", "x", "j", "x", "x")
     page.wait_text("#tiles-note", "2 taken out")
-    page.press(Keys.ENTER)  # of a question who without a name: they are only taken out
+    page.press(Keys.ENTER)  # back to the name
+    assert page.focused.get_attribute("role") == "combobox"
+    page.press(Keys.ENTER)  # without a name: they are only taken out
     page.wait(lambda: page.answers()[-1]["kind"] == "split", "the split")
     assert set(page.answers()[-1]["faces"]) == {first, second}
     undo_all(page)

@@ -120,6 +120,7 @@ async function answer(item, body, told) {
   item.element.removeAttribute("aria-busy");
   if (!saved) {
     if (item.state === "waiting") item.state = "open";
+    if (view) await catchUp(); // it may be about others than before
     return;
   }
   Object.assign(item, { state: "saved", told, event: saved.event });

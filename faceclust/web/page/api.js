@@ -19,13 +19,21 @@ export class Api {
   #queue = Promise.resolve();
   #waiting = 0;
   #events = null;
-  /** The position in the journal of what the page shows; answers carry it. */
-  position = null;
+  // What the reader sees when they answer. Answers that wait keep theirs: after a change by somebody else they are
+  // out of date, even if the screen has been loaded again meanwhile.
+  #shown = { position: null };
+  #own = new Set(); // the positions after answers of this page
+  #told = null; // the last position that `handlers.changed` got
   /** True once the server has ended. */
   ended = false;
 
   constructor(handlers) {
     this.#handlers = handlers;
+  }
+
+  /** The position in the journal of what the page shows; answers carry it. */
+  get position() {
+    return this.#shown.position;
   }
 
   /** The number of answers not confirmed yet. */
@@ -35,21 +43,29 @@ export class Api {
 
   /** Read what the page is going to show; its position becomes the page's. */
   async get(path) {
-    const data = await this.peek(path);
-    if (data.position) this.position = data.position;
-    return data;
+    return this.post(path, undefined);
   }
 
   /** Read something without taking over its position. */
-  peek(path) {
-    return this.#request(path);
+  peek(path, body = undefined) {
+    return this.#request(path, body);
   }
 
-  /** Post something that is not an answer. */
+  /** Post something that is not an answer, and show what comes back; its position becomes the page's. */
   async post(path, body) {
+    const asked = this.position;
     const data = await this.#request(path, body);
-    if (data?.position) this.position = data.position;
+    // Answers of this page may have been recorded in between: their position is the newer one.
+    const isOlder = this.position !== asked && this.#own.has(data.position);
+    if (data.position !== asked && !isOlder) this.#shown = { position: data.position };
     return data;
+  }
+
+  /** End the server, after the answers that wait. */
+  async done() {
+    while (this.#waiting) await this.#queue;
+    await this.#request("api/done", {});
+    this.end();
   }
 
   /**
@@ -58,10 +74,10 @@ export class Api {
    * one at a time, in order.
    */
   answer(answer) {
-    return this.#enqueue(answer, async () => {
+    return this.#enqueue(answer, async (shown) => {
       let accept = {};
       for (;;) {
-        const body = { position: this.position, answer };
+        const body = { position: shown.position, answer };
         if (Object.keys(accept).length) body.accept = accept;
         try {
           return { ...(await this.#request("api/answers", body)), accepted: accept };
@@ -77,8 +93,8 @@ export class Api {
 
   /** Take back the last answer (or that of an event), or give the answer taken back last once more. */
   undo({ redo = false, event = null } = {}) {
-    return this.#enqueue(null, () => {
-      const body = { position: this.position, redo };
+    return this.#enqueue(null, (shown) => {
+      const body = { position: shown.position, redo };
       if (event) body.event = event;
       return this.#request("api/undo", body);
     });
@@ -91,7 +107,9 @@ export class Api {
       const { position } = JSON.parse(event.data);
       // The position of an answer of this page is known only after its reply.
       this.#queue.then(() => {
-        if (position !== this.position) this.#handlers.changed(position);
+        if (this.#own.has(position) || position === (this.#told ?? this.position)) return;
+        this.#told = position;
+        this.#handlers.changed(position);
       });
     });
     this.#events.addEventListener("bye", () => this.end());
@@ -110,11 +128,13 @@ export class Api {
 
   #enqueue(answer, task) {
     this.#waiting += 1;
+    const shown = this.#shown;
     const result = this.#queue.then(async () => {
       try {
-        const saved = await task();
+        const saved = await task(shown);
         if (saved) {
-          this.position = saved.position;
+          shown.position = saved.position;
+          this.#own.add(saved.position);
           this.#handlers.saved(saved, answer);
         }
         return saved;
@@ -130,7 +150,8 @@ export class Api {
     return result;
   }
 
-  // A lost answer can be sent again: if it was recorded, its position is out of date.
+  // An answer whose reply was lost is sent again: if it was recorded, its position is out of date, and the refusal
+  // has `isRepeated`.
   async #request(path, body) {
     for (let attempt = 0; ; attempt += 1) {
       let response;
@@ -143,7 +164,7 @@ export class Api {
         const data = await response.json();
         if (attempt) this.#handlers.connection(false);
         if (response.ok) return data;
-        throw new Refused(response.status, data);
+        throw new Refused(response.status, { ...data, isRepeated: attempt > 0 });
       } catch (error) {
         if (error instanceof Refused) throw error;
         if (response && !response.ok) throw new Refused(response.status, {});

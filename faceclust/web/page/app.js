@@ -81,6 +81,7 @@ function ask({ title, text = "", choices, field = null }) {
     const input = field?.(finish);
     dialog.querySelector(".choices").replaceChildren(...(input ? [input] : []), ...buttons);
     dialog.onclose = () => finish(null);
+    dialog.onkeydown = (event) => { if (event.repeat && event.key === "Enter") event.preventDefault(); };
     dialog.showModal();
     if (input) return input.focus();
     // Keys that were meant for the field behind must not answer the doubt.
@@ -115,13 +116,19 @@ async function askDoubt(doubt) {
   return isSure ? { same_photo: true } : null;
 }
 
+function tellError(error) {
+  app.tell([error.message, error.hint].filter(Boolean).join(". "));
+}
+
 // -- answers, undo -------------------------------------------------------------
 
 const api = new Api({
   doubt: askDoubt,
-  refused: (error) => app.tell([error.message, error.hint].filter(Boolean).join(". ")),
-  async conflict() {
-    app.tell("Something was answered elsewhere in the meantime, so this answer was not recorded. The page now shows the newest state: please answer again.");
+  refused: tellError,
+  async conflict({ isRepeated }) {
+    app.tell(isRepeated
+      ? "The connection broke off while this answer was sent, so it may be recorded. The page now shows the newest state: please look before you answer again."
+      : "Something was answered elsewhere in the meantime, so this answer was not recorded. The page now shows the newest state: please answer again.");
     await refresh();
   },
   saved(result, answer) {
@@ -146,7 +153,7 @@ app.api = api;
 
 async function undo(redo = false, event = null) {
   const result = await api.undo({ redo, event });
-  if (result) await current?.changed?.(result.position);
+  if (result) await current?.changed?.(result.position, true);
   return result;
 }
 
@@ -161,7 +168,7 @@ let refreshTimer = 0;
 function refreshSoon() {
   clearTimeout(refreshTimer);
   byId("undo").disabled = false;
-  refreshTimer = setTimeout(refreshFrame, REFRESH_MS);
+  refreshTimer = setTimeout(() => refreshFrame().catch(tellError), REFRESH_MS);
 }
 
 /** Read the counts, the last answer and the people again. */
@@ -176,15 +183,19 @@ async function refreshFrame() {
   byId("redo").disabled = !state.redo;
   byId("undo").title = state.undo ? `Undo: ${state.undo.text}` : "";
   byId("redo").title = state.redo ? `Redo: ${state.redo.text}` : "";
-  if (state.undo && !byId("last").textContent) byId("last").textContent = state.undo.text;
   document.title = `${current?.title ?? "Name people"} · ${state.name}`;
   current?.peopleChanged?.();
 }
 
-/** Show what has changed elsewhere. */
+/** Show what has changed elsewhere: the last answer is not this page's any more. */
 async function refresh() {
-  await refreshFrame();
-  await current?.changed?.(app.state.position);
+  try {
+    await refreshFrame();
+    byId("last").textContent = app.state.undo?.text ?? "";
+    await current?.changed?.(app.state.position);
+  } catch (error) {
+    tellError(error);
+  }
 }
 
 // -- screens -------------------------------------------------------------------
@@ -269,8 +280,7 @@ async function start() {
     byId("screen").focus();
   });
   byId("done").addEventListener("click", async () => {
-    await api.post("api/done", {});
-    api.end();
+    await api.done();
   });
   addEventListener("beforeunload", (event) => {
     if (api.waiting && !api.ended) event.preventDefault();
@@ -280,7 +290,7 @@ async function start() {
   listenToKeys(() => [...(current?.keys ?? []), ...app.globalKeys], () => app.settings.letterKeys);
   byId("screen").replaceChildren();
   api.listen();
-  await Promise.all([openScreen(), refreshFrame()]);
+  await Promise.all([openScreen(), refreshFrame().then(() => { byId("last").textContent ||= app.state.undo?.text ?? ""; }, tellError)]);
 }
 
 start();

@@ -10,6 +10,7 @@ let app = null;
 let view = null; // the elements of the screen
 let question = null;
 let out = new Set(); // the faces taken out
+let typed = ""; // in the name field
 let field = null;
 let isBusy = false;
 
@@ -21,11 +22,23 @@ const isAboutOne = () => question.kind === "who" || question.accepts_name;
 
 // -- show ------------------------------------------------------------------------
 
+/** Is this the question that is shown, perhaps with other pictures? Group numbers may stand for others after a while. */
+function isShown(other) {
+  const faces = new Set(other?.pictures.map((picture) => picture.face));
+  return Boolean(question && other) && question.kind === other.kind && question.text === other.text
+    && question.pictures.some((picture) => picture.number !== null && faces.has(picture.face));
+}
+
 function show(data) {
-  const typed = field && question && data.question?.id === question.id ? field.value : "";
-  const wasOut = data.question?.id === question?.id ? out : new Set();
+  if (isShown(data.question)) {
+    const faces = new Set(data.question.pictures.map((picture) => picture.face));
+    out = new Set([...out].filter((face) => faces.has(face)));
+  } else {
+    out = new Set();
+    typed = "";
+  }
+  const focused = focusedFace()?.matches(".tile") ? focusedFace().dataset.face : null;
   question = data.question;
-  out = wasOut;
   view.replaceChildren();
   if (!question) return showEnd(data);
   view.append(...app.templates("ask").children);
@@ -42,8 +55,10 @@ function show(data) {
   showLargeFace(first ?? numbered[0]);
   if (known && first !== known) showKnown(known);
   showReply();
-  if (typed) field.value = typed;
-  focusQuestion();
+  if (field) field.value = typed;
+  const again = focused && tiles().find((tile) => tile.dataset.face === focused);
+  if (again) again.focus({ preventScroll: true });
+  else focusQuestion();
   return undefined;
 }
 
@@ -116,6 +131,7 @@ function showReply() {
       choose: (name) => reply({ name }),
       keys: { Enter: takeOut, ArrowDown: () => (field.value ? false : moveFocus(tiles(), "ArrowDown")), Escape: () => leaveField() },
     });
+    field.addEventListener("input", () => { typed = field.value; });
     part("name").append(field);
   }
   part("candidates").replaceChildren(...candidates.map((candidate, at) => h("li", {}, h("button", { type: "button", onclick: () => reply({ name: candidate.name }) },
@@ -155,7 +171,7 @@ async function load(path = "api/question", body = undefined) {
   try {
     const data = body ? await app.api.post(path, body) : await app.api.get(path);
     if (!view?.isConnected) return;
-    if (!view.hasChildNodes() || JSON.stringify(before) !== JSON.stringify(data.question)) show(data);
+    if (!view.hasChildNodes() || !question || JSON.stringify(before) !== JSON.stringify(data.question)) show(data);
   } catch (error) {
     app.tell(error.message);
   } finally {
@@ -178,7 +194,7 @@ async function reply({ name = null, verdict = null }) {
   const saved = await app.api.answer(answer);
   setBusy(false);
   if (saved) await goOn();
-  else await load(); // the question may have been answered elsewhere
+  else if (view) await load(); // the question may have been answered elsewhere
 }
 
 const sayYes = () => (out.size ? reply({}) : reply({ verdict: "yes" }));
@@ -188,8 +204,7 @@ function takeOut() {
 }
 
 async function goOn() {
-  if (field) field.value = "";
-  out = new Set();
+  question = null; // the next one may have the same words
   await load();
 }
 
@@ -202,10 +217,7 @@ async function showSuggested() {
 }
 
 async function showMore() {
-  if (isBusy || !question) return;
-  const typed = field?.value ?? "";
-  await load("api/question/more");
-  if (field && typed) field.value = typed;
+  if (!isBusy && question) await load("api/question/more");
 }
 
 async function notAFace() {
@@ -217,8 +229,9 @@ async function notAFace() {
   if (saved) await load();
 }
 
-function toggle(face) {
+function toggle(face, cameFromField = false) {
   if (isBusy) return;
+  if (cameFromField) field?.focus({ preventScroll: true });
   if (out.has(face)) out.delete(face);
   else out.add(face);
   for (const tile of tiles()) markTile(tile, out.has(tile.dataset.face));
@@ -234,7 +247,7 @@ const isYesNo = () => question && question.kind !== "who";
 const keys = [
   { key: "1 2 3 4 5 6 7 8 9", show: ["1–9"], label: "this candidate", run: (event) => (question?.accepts_name && question.candidates[event.key - 1] ? void reply({ name: question.candidates[event.key - 1].name }) : false) },
   { key: "y", label: "yes", run: () => (isYesNo() ? void sayYes() : false) },
-  { key: "Enter", label: "confirm; to the name field, or only take out faces, if the question is who", run: () => (isYesNo() ? void sayYes() : takeOut() !== false || !field ? undefined : field.focus()) },
+  { key: "Enter", label: "confirm; if the question is who: to the name field, where Enter without a name only takes out faces", run: () => (isYesNo() ? void sayYes() : field ? field.focus() : false) },
   { key: "n", label: "no, or nobody I know", run: () => (question ? void reply({ verdict: "no" }) : false) },
   { key: "i", label: "nobody I know: ignore", run: () => (question?.kind === "who" ? void reply({ verdict: "no" }) : false) },
   { key: "s", label: "skip", run: () => void skip() },
@@ -252,11 +265,16 @@ export default {
     app = theApp;
     view = h("div", { class: "ask" });
     root.append(view);
-    question = null;
     await load();
   },
-  async changed() {
-    if (!isBusy) await load();
+  async changed(position, isOwn = false) {
+    if (isBusy) return;
+    if ((typed || out.size) && !isOwn) {
+      // Keys that are meant for this question must not answer the next one: its answer will be refused.
+      const { question: next } = await app.api.peek("api/question");
+      if (!isShown(next)) return void app.tell("This question was settled elsewhere. Your answer will not be recorded; the next question follows.");
+    }
+    await load();
   },
   close() {
     view = null;

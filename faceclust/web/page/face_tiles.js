@@ -1,11 +1,17 @@
 // Pictures of faces side by side, all selected; a click or x takes out the one that does not fit.
 
 import { faceImage, h } from "./dom.js";
+import { isTextField } from "./keys.js";
 
-/** A tile of one face. `toggle(face)` is called on a click; the caller then calls `markTile`. */
+/**
+ * A tile of one face. `toggle(face, cameFromField)` is called on a click; the caller then calls `markTile`. After a
+ * click from within a name field, the letters that follow belong to the name: the caller focuses the field again.
+ */
 export function faceTile(toggle) {
   const tile = h("button", { type: "button", class: "tile", "data-face": "", "aria-pressed": "true", draggable: "true" });
-  tile.addEventListener("click", () => toggle(tile.dataset.face));
+  let cameFromField = false;
+  tile.addEventListener("pointerdown", (event) => { cameFromField = event.pointerType === "mouse" && isTextField(document.activeElement); });
+  tile.addEventListener("click", (event) => toggle(tile.dataset.face, event.detail > 0 && cameFromField));
   return tile;
 }
 

@@ -15,7 +15,10 @@ export class GroupRow {
     this.element = h("li", { class: "row card", tabindex: "-1" });
     this.element.row = this;
     this.pick = h("input", { type: "checkbox", onchange: () => actions.choose(this.entry, this.pick.checked) });
-    this.tiles = Array.from({ length: FACES }, () => faceTile((face) => actions.toggle(this.entry, face)));
+    this.tiles = Array.from({ length: FACES }, () => faceTile((face, cameFromField) => {
+      actions.toggle(this.entry, face);
+      if (cameFromField) this.input.focus({ preventScroll: true });
+    }));
     this.count = h("b");
     this.facts = h("small");
     this.more = h("button", { type: "button", class: "link", onclick: () => actions.all(this.entry) });
@@ -60,8 +63,10 @@ export class GroupRow {
 
   #fillOpen(entry, isNew) {
     if (this.#shown !== "open") {
+      const hadFocus = this.element.contains(document.activeElement);
       this.element.replaceChildren(...this.open);
       this.#shown = "open";
+      if (hadFocus) this.element.focus({ preventScroll: true });
     }
     const label = `Group of ${formatCount(entry.faces, "face")}`;
     this.element.setAttribute("aria-label", entry.state === "waiting" ? `${label}, saving` : label);

@@ -11,6 +11,7 @@ const ROWS_AT_ONCE = 100;
 
 // The order, the answers and what was typed stay while other screens are shown.
 let entries = null;
+let grouping = ""; // what the numbers of the groups belong to
 let scrolled = 0;
 let app = null;
 let view = null;
@@ -31,20 +32,33 @@ function makeEntry([group, faces, photos, first, last]) {
 // -- load ------------------------------------------------------------------------
 
 async function loadOrder() {
-  const { groups } = await app.api.get("api/groups");
-  const known = new Map((entries ?? []).filter(isOpen).map((entry) => [entry.group, entry]));
-  entries = groups.map((values) => {
+  order(await app.api.get("api/groups"));
+}
+
+function order(data) {
+  const isSame = data.grouping === grouping;
+  const known = new Map((isSame && entries ? entries : []).filter(isOpen).map((entry) => [entry.group, entry]));
+  entries = data.groups.map((values) => {
     const entry = known.get(values[0]) ?? makeEntry(values);
     [, entry.faces, entry.photos] = values;
     entry.pictures = null;
     return entry;
   });
+  grouping = data.grouping;
   newGroups = 0;
+}
+
+/** The numbers stand for other groups now: nothing that was typed or taken out belongs to them. */
+function startAgain(data) {
+  order(data);
+  if (view) rows.reset(entries.length);
+  note();
+  app.tell("The faces were grouped again elsewhere. These are the new groups.");
 }
 
 /** Fill the rows near the viewport once scrolling pauses. */
 async function loadRows(from, to) {
-  const missing = entries.slice(from, to).filter((entry) => !entry.pictures && !entry.isLoading && isOpen(entry)).slice(0, ROWS_AT_ONCE);
+  const missing = entries.slice(from, to).filter((entry) => (!entry.pictures || entry.isOld) && !entry.isLoading && isOpen(entry)).slice(0, ROWS_AT_ONCE);
   if (!missing.length || !view) return;
   for (const entry of missing) entry.isLoading = true;
   const shown = entries;
@@ -53,6 +67,7 @@ async function loadRows(from, to) {
     const byGroup = new Map(found.rows.map((row) => [row.group, row]));
     for (const entry of missing) {
       const row = byGroup.get(entry.group);
+      entry.isOld = false;
       if (!row) continue;
       Object.assign(entry, { pictures: row.pictures, likely: row.likely, faces: row.faces, photos: row.photos, years: row.years ?? entry.years });
     }
@@ -64,9 +79,11 @@ async function loadRows(from, to) {
 
 /** Compare with the groups there are now: the order stays, answered rows collapse, undone ones open. */
 async function catchUp() {
-  const { groups } = await app.api.get("api/groups");
-  const now = new Map(groups.map((values) => [values[0], values]));
+  const data = await app.api.get("api/groups");
+  if (data.grouping !== grouping) return void startAgain(data);
+  const now = new Map(data.groups.map((values) => [values[0], values]));
   entries.forEach((entry, at) => {
+    entry.isOld = true; // it may have as many faces as before, but others
     const values = now.get(entry.group);
     now.delete(entry.group);
     if (values) {
@@ -78,7 +95,9 @@ async function catchUp() {
     if (view) rows.update(at);
   });
   newGroups = now.size;
+  if (view) rows.refresh();
   note();
+  return undefined;
 }
 
 function note() {

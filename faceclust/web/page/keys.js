@@ -1,6 +1,7 @@
 // Keys: a table of each screen and one of the page, both also the text of the help.
 
 const TEXT_FIELDS = "input:not([type=checkbox], [type=radio], [type=button]), textarea, select, [contenteditable]";
+const REPEATED = /Arrow|^[jk+-]$/;
 const NAMES = { " ": "Space", ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", Escape: "Esc" };
 
 export function isTextField(element) {
@@ -34,6 +35,8 @@ export function listenToKeys(tables, isEnabled) {
     const isSingle = key.length === 1;
     if (isTextField(event.target) && (isSingle || key !== "Escape")) return;
     if (isSingle && !isEnabled()) return;
+    // A key that is held down moves on; it does not answer one question after the other.
+    if (event.repeat && !REPEATED.test(key)) return;
     // Buttons and links keep their own keys, except the pictures of faces.
     const isControl = event.target instanceof Element && event.target.closest("button, a[href], summary, [type=checkbox]");
     if (isControl && (key === "Enter" || key === " ") && !isControl.hasAttribute("data-face")) return;

@@ -53,7 +53,7 @@ class PhotoScreen {
     this.list.replaceChildren(...faces.map((face) => makeRow(face, { choose: (id) => this.choose(id), light: (id) => this.#light(id) })));
     this.ignoreRest.disabled = !this.#rest().length;
     this.#showChosen();
-    if (this.mode === "face") this.#facePanel();
+    if (this.mode === "face") this.#facePanel(!isHere); // a name typed for a face that is gone is for no other
     if (focused) (inList ? this.#rowOf(this.chosen) : this.stage.boxOf(this.chosen))?.focus({ preventScroll: true });
   }
 
@@ -212,7 +212,7 @@ class PhotoScreen {
     this.progress.hidden = false;
     this.app.announce("Looking again");
     try {
-      const { added } = await this.app.api.post("api/look", { photo: this.id, min_face: SMALLEST_FACE });
+      const { added } = await this.app.api.peek("api/look", { photo: this.id, min_face: SMALLEST_FACE });
       if (!this.stage) return;
       await this.changed();
       const text = added ? `${formatCount(added, "more face")} found` : "No further face was found.";

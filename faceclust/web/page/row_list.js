@@ -58,6 +58,11 @@ export class RowList {
     return this.#rows;
   }
 
+  /** Show what is in sight, and call `settled` after a pause. */
+  refresh() {
+    this.#draw();
+  }
+
   /** Show an entry again that has changed. */
   update(at) {
     const element = this.#rows.get(at);

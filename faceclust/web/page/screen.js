@@ -11,8 +11,8 @@ export function asScreen(title, screen) {
       opened = opening.then(() => true, () => false);
       return opening;
     },
-    async changed() {
-      if (await opened) await screen.changed();
+    async changed(...given) {
+      if (await opened) await screen.changed(...given);
     },
     close() {
       opened = Promise.resolve(false);
