@@ -124,6 +124,38 @@ def test_more_faces_keep_what_is_typed(page: PageBrowser) -> None:
     assert page.one("#name input").get_attribute("value") == "An"
 
 
+def test_faces_taken_out_stay_out(page: PageBrowser) -> None:
+    out = shown_faces(page)[1]
+    page.all("#tiles .tile")[1].click()  # from within the field, which gets the letters that follow
+    page.press("An")
+    assert page.one("#name input").get_attribute("value") == "An"
+    page.press(Keys.ESCAPE, Keys.ESCAPE, "+")
+    page.wait(lambda: len(shown_faces(page)) > 13, "more faces")
+    print("PLUS", page.script("return document.activeElement.outerHTML.slice(0, 300)"))
+    page.press("o")
+    page.wait(lambda: page.all(".photo .stage"), "the photo")
+    page.driver.back()
+    page.wait(lambda: shown_faces(page), "the question")
+    print("BACK", page.script("return document.activeElement.outerHTML.slice(0, 300)"))
+    assert [tile.get_attribute("data-face") for tile in page.all("#tiles [aria-pressed='false']")] == [out]
+    assert page.one("#name input").get_attribute("value") == "An"
+    answer_with(page, "na", Keys.ENTER)
+    event = page.answers()[-1]
+    assert event["name"] == "Anna" and out in event["rest"] and out not in event["faces"]
+    assert not page.all("#tiles [aria-pressed='false']") and page.focused.get_attribute("value") == ""
+
+
+def test_a_key_that_is_held_down_answers_once(page: PageBrowser) -> None:
+    count, first = len(page.answers()), page.text("#summary")
+    page.press(Keys.ESCAPE)
+    held = "document.dispatchEvent(new KeyboardEvent('keydown', { key: arguments[0], repeat: true, bubbles: true }))"
+    page.script(held, "n")
+    page.script(held, "s")
+    page.script(held, "j")  # moves on
+    assert page.focused.get_attribute("data-face") == shown_faces(page)[0]
+    assert len(page.answers()) == count and page.text("#summary") == first
+
+
 def test_a_question_that_another_page_answers(page: PageBrowser) -> None:
     before = page.text("#summary")
     page.press("Ann")
@@ -137,8 +169,14 @@ def test_a_question_that_another_page_answers(page: PageBrowser) -> None:
             "verdict": None,
         }
         client.post("api/answers", json={"position": data["position"], "answer": answer}).raise_for_status()
+    page.wait_text("#problem", "settled elsewhere")
+    assert page.text("#summary") == before  # it does not change under the keys
+    page.press("a", Keys.ENTER)
+    page.wait_text("#problem", "not recorded")
     wait_question(page, before)
+    assert page.one("#name input").get_attribute("value") == ""
     assert page.answers()[-1]["name"] == "Other"
+    assert "Other" in page.text("#last")  # what Undo would take back
 
 
 def test_a_stale_answer_is_refused_and_the_text_stays(page: PageBrowser) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from faceclust import Library
 from tests.support.page_browser import PageBrowser, make_drawn_library, open_page, undo_all
 
 pytestmark = pytest.mark.browser
@@ -231,11 +232,7 @@ def test_the_order_stays_until_the_reader_asks(page: PageBrowser) -> None:
 
 
 def test_an_answer_of_another_page_is_shown(page: PageBrowser) -> None:
-    with page.client as client:
-        position = client.get("api/state").json()["position"]
-        group = client.get("api/groups").json()["groups"][2][0]
-        answer = {"kind": "name", "name": "Elsewhere", "groups": [group], "faces": [], "seen": [], "left_out": []}
-        client.post("api/answers", json={"position": position, "answer": answer}).raise_for_status()
+    answer_elsewhere(page, 2)
     page.wait(lambda: page.all(f"{row(2)}.gone"), "the row that was answered elsewhere")
     assert "answered elsewhere" in page.text(row(2))
     assert page.text("#groups-note").startswith("15 to name")
@@ -256,6 +253,73 @@ def test_a_stale_answer_is_refused_and_the_text_stays(page: PageBrowser) -> None
     page.wait(lambda: not page.all(".row.waiting"))
     page.press(Keys.ARROW_UP, Keys.ENTER)
     wait_saved(page, 0, "Stale")
+
+
+HOLD = (  # Answers wait behind a promise of the test; the server is not told that it may end.
+    "const real = window.fetch; let first = true; window.fetch = async (path, options) => {"
+    " if (path === 'api/done') { window.ended = true; return new Response(null, { status: 204 }); }"
+    " if (path === 'api/answers' && first) { first = false; await new Promise((go) => { window.release = go; }); }"
+    " return real(path, options); }"
+)
+
+
+def answer_elsewhere(page: PageBrowser, at: int) -> None:
+    with page.client as client:
+        position = client.get("api/state").json()["position"]
+        group = client.get("api/groups").json()["groups"][at][0]
+        answer = {"kind": "name", "name": "Elsewhere", "groups": [group], "faces": [], "seen": [], "left_out": []}
+        client.post("api/answers", json={"position": position, "answer": answer}).raise_for_status()
+
+
+def test_answers_that_wait_are_refused_after_an_answer_elsewhere(page: PageBrowser) -> None:
+    page.script(HOLD)
+    page.press("Anna", Keys.ENTER, "Berta", Keys.ENTER)
+    page.wait(lambda: page.all(f"{row(0)}.waiting") and page.all(f"{row(1)}.waiting"), "two answers that wait")
+    answer_elsewhere(page, 2)
+    page.script("window.release()")
+    page.wait(lambda: page.all(f"{row(2)}.gone") and not page.all(".row.waiting"), "the refusals")
+    assert page.answers()[-1]["name"] == "Elsewhere" and not page.all(".row.saved")
+    texts = [page.script("return document.querySelector(arguments[0]).value", f"{row(at)} .naming input") for at in (0, 1)]
+    assert texts == ["Anna", "Berta"]
+    assert "Elsewhere" in page.text("#last")  # what Undo would take back
+
+
+def test_done_waits_for_answers(page: PageBrowser) -> None:
+    page.script(HOLD)
+    page.press("Anna", Keys.ENTER)
+    page.wait(lambda: page.all(f"{row(0)}.waiting"))
+    page.one("#done").click()
+    assert not page.script("return window.ended")
+    page.script("window.release()")
+    wait_saved(page, 0, "Anna")
+    page.wait(lambda: page.script("return window.ended"))
+
+
+def test_undo_of_a_row_keeps_the_focus_there(page: PageBrowser) -> None:
+    page.press("Anna", Keys.ENTER)
+    wait_saved(page, 0)
+    page.one(f"{row(0)} button").click()
+    page.wait(lambda: page.all(f"{row(0)} .naming"), "the open row")
+    page.wait(lambda: focused_row(page) == "0", "the focus")
+
+
+def test_after_a_click_on_a_face_letters_still_type_the_name(page: PageBrowser) -> None:
+    page.one(f"{row(3)} .tile").click()
+    page.press("Mia")
+    assert field_row(page) == "3" and page.focused.get_attribute("value") == "Mia"
+    assert len(page.all(f"{row(3)} .tile[aria-pressed='false']")) == 1
+
+
+def test_a_new_clustering_starts_the_wall_again(page: PageBrowser) -> None:
+    page.press("An")
+    library = Library(page.root)
+    try:
+        library.cluster(threshold=0.7)
+        page.wait_text("#problem", "grouped again")
+        assert page.all(f"{row(0)} .naming")
+        assert page.script("return [...document.querySelectorAll('.naming input')].every((input) => !input.value)")
+    finally:
+        library.cluster()
 
 
 def test_a_lost_connection_loses_nothing(page: PageBrowser) -> None:
