@@ -131,12 +131,10 @@ def test_faces_taken_out_stay_out(page: PageBrowser) -> None:
     assert page.one("#name input").get_attribute("value") == "An"
     page.press(Keys.ESCAPE, Keys.ESCAPE, "+")
     page.wait(lambda: len(shown_faces(page)) > 13, "more faces")
-    print("PLUS", page.script("return document.activeElement.outerHTML.slice(0, 300)"))
     page.press("o")
     page.wait(lambda: page.all(".photo .stage"), "the photo")
     page.driver.back()
     page.wait(lambda: shown_faces(page), "the question")
-    print("BACK", page.script("return document.activeElement.outerHTML.slice(0, 300)"))
     assert [tile.get_attribute("data-face") for tile in page.all("#tiles [aria-pressed='false']")] == [out]
     assert page.one("#name input").get_attribute("value") == "An"
     answer_with(page, "na", Keys.ENTER)

@@ -30,14 +30,15 @@ function isShown(other) {
 }
 
 function show(data) {
-  if (isShown(data.question)) {
+  const isSame = isShown(data.question);
+  if (isSame) {
     const faces = new Set(data.question.pictures.map((picture) => picture.face));
     out = new Set([...out].filter((face) => faces.has(face)));
   } else {
     out = new Set();
     typed = "";
   }
-  const focused = focusedFace()?.matches(".tile") ? focusedFace().dataset.face : null;
+  const focused = focusedFace()?.dataset.face, isOutside = isSame && view.hasChildNodes() && document.activeElement !== field;
   question = data.question;
   view.replaceChildren();
   if (!question) return showEnd(data);
@@ -56,8 +57,8 @@ function show(data) {
   if (known && first !== known) showKnown(known);
   showReply();
   if (field) field.value = typed;
-  const again = focused && tiles().find((tile) => tile.dataset.face === focused);
-  if (again) again.focus({ preventScroll: true });
+  // The same question, perhaps with more pictures: the focus stays where it is.
+  if (isOutside) (tiles().find((tile) => tile.dataset.face === focused) ?? view.closest("main")).focus({ preventScroll: true });
   else focusQuestion();
   return undefined;
 }
