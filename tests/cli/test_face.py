@@ -17,7 +17,7 @@ PHOTO = "2019/collins-0.jpg"
 @pytest.fixture(autouse=True)
 def _without_models(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawn faces have no embedding."""
-    monkeypatch.setattr(drawn_faces, "_examine", drawn_faces._uncompared)
+    monkeypatch.setattr(drawn_faces, "_examine", drawn_faces.uncompared_face)
 
 
 def expect_refusal(library: Library, *words: str) -> str:

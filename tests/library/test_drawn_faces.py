@@ -27,7 +27,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let drawn faces have an embedding without a look at the photo; those below the middle have none."""
 
     def examine(library: Library, info: PhotoInfo, face: DrawnFace) -> ScannedPhoto:
-        found = drawn_faces._uncompared(library, info, face)
+        found = drawn_faces.uncompared_face(library, info, face)
         if face.box[1] > 0.5:
             return found
         vector = np.random.default_rng(int(face.face_id[:8], 16)).normal(size=found.embeddings.shape)

@@ -22,7 +22,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave drawn faces without an embedding: the models are not needed here."""
 
     def examine(library: Library, info: PhotoInfo, face: DrawnFace) -> ScannedPhoto:
-        return drawn_faces._uncompared(library, info, face)
+        return drawn_faces.uncompared_face(library, info, face)
 
     monkeypatch.setattr(drawn_faces, "_examine", examine)
 
