@@ -116,7 +116,7 @@ def top(page: PageBrowser) -> None:
 
 def wait(page: PageBrowser, selector: str) -> None:
     """Wait for an element, longer than a test would."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not page.all(selector):
         assert time.monotonic() < deadline, f"{selector} did not come: {page.text('#problem')}"
         time.sleep(0.02)

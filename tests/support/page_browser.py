@@ -29,12 +29,19 @@ _EXPECTED = re.compile(r"/api/(answers|undo) - .* status of (409|422)|/photo/[0-
 
 
 def make_drawn_library(
-    root: Path, sizes: list[int], *, spread: float = 0.03, pairs: int = 0, near: Mapping[int, tuple[int, float]] = {}
+    root: Path,
+    sizes: list[int],
+    *,
+    spread: float = 0.03,
+    pairs: int = 0,
+    near: Mapping[int, tuple[int, float]] = {},
+    pool: int = 10**9,
 ) -> Library:
     """Make a clustered library of people with so many faces each, on photos of one face.
 
     `spread`: the mean squared L2 between faces of one person, of unit length. The first two people are on the same
-    photo `pairs` times. `near`: person → another one and how far (squared L2) the first is from that one.
+    photo `pairs` times. `near`: person → another one and how far (squared L2) the first is from that one. `pool`: see
+    `write_drawn_library`.
     """
     rng = np.random.default_rng(3)
     person = np.repeat(np.arange(len(sizes)), sizes)
@@ -45,7 +52,7 @@ def make_drawn_library(
     embeddings = centres[person] + rng.standard_normal((len(person), 128)) * np.sqrt(spread / 2 / 128)
     photo = np.arange(len(person))
     photo[sizes[0] : sizes[0] + pairs] = photo[:pairs]
-    library = write_drawn_library(root, embeddings.astype(np.float32), person, photo)
+    library = write_drawn_library(root, embeddings.astype(np.float32), person, photo, pool=pool)
     library.cluster()
     return library
 
