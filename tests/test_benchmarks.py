@@ -16,6 +16,7 @@ import pytest
 from faceclust import Library
 from tests.support.labelled_photos import make_labelled_photos, write_pairs
 from tests.support.named_library import make_synthetic_library
+from tests.support.page_browser import make_drawn_library
 from tests.support.programs import find_program
 from tests.support.sample_photos import make_scenery, save_photo
 
@@ -57,6 +58,10 @@ class Inputs:
         """Return a library of many people, without photos, and its truth table."""
         library, person_of = make_synthetic_library(self.folder / "many", 300)
         return [library.root, write_truth(library, person_of)]
+
+    def drawn_library(self) -> Path:
+        """Return a clustered library with drawn faces of 130 people."""
+        return make_drawn_library(self.folder / "drawn", [2] * 130, pool=5).root
 
     def labelled(self) -> Path:
         """Return a folder of labelled photos of two people."""
@@ -117,6 +122,12 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[str | Path]]] = {
     "lfw": lambda inputs: [inputs.labelled(), "--workers", "1", "--embeddings", inputs.folder / "lfw.npz"],
     "map": lambda inputs: ["layout", "100", "--method", "tsne"],
     "mutants": lambda inputs: ["--count", "4", "JPEG", "PNG"],
+    "naming_time": lambda inputs: [*inputs.many_people_and_truth(), "--rows", "3"],
+    "page_keys": lambda inputs: require_browser() or ["--groups", "24", "--questions", "4"],  # type: ignore[func-returns-value]
+    "page_kills": lambda inputs: require_browser() or [inputs.drawn_library(), "--kills", "3"],  # type: ignore[func-returns-value]
+    "page_scroll": lambda inputs: (  # type: ignore[func-returns-value]
+        require_browser() or [inputs.drawn_library(), "--keys", "3", "--drags", "4", "--answers", "2"]
+    ),
     "page_speed": lambda inputs: [inputs.missing_folder, "--faces", "150", "--named", "3", "--answers", "9"],
     "precision": lambda inputs: [*inputs.labelled_and_pairs(), "--faces", "40", "--dimension", "4"],
     "quality": lambda inputs: [

@@ -66,13 +66,14 @@ def answer_row(page: PageBrowser, at: int, group: int, faces: int) -> RowAnswer:
     """Answer one row by keys, once its pictures are there; the focus is on the row or in its field."""
     row = f".row[data-at='{at}']"
     shown = min(faces, 8)
-    page.wait(lambda: len(page.all(f"{row} .tile[data-face]:not([data-face='']):not([hidden])")) == shown, "pictures")
+    page.wait(lambda: len(page.all(f"{row} .tile[data-face]:not([data-face='']):not([hidden])")) == shown, f"the pictures of {row}")
     name = f"Person {5000 + at:04d}"
     if at % 10 == 7:
         page.press(Keys.ESCAPE, "i")
         return RowAnswer(group)
     if at % 10 == 5:
         known = f"Person {5000 + at - 1:04d}"
+        page.wait_text("#last", known)  # it completes from then on
         page.press(known[-4:], Keys.ARROW_DOWN, Keys.ENTER)
         return RowAnswer(group, known)
     if at % 10 == 3 and faces > 2:
@@ -129,6 +130,7 @@ def main() -> None:
         shutil.copytree(root, twin)
         with serve_page(root) as process, open_browser() as driver:
             page = PageBrowser(driver, process, root)
+            page.wait_seconds = 120
             began = time.perf_counter()
             questions = answer_questions(page, options.questions)
             asked = time.perf_counter()

@@ -60,6 +60,8 @@ def make_drawn_library(
 class PageBrowser:
     """A browser with the page open. `client` sends requests of its own, as another page would."""
 
+    wait_seconds = WAIT_SECONDS
+
     def __init__(self, driver: webdriver.Chrome, process: PageProcess, root: Path) -> None:
         self.driver, self.process, self.root = driver, process, root
         self.base = process.sign_in(driver).partition("#")[0]
@@ -81,7 +83,7 @@ class PageBrowser:
 
     def wait(self, condition: Callable[[], Any], what: str = "") -> Any:
         """Wait until the condition returns something true, and return it."""
-        deadline = time.monotonic() + WAIT_SECONDS
+        deadline = time.monotonic() + self.wait_seconds
         while True:
             try:
                 if found := condition():

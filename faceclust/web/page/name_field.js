@@ -85,7 +85,9 @@ export function nameField({ label, people, candidates = () => [], choose, placeh
       onpointerdown: (event) => event.preventDefault(), onclick: () => pick(person),
     }, person.face ? faceImage(person.face) : h("span", { class: "blank" }), nameText(person.name),
     h("small", {}, person.faces ? formatCount(person.faces, "face") : person.isNew ? "just named" : "no photos now"))));
-    if (!list.isConnected) document.body.append(list);
+    // Within the landmark of the field; a modal dialog makes all else inert.
+    const home = input.closest("dialog, main, header") ?? document.body;
+    if (list.parentNode !== home) home.append(list);
     if (!list.matches(":popover-open")) list.showPopover();
     input.setAttribute("aria-expanded", "true");
     active = -1;
