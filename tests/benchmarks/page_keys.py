@@ -66,7 +66,10 @@ def answer_row(page: PageBrowser, at: int, group: int, faces: int) -> RowAnswer:
     """Answer one row by keys, once its pictures are there; the focus is on the row or in its field."""
     row = f".row[data-at='{at}']"
     shown = min(faces, 8)
-    page.wait(lambda: len(page.all(f"{row} .tile[data-face]:not([data-face='']):not([hidden])")) == shown, f"the pictures of {row}")
+    page.wait(
+        lambda: len(page.all(f"{row} .tile[data-face]:not([data-face='']):not([hidden])")) == shown,
+        f"the pictures of {row}",
+    )
     name = f"Person {5000 + at:04d}"
     if at % 10 == 7:
         page.press(Keys.ESCAPE, "i")

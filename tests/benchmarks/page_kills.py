@@ -86,7 +86,12 @@ def main() -> None:
             assert kept[: len(known)] == known, "earlier answers have changed"
             assert set(green) <= set(new), f"lost: green {green}, found {new}"
             assert new == typed[: len(new)], f"never typed, or not in order: {new}, typed {typed}"
-            known, shown, torn, unseen = [*known, *new], shown + len(green), torn + bool(tail), unseen + len(new) - len(green)
+            known, shown, torn, unseen = (
+                [*known, *new],
+                shown + len(green),
+                torn + bool(tail),
+                unseen + len(new) - len(green),
+            )
             if len(Library(options.library).unnamed_groups()) < 120 and kill < options.kills and journal.exists():
                 journal.unlink()
                 known = []

@@ -48,7 +48,12 @@ new MutationObserver(() => {
   });
 }).observe(document.querySelector("#rows"), { subtree: true, attributeFilter: ["class"] });
 """
-_METRICS = {"ScriptDuration": "script", "LayoutDuration": "layout", "RecalcStyleDuration": "style", "TaskDuration": "all"}
+_METRICS = {
+    "ScriptDuration": "script",
+    "LayoutDuration": "layout",
+    "RecalcStyleDuration": "style",
+    "TaskDuration": "all",
+}
 
 
 def describe(times: list[float]) -> str:
@@ -149,7 +154,9 @@ def main() -> None:
         paint, origin = page.script(
             "return [performance.getEntriesByName('first-contentful-paint')[0].startTime, performance.timeOrigin]"
         )
-        print(f"first paint {origin + paint - 1000 * opened:.0f} ms after sign-in began, {paint:.0f} after the page's own")
+        print(
+            f"first paint {origin + paint - 1000 * opened:.0f} ms after sign-in began, {paint:.0f} after the page's own"
+        )
         wait(page, "#question, .end")
         print(f"first question on screen after {1000 * (time.time() - opened):.0f} ms")
         page.script("location.hash = '#/groups'")
