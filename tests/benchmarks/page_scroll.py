@@ -30,7 +30,11 @@ _COUNT_FRAMES = """
 window.frames = []; window.long = []; let last = performance.now(); window.counting = true;
 new PerformanceObserver((list) => window.long.push(...list.getEntries().map((one) => one.duration)))
   .observe({ type: "longtask" });
-const count = (now) => { window.frames.push(now - last); last = now; if (window.counting) requestAnimationFrame(count); };
+const count = (now) => {
+  window.frames.push(now - last);
+  last = now;
+  if (window.counting) requestAnimationFrame(count);
+};
 requestAnimationFrame((now) => { last = now; requestAnimationFrame(count); });
 """
 # From the key to the frame that shows the row as saved.

@@ -24,8 +24,10 @@ from tests.support.drawn_faces import write_drawn_library
 from tests.support.web import PageProcess, serve_page
 
 WAIT_SECONDS = 10
-#: Answers that the server refused; and photos, which a library of drawn faces does not have.
-_EXPECTED = re.compile(r"/api/(answers|undo) - .* status of (409|422)|/photo/[0-9a-f]+\.jpg - .* status of 404")
+#: Answers that the server refused; photos, which a library of drawn faces does not have; and the icon of the sign-in.
+_EXPECTED = re.compile(
+    r"/api/(answers|undo) - .* status of (409|422)|/photo/[0-9a-f]+\.jpg - .* status of 404|/favicon\.ico - "
+)
 
 
 def make_drawn_library(

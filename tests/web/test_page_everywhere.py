@@ -126,3 +126,12 @@ def test_a_dialog_is_accessible_and_fits(page: PageBrowser, screen: str, keys: l
     page.wait(lambda: page.all(selector), selector)
     check(page, f"{screen}, {selector}")
     page.press(Keys.ESCAPE)
+
+
+@pytest.mark.parametrize("width", [320, 640, 1100, 1280, 1366, 1420, 1440, 2560])
+def test_the_name_field_is_within_its_row(page: PageBrowser, width: int) -> None:
+    set_screen_size(page.driver, width)
+    page.go("groups", ".row .tile img")
+    edges = "[...document.querySelectorAll('.row .naming input')].map((one) => [one, one.closest('.row')])"
+    right = ".map(([one, row]) => row.getBoundingClientRect().right - one.getBoundingClientRect().right)"
+    assert min(page.script(f"return {edges}{right}")) > 0
