@@ -88,7 +88,8 @@ def _describe_match(face: IdentifiedFace) -> str:
     if face.name is None:
         nearest = [f"nearest: {near.name} {near.distance:.2f}" for near in face.nearest[:1] if face.how == "unknown"]
         group = [f"group {face.group}"] if face.group is not None else []
-        return f"({', '.join(nearest + group)})" if nearest or group else ""
+        drawn = ["drawn by hand"] if face.by_hand else []
+        return f"({', '.join(nearest + group + drawn)})" if nearest or group or drawn else ""
     distance = [f"{face.distance:.2f}"] if face.distance is not None else []
     others = [near for near in face.nearest if near.name != face.name]
     doubt = [f"(next: {others[0].name} {others[0].distance:.2f})"] if others and face.certainty == "possible" else []

@@ -43,7 +43,8 @@ def command(
 
     \b
     Always: Enter skips, ? explains the answers, b goes back, u undoes, U redoes,
-    s shows suggested faces, o opens the photo, q quits. f marks what is not a face at all, f 2 picture 2.
+    s shows suggested faces, o opens the photo, q quits.
+    f marks what is not a face at all, f 2 picture 2.
     At "Who is this?", n means nobody you know; that is never asked again.
 
     Every answer is saved before the next question, and the next run continues from there. Without

@@ -127,6 +127,7 @@ def _look_again(
     photos = [photo for photo, info in library.photos.items() if info.photo_hash in contents]
     require_files(library.pack)
     settings = ScanSettings(library.pack, choose_device(device), min_face)
+    before = _faces_on(library, contents)
     with library.home.lock("scanning") as lock, filter_forgotten_faces(library) as forgotten:
         result = look_again(
             library.home,
@@ -139,7 +140,12 @@ def _look_again(
             forgotten,
         )
     library.invalidate()
+    result.faces = len(_faces_on(library, contents) - before)  # without those behind a box drawn by hand
     return result
+
+
+def _faces_on(library: Catalogue, contents: Iterable[str]) -> set[str]:
+    return {face.face_id for content in contents for face in library.faces_on.get(content, ())}
 
 
 def _worker_count(workers: int | None) -> int:

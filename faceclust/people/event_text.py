@@ -22,6 +22,8 @@ def _describe_without_source(event: Event) -> str:
         return f"{event.name} is now called {event.to}"
     if event.kind == "merge" and event.name is not None:
         return f"{event.name} and {event.to} are one: {event.to}"
+    if event.kind == "add" and all(face.is_whole_photo for face in event.faces):
+        return f"{event.name} on {format_count(count, 'photo')}, without a face to be seen"
     action = {
         "name": event.name,
         "confirm": f"{event.name} confirmed",
@@ -31,7 +33,7 @@ def _describe_without_source(event: Event) -> str:
         "ignore": "ignored",
         "unignore": "no longer ignored",
         "add": f"{event.name} drawn by hand" if event.name else "drawn by hand",
-        "move": "moved",
+        "move": "box moved",
         "remove": "not a face",
         "forget": "forgotten",
         "found": "found again after an edit",

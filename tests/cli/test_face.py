@@ -35,8 +35,8 @@ def test_faces_are_added_moved_and_removed(library: Library) -> None:
     assert "Anna drawn by hand (1 face)\n  Anna: 1 face, 1 confirmed (new)\n" in out
     assert f"it is {PHOTO}#1; too small or blurred to be compared" in out
     assert f"{PHOTO},10,20,60,80," in run_checked("export", "-l", library.root)
-    assert "moved (1 face)" in face("move", f"{PHOTO}#1", "12,20,62,80.5")
-    assert "Ben drawn by hand" in face("add", PHOTO, "--whole", "Ben")
+    assert "box moved (1 face)" in face("move", f"{PHOTO}#1", "12,20,62,80.5")
+    assert "Ben on 1 photo, without a face to be seen" in face("add", PHOTO, "--whole", "Ben")
     assert run_checked("find", "Ben", "-l", library.root, "-0").rstrip("\0").endswith(PHOTO)
     people = json.loads(run_checked("people", "--json", "-l", library.root))
     assert {person["name"] for person in people["people"]} >= {"Anna", "Ben"}
@@ -44,7 +44,9 @@ def test_faces_are_added_moved_and_removed(library: Library) -> None:
     record = json.loads(face("add", PHOTO, "10,20,60,80", "--json"))
     assert [said["event"] for said in record["said"]] == ["add"]
     assert face("add", PHOTO, "100,200,160,280", "Zoe", "-q") == ""
-    run_checked("undo", "6", "--yes", "-l", library.root)
+    face("add", PHOTO, "250,200,300,280")
+    assert "(drawn by hand)" in run_checked("identify", f"{library.root}/{PHOTO}", "-l", library.root).splitlines()[-1]
+    run_checked("undo", "7", "--yes", "-l", library.root)
     assert run_checked("export", "-l", library.root) == before
     assert "Anna drawn by hand (1 face), redone" in run_checked("redo", "-l", library.root)
 

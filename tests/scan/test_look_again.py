@@ -65,6 +65,13 @@ def test_a_face_that_lies_on_its_side_is_added_and_stays(root: Path) -> None:
     assert len(Library(root).faces) == 3
 
 
+def test_a_face_that_is_drawn_already_is_not_counted(root: Path) -> None:
+    library = Library(root)
+    library.add_face("party.jpg", (0.54, 0.48, 0.64, 0.64), "Eileen")
+    assert library.scan(again="party.jpg", workers=0).faces == 0
+    assert len(library.stored_occurrences_of) == len(library.faces) + 1  # found, but hidden
+
+
 def test_smaller_faces_are_found_with_a_width(root: Path) -> None:
     small = Image.new("RGB", (900, 900), (100, 120, 110))
     small.paste(load_portrait(COLLINS).resize((64, 64), Image.Resampling.LANCZOS), (500, 500))

@@ -207,6 +207,7 @@ class PhotoScreen {
   async look() {
     if (this.busy) return;
     this.busy = true;
+    this.app.tell("");
     this.lookButton.disabled = true;
     this.progress.replaceChildren(h("progress", { "aria-label": "Looking for faces" }), " Looking for more faces …");
     this.progress.hidden = false;
