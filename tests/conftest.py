@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from faceclust import Library
@@ -30,6 +31,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.update(dict.fromkeys(_HOME_VARIABLES, folder.name))
     for variable in _OWN_VARIABLES:
         os.environ.pop(variable, None)
+    hypothesis.settings.register_profile("faceclust", deadline=None)  # a busy machine is no fault of the code
+    hypothesis.settings.load_profile("faceclust")
     os.environ["OMP_WAIT_POLICY"] = "passive"  # threads that wait for others must not take the cores of other tests
 
 

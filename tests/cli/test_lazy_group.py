@@ -23,6 +23,7 @@ HEAVY = ["numpy", "onnxruntime", "PIL", "pyarrow", "sklearn", "scipy", "hdbscan"
 #: Imports inside functions that are meant to wait, and what they wait for.
 DEFERRED_IMPORTS = {
     "common.py": {"faceclust.packs.registry"},  # a shell that asks for the names of packs
+    "label.py": {"faceclust.web.server"},  # a web server, for `label --web` alone
     "terminal/progress.py": {"faceclust.cli.terminal.progress_bar"},  # a terminal that can show a bar
     "terminal/pictures.py": {"textual_image", "textual_image.renderable"},  # a picture to show
 }
