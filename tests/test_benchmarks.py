@@ -124,7 +124,7 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[str | Path]]] = {
     "mutants": lambda inputs: ["--count", "4", "JPEG", "PNG"],
     "naming_time": lambda inputs: [*inputs.many_people_and_truth(), "--rows", "3"],
     "page_keys": lambda inputs: require_browser() or ["--groups", "24", "--questions", "4"],  # type: ignore[func-returns-value]
-    "page_kills": lambda inputs: require_browser() or [inputs.drawn_library(), "--kills", "3"],  # type: ignore[func-returns-value]
+    "page_kills": lambda inputs: require_browser() or [inputs.drawn_library(), "--kills", "2"],  # type: ignore[func-returns-value]
     "page_scroll": lambda inputs: (  # type: ignore[func-returns-value]
         require_browser() or [inputs.drawn_library(), "--keys", "3", "--drags", "4", "--answers", "2"]
     ),
