@@ -199,6 +199,7 @@ def test_photo_and_find(page: PageBrowser) -> None:
     photo = page.one("#large").get_attribute("data-photo")
     page.press(Keys.ESCAPE, "o")
     page.wait(lambda: page.driver.current_url.endswith(f"#/photo/{photo}"))
+    page.wait_text(".way a", "Ask")  # the way back
     page.go("ask", "#tiles .tile")
     page.press(Keys.ESCAPE, "/")
     page.wait(lambda: page.focused.get_attribute("aria-label") == "Find a person")

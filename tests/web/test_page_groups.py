@@ -279,7 +279,9 @@ def test_answers_that_wait_are_refused_after_an_answer_elsewhere(page: PageBrows
     page.script("window.release()")
     page.wait(lambda: page.all(f"{row(2)}.gone") and not page.all(".row.waiting"), "the refusals")
     assert page.answers()[-1]["name"] == "Elsewhere" and not page.all(".row.saved")
-    texts = [page.script("return document.querySelector(arguments[0]).value", f"{row(at)} .naming input") for at in (0, 1)]
+    texts = [
+        page.script("return document.querySelector(arguments[0]).value", f"{row(at)} .naming input") for at in (0, 1)
+    ]
     assert texts == ["Anna", "Berta"]
     assert "Elsewhere" in page.text("#last")  # what Undo would take back
 

@@ -254,3 +254,11 @@ def test_an_empty_library_has_no_question(tmp_path: Path) -> None:
     with PageClient(library) as page:
         response = page.request("GET", "state")
         assert response.status_code == 422 and "no photos" in response.json()["error"]
+
+
+def test_the_numbers_of_groups_are_valid_until_the_next_clustering(page: PageClient, person_of: dict[str, str]) -> None:
+    before = page.get("groups")
+    assert page.answer({"kind": "ignore", "groups": [before["groups"][0][0]], "faces": []})[0] == 200
+    assert page.get("groups")["grouping"] == before["grouping"]
+    Library(page.session.library.root).cluster(threshold=0.9)
+    assert page.get("groups")["grouping"] != before["grouping"]

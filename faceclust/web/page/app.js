@@ -16,6 +16,8 @@ const app = {
   state: null,
   /** The named people, most faces first, as api/people lists them; then names without photos. */
   people: [],
+  /** The screen before this one, {hash, title}. */
+  before: null,
   settings: { letterKeys: readSetting("letterKeys") !== "off" },
   /** Clone the first element of a <template>. */
   templates: (id) => byId(id).content.firstElementChild.cloneNode(true),
@@ -224,6 +226,7 @@ async function openScreen() {
     return;
   }
   if (turn !== opening) return;
+  if (current && current !== screen) app.before = { hash: opened || "#/ask", title: current.title };
   current?.close?.();
   current = null;
   opened = location.hash;

@@ -41,7 +41,7 @@ function order(data) {
   entries = data.groups.map((values) => {
     const entry = known.get(values[0]) ?? makeEntry(values);
     [, entry.faces, entry.photos] = values;
-    entry.pictures = null;
+    entry.isOld = true;
     return entry;
   });
   grouping = data.grouping;
@@ -69,6 +69,9 @@ async function loadRows(from, to) {
       const row = byGroup.get(entry.group);
       entry.isOld = false;
       if (!row) continue;
+      const before = new Set(entry.pictures?.map((picture) => picture.face));
+      // A number that was free again: what was typed and taken out belongs to another group.
+      if (before.size && !row.pictures.some((picture) => before.has(picture.face))) Object.assign(entry, { text: "", out: new Set(), seen: new Set() });
       Object.assign(entry, { pictures: row.pictures, likely: row.likely, faces: row.faces, photos: row.photos, years: row.years ?? entry.years });
     }
   } finally {
@@ -88,7 +91,7 @@ async function catchUp() {
     now.delete(entry.group);
     if (values) {
       if (entry.state === "saved" || entry.state === "gone") Object.assign(entry, { state: "open", text: entry.name || entry.text });
-      if (entry.faces !== values[1]) Object.assign(entry, { faces: values[1], photos: values[2], pictures: null });
+      if (entry.faces !== values[1]) Object.assign(entry, { faces: values[1], photos: values[2] });
     } else if (isOpen(entry)) {
       Object.assign(entry, { state: "gone", told: "answered elsewhere", isChosen: false });
     }
@@ -171,7 +174,6 @@ async function notFaces(entry) {
   if (!faces.length) return void app.tell("Move to the picture that is not a face first, with → or a click.");
   if (await app.api.answer({ kind: "not_a_face", faces })) {
     for (const one of faces) entry.out.delete(one);
-    entry.pictures = null;
     await catchUp();
     await loadRows(entries.indexOf(entry), entries.indexOf(entry) + 1);
   }

@@ -5,6 +5,7 @@ import { formatDay } from "./dates.js";
 import { asScreen } from "./screen.js";
 
 const MAX_COMPANIONS = 6; // the others unfold
+const MAX_FACES = 3000; // in one answer: more would be too long for the server
 const WORDS = { confirm: "confirmed", not_a_face: "not a face", ignore: "ignored" };
 
 class PersonScreen {
@@ -91,7 +92,7 @@ class PersonScreen {
   #selection() {
     if (!this.chosen) return;
     this.last = this.#current ?? this.last;
-    const selected = this.#selected.length, open = this.suggested.open.length;
+    const selected = this.#selected.length, open = this.#allOpen().length;
     this.chosen.textContent = selected ? `${formatNumber(selected)} selected` : "None selected";
     this.buttons[0].firstChild.textContent = selected || !open ? "Confirm" : `Confirm all ${formatNumber(open)}`;
     this.buttons[0].disabled = !selected && !open;
@@ -101,11 +102,16 @@ class PersonScreen {
   /** Confirm the selected faces, or else the one that has the focus, or else all suggested ones. */
   confirm() {
     const selected = this.#selected, current = this.#current;
-    return this.answer("confirm", selected.length ? selected : current ? [current] : this.suggested.open);
+    return this.answer("confirm", selected.length ? selected : current ? [current] : this.#allOpen());
+  }
+
+  #allOpen() {
+    return this.suggested.open.slice(0, MAX_FACES);
   }
 
   async answer(kind, faces = this.#targets()) {
     if (!faces.length) return;
+    if (faces.length > MAX_FACES) return void this.app.tell(`At most ${formatNumber(MAX_FACES)} faces can be answered at once.`);
     const named = kind === "confirm" || kind === "reject";
     const extra = named ? { name: this.name } : kind === "ignore" ? { groups: [] } : {};
     const grid = this.#grids.find((candidate) => candidate.faces.has(faces.at(-1)));

@@ -29,7 +29,7 @@ class PhotoScreen {
         h("div", { class: "stage-frame" }, this.stage.element, makeZoomTools(this.stage, () => this.zoomToFace())),
         h("div", { class: "about" }, this.panel, this.list, this.photoTools))));
     this.#fill(data);
-    this.heading = makeHeadline(this.head, data, this.of);
+    this.heading = makeHeadline(this.head, data, this.of, app.before);
     (this.stage.boxOf(this.chosen) ?? this.heading).focus({ preventScroll: true });
     const { photo, faces } = data;
     app.announce(`${photo.path}, ${formatCount(faces.length, "face")}`);

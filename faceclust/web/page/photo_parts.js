@@ -2,15 +2,16 @@
 import { formatDay } from "./dates.js";
 import { faceImage, h, nameText, photoHash } from "./dom.js";
 
-/** Fill the head of the screen: the way back, the photo, and the photos beside it. Return its heading. */
-export function makeHeadline(head, { photo, faces }, of) {
+/** Fill the head of the screen: the way back, the photo, and the photos beside it. Return its heading. `before`: the
+ *  screen that one came from, if it is known. */
+export function makeHeadline(head, { photo, faces }, of, before) {
   const arrow = (to, text, key, sign) => h(to ? "a" : "span", {
     class: "step", href: to && photoHash(to, of), "aria-label": text, title: `${text} (${key})`, "aria-disabled": to ? null : "true", role: to ? null : "link",
   }, sign);
   const own = faces.find((face) => belongsTo(face, of) && face.name);
   const [kind, id] = of.split("/");
   const back = kind === "person" ? h("a", { href: `#/person/${id}` }, own ? nameText(own.name) : "Back to the person")
-    : kind === "group" ? h("a", { href: "#/groups" }, "Groups") : h("a", { href: "#/people" }, "People");
+    : kind === "group" ? h("a", { href: "#/groups" }, "Groups") : h("a", { href: before?.hash ?? "#/people" }, before?.title ?? "People");
   const heading = h("h1", { tabindex: "-1", dir: "auto", title: photo.path }, photo.path.split("/").at(-1));
   head.replaceChildren(
     h("div", {}, h("p", { class: "way" }, back), heading,
