@@ -87,6 +87,16 @@ def test_a_person_has_facts_and_companions(page: NamingPage) -> None:
     assert len(page.faces(CONFIRMED)) == 2
 
 
+def test_enter_does_not_confirm_all_faces_by_accident(page: NamingPage) -> None:
+    faces = open_person(page)
+    page.press("Enter", "j", "y")
+    (event,) = page.new_events()
+    assert face_ids(event) == faces[:1]
+    page.wait_for("[data-state=confirmed]")
+    page.undo()
+    page.wait(lambda: not page.texts("[data-state]"))
+
+
 @pytest.mark.parametrize(
     ("keys", "kind"),
     [
