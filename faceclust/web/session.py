@@ -90,7 +90,7 @@ class WebSession:
     async def answer(self, position: str, record: Callable[[], T]) -> tuple[T, str]:
         """Record an answer on the library's thread, unless the position is not the present one any more.
 
-        Return what `record` returns, and the position after it. The answer is on disk then; persons and questions
+        Return what `record` returns, and the position after it. The answer is on disk then; persons
         are worked out after that. Raises StaleAnswerError, and what `record` raises.
         """
 
@@ -116,11 +116,9 @@ class WebSession:
         return result
 
     async def _refresh(self, position: str) -> None:
-        """Work out what the next requests need, step by step: the next answer does not wait for the question."""
-        steps: tuple[Callable[[], object], ...] = (lambda: self.library.person_of, self.question)
-        for step in steps:
-            if self.position == position:
-                await self.run(step)
+        """Work out the persons, which every request needs; the next question is left to the page that shows it."""
+        if self.position == position:
+            await self.run(lambda: self.library.person_of)
 
     def _finish_refresh(self, task: asyncio.Task[None]) -> None:
         self._refreshes.discard(task)

@@ -7,6 +7,7 @@ import { findPeople, nameField } from "./name_field.js";
 
 const SCREENS = ["ask", "groups", "people", "person", "photo", "again", "help"];
 const DOUBT_DELAY_MS = 350;
+const SLOW_MS = 400; // a screen that takes longer to open says so
 const REFRESH_MS = 700; // after the last answer
 const byId = (id) => document.getElementById(id);
 
@@ -232,8 +233,9 @@ async function openScreen() {
   opened = location.hash;
   const main = byId("screen");
   // A screen that is still opening when the reader leaves goes on in its own element, out of sight.
-  const root = h("div");
-  main.replaceChildren(root);
+  const root = h("div"), wait = h("p", { class: "wait", role: "status" });
+  main.replaceChildren(wait, root);
+  const slow = setTimeout(() => { wait.textContent = "One moment, the faces are being compared…"; }, SLOW_MS);
   main.dataset.screen = name;
   for (const link of document.querySelectorAll("[data-screen]:not(main)")) {
     if (link.dataset.screen.split(" ").includes(name)) link.setAttribute("aria-current", "page");
@@ -247,6 +249,8 @@ async function openScreen() {
   } catch (error) {
     app.tell(error.message);
   }
+  clearTimeout(slow);
+  wait.remove();
   if (turn === opening && (document.activeElement === document.body || !document.activeElement)) main.focus({ preventScroll: true });
 }
 
@@ -293,7 +297,8 @@ async function start() {
   listenToKeys(() => [...(current?.keys ?? []), ...app.globalKeys], () => app.settings.letterKeys);
   byId("screen").replaceChildren();
   api.listen();
-  await Promise.all([openScreen(), refreshFrame().then(() => { byId("last").textContent ||= app.state.undo?.text ?? ""; }, tellError)]);
+  // The counts come first: in a large library, the first question takes seconds.
+  await Promise.all([refreshFrame().then(() => { byId("last").textContent ||= app.state.undo?.text ?? ""; }, tellError), openScreen()]);
 }
 
 start();
