@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from faceclust.people.events import Event
 from faceclust.text.plural import format_count
-from faceclust.types import OPERATING_POINT
+from faceclust.types import OPERATING_POINT, WHOLE_PHOTO
 
 
 def describe_event(event: Event) -> str:
@@ -22,7 +22,7 @@ def _describe_without_source(event: Event) -> str:
         return f"{event.name} is now called {event.to}"
     if event.kind == "merge" and event.name is not None:
         return f"{event.name} and {event.to} are one: {event.to}"
-    if event.kind == "add" and all(face.is_whole_photo for face in event.faces):
+    if event.kind == "add" and all(face.box == WHOLE_PHOTO for face in event.faces):
         return f"{event.name} on {format_count(count, 'photo')}, without a face to be seen"
     action = {
         "name": event.name,

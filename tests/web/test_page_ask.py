@@ -117,6 +117,29 @@ def test_undo_and_redo(page: PageBrowser) -> None:
         assert [person["name"] for person in client.get("api/people").json()["people"]] == ["Anna"]
 
 
+def test_undo_redo_and_skip_can_be_pressed_again(page: PageBrowser) -> None:
+    """Outside the name field, these keys lead to another question without going back into its field."""
+    answer_with(page, "Anna", Keys.ENTER)
+    answer_with(page, "Ben", Keys.ENTER)
+    answer_with(page, Keys.ESCAPE, "u")
+    for key, names in (("u", []), ("U", ["Anna"]), ("U", ["Anna", "Ben"])):
+        answer_with(page, key)
+        with page.client as client:
+            assert sorted(person["name"] for person in client.get("api/people").json()["people"]) == names
+    answer_with(page, "s")
+    answer_with(page, "s")
+    assert page.focused.get_attribute("id") == "screen"
+    page.press(Keys.ENTER, "Cleo")
+    assert page.focused.get_attribute("value") == "Cleo"
+
+
+def test_a_message_ends_with_its_screen(page: PageBrowser) -> None:
+    page.press(Keys.ESCAPE, "/", "Nobody", Keys.ENTER)
+    page.wait_text("#problem", "Nobody here is called Nobody.")
+    page.go("help", ".key-tables dl")
+    assert not page.one("#problem").is_displayed()
+
+
 def test_more_faces_keep_what_is_typed(page: PageBrowser) -> None:
     before = len(shown_faces(page))
     page.press("An", Keys.ESCAPE, Keys.ESCAPE, "+")

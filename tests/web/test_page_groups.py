@@ -193,6 +193,11 @@ def test_one_person_twice_on_a_photo_is_asked_about(page: PageBrowser) -> None:
     page.press(Keys.ESCAPE)
     page.wait(lambda: not page.all("#doubt[open]"))
     assert len([event for event in page.answers() if event["name"] == "Twin"]) == 1
+    answer_elsewhere(page, 0)
+    page.wait(lambda: page.all(f"{row(1)}.gone"), "the row that was answered elsewhere")
+    assert page.text(row(1)).startswith("–15 faces · answered elsewhere")  # the name given up is not shown
+    height, picture = page.one(f"{row(1)} p").size["height"], page.one(f"{row(1)} img").size
+    assert height < 30 and picture["width"] <= 44  # one line, beside a small picture
 
 
 def test_undo_and_redo(page: PageBrowser) -> None:

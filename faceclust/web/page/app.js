@@ -231,6 +231,7 @@ async function openScreen() {
   current?.close?.();
   current = null;
   opened = location.hash;
+  if (!document.body.classList.contains("lost")) app.tell(""); // it was about the screen before
   const main = byId("screen");
   // A screen that is still opening when the reader leaves goes on in its own element, out of sight.
   const root = h("div"), wait = h("p", { class: "wait", role: "status" });

@@ -11,6 +11,7 @@ let view = null; // the elements of the screen
 let question = null;
 let out = new Set(); // the faces taken out
 let typed = ""; // in the name field
+let goesOnByKeys = false; // the reader left the name field and pressed a key that leads to another question
 let field = null;
 let isBusy = false;
 
@@ -154,7 +155,7 @@ function showEnd(data) {
 }
 
 function focusQuestion() {
-  if (field && question.kind === "who" && !isTouch()) field.focus({ preventScroll: true });
+  if (field && question.kind === "who" && !isTouch() && !goesOnByKeys) field.focus({ preventScroll: true });
   else part("question").closest("main").focus({ preventScroll: true });
   app.announce(`${question.text} ${question.summary}`);
 }
@@ -210,7 +211,17 @@ async function goOn() {
 }
 
 async function skip() {
-  if (!isBusy && question) await load("api/skip", { question: question.id });
+  if (!isBusy && question) await goOnFrom(() => load("api/skip", { question: question.id }));
+}
+
+/** Go to another question. Outside the name field, the next press of the key must not be typed into it. */
+async function goOnFrom(go) {
+  goesOnByKeys = document.activeElement === view?.closest("main");
+  try {
+    await go();
+  } finally {
+    goesOnByKeys = false;
+  }
 }
 
 async function showSuggested() {
@@ -275,7 +286,8 @@ export default {
       const { question: next } = await app.api.peek("api/question");
       if (!isShown(next)) return void app.tell("This question was settled elsewhere. Your answer will not be recorded; the next question follows.");
     }
-    await load();
+    if (isOwn) await goOnFrom(load);
+    else await load();
   },
   close() {
     view = null;

@@ -93,7 +93,7 @@ async function catchUp() {
       if (entry.state === "saved" || entry.state === "gone") Object.assign(entry, { state: "open", text: entry.name || entry.text });
       if (entry.faces !== values[1]) Object.assign(entry, { faces: values[1], photos: values[2] });
     } else if (isOpen(entry)) {
-      Object.assign(entry, { state: "gone", told: "answered elsewhere", isChosen: false });
+      Object.assign(entry, { state: "gone", told: "answered elsewhere", name: "", isChosen: false });
     }
     if (view) rows.update(at);
   });
@@ -124,7 +124,7 @@ async function record(about, answer, told, name = "") {
   const saved = await app.api.answer(answer);
   for (const entry of about) {
     if (saved) Object.assign(entry, { state: "saved", told, event: saved.event, isChosen: false, text: "", name: saved.accepted.name ?? name });
-    else if (entry.state === "waiting") Object.assign(entry, { state: "open", text: name || entry.text });
+    else if (entry.state === "waiting") Object.assign(entry, { state: "open", text: name || entry.text, name: "" });
   }
   about.forEach(redraw);
   note();
