@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import os
+import re
+import secrets
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.photo_addresses import find_photo
 from faceclust.errors import CacheError, FaceclustError, UsageError
@@ -10,6 +20,7 @@ from faceclust.library.naming import journal_transaction, record_answer, validat
 from faceclust.library.selection import Selector, Selectors, require_face, resolve_faces
 from faceclust.packs.verify import require_files
 from faceclust.people.events import Event, JournalFace, effective_events
+from faceclust.people.forgotten_faces import collect_forgotten_faces
 from faceclust.people.hand_edits import replay_hand_edits
 from faceclust.photos.face_ids import face_id
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError
@@ -71,7 +82,7 @@ def move_face(library: Catalogue, face: Selector, box: Box) -> Event:
     box = _check_box(box, info)
     if face_id(info.photo_hash, box) == old.face_id:
         raise UsageError("the face is there already", hint="nothing was saved")
-    return _record(library, "move", _place_face(library, info, box), rest=old)
+    return _record(library, "move", _place_face(library, info, box, old.face_id), rest=old)
 
 
 def remove_faces(library: Catalogue, faces: Selectors) -> Event:
@@ -93,11 +104,20 @@ def remove_faces(library: Catalogue, faces: Selectors) -> Event:
 
 
 def drawn_faces_in_effect(library: Catalogue) -> list[DrawnFace]:
-    """Return the faces that the user drew and that count, for scans."""
-    edits = replay_hand_edits(effective_events(library.journal.events()))
+    """Return the faces that the user drew and that count, for scans: none where a face was forgotten."""
+    events = effective_events(library.journal.events())
+    forgotten: dict[str, list[Box]] = defaultdict(list)
+    for gone in collect_forgotten_faces(events):
+        forgotten[gone.photo_hash].append(gone.box)
     return [
-        DrawnFace(face.face_id, face.photo, face.photo_hash, face.box, face.taken_at) for face in edits.drawn.values()
+        DrawnFace(face.face_id, face.photo, face.photo_hash, face.box, face.taken_at)
+        for face in replay_hand_edits(events).drawn.values()
+        if face.box == WHOLE_PHOTO or not _is_over(face.box, forgotten.get(face.photo_hash, ()))
     ]
+
+
+def _is_over(box: Box, others: Iterable[Box]) -> bool:
+    return any(intersection_over_union(other, box) >= SAME_FACE_OVERLAP for other in others)
 
 
 # -- checks ---------------------------------------------------------------------
@@ -147,18 +167,25 @@ def _settle(library: Catalogue, name: str, info: PhotoInfo) -> str:
 # -- rows and events --------------------------------------------------------------
 
 
-def _place_face(library: Catalogue, info: PhotoInfo, box: Box) -> DrawnFace:
-    """Embed a drawn face and write its rows. A face that was detected at this very place is taken as it is."""
+def _place_face(library: Catalogue, info: PhotoInfo, box: Box, moved: str | None = None) -> DrawnFace:
+    """Embed a drawn face and write its rows. A face that was detected at this very place is taken as it is.
+
+    `moved`: the face whose box this becomes.
+    """
     face = DrawnFace(face_id(info.photo_hash, box), info.photo, info.photo_hash, box, format_photo_date(info))
     if face.face_id in library.occurrences_of:
         raise UsageError(
             f"this face is on {info.photo} already: {library.address_of(face.face_id)}",
             hint="faceclust name gives it a name",
         )
-    if any(
-        forgotten.photo_hash == info.photo_hash and intersection_over_union(forgotten.box, box) >= SAME_FACE_OVERLAP
-        for forgotten in library.table.forgotten_occurrences()
-    ):
+    instead = library.hidden_faces.get(face.face_id)
+    if instead is not None and instead != moved:  # names given to the face in this very box are those of another now
+        raise UsageError(
+            f"the face that was in this very box of {info.photo} is now {library.address_of(instead)}",
+            hint="draw a slightly different box",
+        )
+    forgotten = (one.box for one in library.table.forgotten_occurrences() if one.photo_hash == info.photo_hash)
+    if _is_over(box, forgotten):
         raise UsageError(f"a face at this place of {info.photo} was forgotten", hint="it is not recognised again")
     is_stored = face.face_id in library.stored_occurrences_of  # it was undone, or the program ended before its answer
     _write_rows(library, info, None if is_stored else _examine(library, info, face))

@@ -28,7 +28,9 @@ class FaceFinder:
         self.occurrences, self._successors = occurrences, successors or {}
         self._by_path: dict[str, list[FaceOccurrence]] = {}
         self._by_time: dict[str, list[FaceOccurrence]] = {}
+        # Kept for each face, since a hostile journal may have long chains of successors.
         self._found: dict[JournalFace, tuple[str, bool] | None] = {}
+        self._latest: dict[JournalFace, JournalFace] = {}
 
     def find(self, face: JournalFace) -> tuple[str, bool] | None:
         """Return the face's current id and whether the match is certain; None if it is not found.
@@ -45,17 +47,28 @@ class FaceFinder:
         """
         if face.face_id in self._present:
             return face.face_id, True
-        if face not in self._found:
-            matches = ((self._find_directly(step), certain) for step, certain in reversed(self.edit_history(face)))
-            self._found[face] = next(((match[0], match[1] and certain) for match, certain in matches if match), None)
+        steps = self._steps_until(face, self._found)
+        if steps[-1] not in self._found:
+            self._found[steps[-1]] = self._find_directly(steps[-1])
+        for step, became in zip(reversed(steps[:-1]), reversed(steps[1:]), strict=True):
+            later = self._found[became]
+            self._found[step] = (later[0], later[1] and became.confirmed) if later else self._find_directly(step)
         return self._found[face]
 
-    def edit_history(self, face: JournalFace) -> list[tuple[JournalFace, bool]]:
-        """Return the face and its successors in order, each with whether it is certain."""
-        steps, ids = [(face, True)], {face.face_id}
-        while (step := self._successors.get(steps[-1][0].face_id)) and step.face_id not in ids:
+    def latest(self, face: JournalFace) -> JournalFace:
+        """Return the last successor of a face, or the face itself."""
+        *before, last = self._steps_until(face, self._latest)
+        last = self._latest.get(last, last)
+        if last.face_id not in self._successors:  # not in a circle, in which each face has another last successor
+            self._latest.update(dict.fromkeys(before, last))
+        return last
+
+    def _steps_until(self, face: JournalFace, known: Mapping[JournalFace, object]) -> list[JournalFace]:
+        """Return the face and its successors in order, up to the first that is `known`."""
+        steps, ids = [face], {face.face_id}
+        while steps[-1] not in known and (step := self._successors.get(steps[-1].face_id)) and step.face_id not in ids:
             ids.add(step.face_id)
-            steps.append((step, steps[-1][1] and step.confirmed))
+            steps.append(step)
         return steps
 
     def _find_directly(self, face: JournalFace) -> tuple[str, bool] | None:
@@ -152,7 +165,7 @@ def _find_changed(
     occurrence_of = {occurrence.face_id: occurrence for occurrence in occurrences}
     changed: dict[JournalFace, JournalFace] = {}
     for face in faces:
-        match, (latest, _) = finder.find(face), finder.edit_history(face)[-1]
+        match, latest = finder.find(face), finder.latest(face)
         if match and match[0] not in (face.face_id, latest.face_id):
             current = JournalFace.from_occurrence(occurrence_of[match[0]], confirmed=match[1])
             if current.photo_hash != latest.photo_hash:

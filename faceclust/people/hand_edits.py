@@ -11,6 +11,13 @@ from faceclust.people.events import Event, JournalFace
 _HAND_EDIT_KINDS = frozenset({"add", "move", "remove"})
 
 
+def _follow(face: str, moved_to: Mapping[str, JournalFace]) -> str:
+    # This ends: a face that is drawn, or moved back, was moved no longer.
+    while face in moved_to:
+        face = moved_to[face].face_id
+    return face
+
+
 @dataclass(frozen=True)
 class HandEdits:
     """What the user changed about the faces themselves; each mapping is by face id.
@@ -28,6 +35,10 @@ class HandEdits:
 
     def __bool__(self) -> bool:
         return bool(self.drawn or self.removed or self.replaced)
+
+    def last_box_of(self, face: str) -> str:
+        """Return the id of the last box that a face was moved to, or its own."""
+        return _follow(face, self.moved_to)
 
 
 def replay_hand_edits(events: Iterable[Event]) -> HandEdits:
@@ -106,10 +117,8 @@ class _HandEditReplay:
             self.never_detected.add(new.face_id)
 
     def _current(self, face: str) -> str:
-        """The face that this one was moved to, or itself. A box that is moved back ends the chain."""
-        while face in self.moved_to:
-            face = self.moved_to[face].face_id
-        return face
+        """The face that this one was moved to, or itself."""
+        return _follow(face, self.moved_to)
 
     def drop(self, face: str | None) -> None:
         """Let a drawn face count no longer, nor what it was before an edit of its photo."""

@@ -12,6 +12,8 @@ from faceclust.types import FaceOccurrence, intersection_over_union
 
 #: Id of a hidden face → id of the drawn face that stands for it, None without one.
 HiddenFaces = Mapping[str, str | None]
+#: Edits of a photo, the last ones, after which a face on it is looked for.
+_MAX_EDITS = 100
 
 
 class HandEditLocator:
@@ -53,7 +55,7 @@ class HandEditLocator:
         for drawn in located.values():
             hidden |= dict.fromkeys(self._covered_faces(self._detected.get(drawn) or self._by_hand[drawn]), drawn)
         for id, face in (*edits.removed.items(), *edits.replaced.items()):
-            last = _moved_last_to(id, edits)
+            last = edits.last_box_of(id)
             if last not in located and last not in edits.removed:
                 shown.add(id)  # until a scan has brought back the box that it was moved to
             elif id in self._by_hand or id in self._detected:
@@ -71,15 +73,10 @@ class HandEditLocator:
     @staticmethod
     def _locate(finder: FaceFinder, face: JournalFace, became: Mapping[str, JournalFace]) -> str | None:
         """The current id of a face or of what it became, if it is found with certainty."""
-        steps = [face]
-        while (step := became.get(steps[-1].face_id)) and step not in steps:
+        steps, ids = [face], {face.face_id}
+        while (step := became.get(steps[-1].face_id)) and step.face_id not in ids:
+            ids.add(step.face_id)
             steps.append(step)
-        matches = filter(None, map(finder.find, reversed(steps)))
+        # Later ones first, and only so many of a hostile journal, which all may be looked for.
+        matches = filter(None, map(finder.find, reversed(steps[-_MAX_EDITS:])))
         return next((id for id, is_certain in matches if is_certain), None)
-
-
-def _moved_last_to(face: str, edits: HandEdits) -> str:
-    """The id of the last box that a face was moved to, or its own."""
-    while face in edits.moved_to:
-        face = edits.moved_to[face].face_id
-    return face

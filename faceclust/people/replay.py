@@ -139,7 +139,7 @@ class _FaceLocator:
 
 def is_removed(face: JournalFace, finder: FaceFinder, edits: HandEdits) -> bool:
     """Return whether the user declared that this face, or what became of it, is nobody's."""
-    return bool(edits.removed) and finder.edit_history(face)[-1][0].face_id in edits.removed
+    return bool(edits.removed) and finder.latest(face).face_id in edits.removed
 
 
 class Replay:

@@ -315,6 +315,40 @@ def test_forgetting_a_person_erases_what_was_drawn(library: Library) -> None:
 
 
 @pytest.mark.usefixtures("quick")
+def test_a_face_drawn_over_a_forgotten_one_is_left_to_no_scan(library: Library) -> None:
+    detected = library.faces_on[library.photos[PHOTO].photo_hash][0]
+    left, top, right, bottom = detected.box
+    library.name(detected.face_id, "Anna")
+    drawn = library.add_face(PHOTO, CORNER, "Ben").faces[0]
+    over = replace(drawn, face_id="0" * 16, box=(left, top, right, bottom - 0.03))
+    library.forget(library.plan_forget("Anna"))
+    library.journal.record("add", [over], name="Clara")  # on another machine, which had not forgotten yet
+    assert [face.face_id for face in drawn_faces.drawn_faces_in_effect(reopen(library))] == [drawn.face_id]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_name_stays_with_its_moved_face_when_another_is_drawn_or_moved_to_its_former_box(library: Library) -> None:
+    first = library.add_face(PHOTO, CORNER, "Anna").faces[0]
+    moved = library.move_face(first.face_id, (0.02, 0.2, 0.12, 0.3)).faces[0]
+    other = library.add_face(PHOTO, (0.02, 0.32, 0.12, 0.42), "Ben").faces[0]
+    with pytest.raises(UsageError, match="is now"):
+        library.add_face(PHOTO, CORNER, "Clara")
+    with pytest.raises(UsageError, match="is now"):
+        library.move_face(other.face_id, CORNER)
+    detected = next(face for face in library.faces_on[first.photo_hash] if not face.by_hand)
+    left, top, right, bottom = detected.box
+    over = library.add_face(PHOTO, (left, top, right, bottom - 0.03)).faces[0]
+    with pytest.raises(UsageError, match="is now"):
+        library.move_face(other.face_id, detected.box)
+    library.move_face(over.face_id, detected.box)
+    library.move_face(moved.face_id, CORNER)
+    assert library.person_of[first.face_id].name == "Anna"
+    library.remove_faces(first.face_id)
+    library.add_face(PHOTO, CORNER, "Clara")
+    assert library.person_of[first.face_id].name == "Clara"
+
+
+@pytest.mark.usefixtures("quick")
 def test_a_person_on_a_whole_photo_is_written_to_sidecars_without_a_region(library: Library, tmp_path: Path) -> None:
     library.add_whole(PHOTO, "Ben")
     library.add_face(PHOTO, CORNER, "Anna")
