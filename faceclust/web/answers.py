@@ -1,15 +1,10 @@
-"""Answers as JSON: checked strictly, then recorded by one verb of the library as one event."""
+"""Answers as JSON, each recorded by one verb of the library as one event."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import math
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
-
-from starlette.requests import Request
 
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.interview.replies import Reply, faces_also_removed, name_groups, unquote_name
@@ -18,22 +13,31 @@ from faceclust.people.doubts import NoDoubts
 from faceclust.people.event_text import describe_event
 from faceclust.people.events import Event
 from faceclust.types import Box
+from faceclust.web.body import (
+    InvalidBodyError,
+    Reader,
+    read_box,
+    read_face,
+    read_faces,
+    read_fields,
+    read_flag,
+    read_groups,
+    read_kind,
+    read_min_face,
+    read_name,
+    read_object,
+    read_optional_event,
+    read_optional_name,
+    read_optional_object,
+    read_photo,
+    read_position,
+    read_question,
+    read_verdict,
+)
 from faceclust.web.session import WebSession
 from faceclust.web.views import photo_info
 
-MAX_BODY_BYTES = 64 * 1024
-#: Ids in one list, and characters of a name as it is typed.
-_MAX_IDS, _MAX_NAME = 5_000, 1_000
-
 View = dict[str, Any]
-
-
-class InvalidBodyError(Exception):
-    """The body of a request is not what the address takes; `status` is the HTTP status."""
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class DoubtRaisedError(FaceclustError):
@@ -66,140 +70,11 @@ class AcceptedDoubts:
             raise DoubtRaisedError({"kind": "same_photo", "message": message})
 
 
-# -- fields of a body -----------------------------------------------------------
-
-#: Stands for a field that is missing.
-_MISSING = object()
-Reader = Callable[[str, object], Any]
-
-
-def _pattern(pattern: str) -> Reader:
-    def read(field: str, value: object) -> str:
-        if not isinstance(value, str) or not re.fullmatch(pattern, value):
-            raise InvalidBodyError(f"{field} is missing or invalid")
-        return value
-
-    return read
-
-
-def _faces(field: str, value: object) -> tuple[str, ...]:
-    values = [] if value is _MISSING else value
-    if not isinstance(values, list) or len(values) > _MAX_IDS:
-        raise InvalidBodyError(f"{field} must be a list of at most {_MAX_IDS:,} faces")
-    return tuple(dict.fromkeys(_face(field, face) for face in values))
-
-
-def _groups(field: str, value: object) -> tuple[int, ...]:
-    values = [] if value is _MISSING else value
-    if not isinstance(values, list) or len(values) > _MAX_IDS:
-        raise InvalidBodyError(f"{field} must be a list of at most {_MAX_IDS:,} numbers")
-    if not all(type(number) is int and 0 <= number < 2**31 for number in values):
-        raise InvalidBodyError(f"{field} must be numbers of groups")
-    return tuple(dict.fromkeys(values))
-
-
-def _name(field: str, value: object) -> str:
-    if not isinstance(value, str) or len(value) > _MAX_NAME:
-        raise InvalidBodyError(f"{field} must be text of at most {_MAX_NAME:,} characters")
-    try:
-        value.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
-        raise InvalidBodyError(f"{field} is not valid Unicode") from None
-    return value
-
-
-def _optional_name(field: str, value: object) -> str | None:
-    return None if value is _MISSING or value is None else _name(field, value)
-
-
-def _verdict(field: str, value: object) -> bool | None:
-    if value is _MISSING or value is None:
-        return None
-    if value not in ("yes", "no"):
-        raise InvalidBodyError(f'{field} must be "yes", "no" or null')
-    return value == "yes"
-
-
-def _flag(field: str, value: object) -> bool:
-    if value is _MISSING:
-        return False
-    if not isinstance(value, bool):
-        raise InvalidBodyError(f"{field} must be true or false")
-    return value
-
-
-def _box(field: str, value: object) -> Box:
-    if not isinstance(value, list) or len(value) != 4 or not {type(side) for side in value} <= {int, float}:
-        raise InvalidBodyError(f"{field} must be four numbers")
-    left, top, right, bottom = (float(side) if abs(side) < 10 else math.inf for side in value)
-    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
-        raise InvalidBodyError(f"{field} must be left, top, right and bottom as fractions of the photo")
-    return left, top, right, bottom
-
-
-def _min_face(field: str, value: object) -> int:
-    if type(value) is not int or not 8 <= value <= 10_000:
-        raise InvalidBodyError(f"{field} must be a width in pixels")
-    return value
-
-
-def _object(field: str, value: object) -> Mapping[str, object]:
-    if not isinstance(value, dict):
-        raise InvalidBodyError(f"{field} must be an object")
-    return value
-
-
-def _optional_object(field: str, value: object) -> Mapping[str, object]:
-    return {} if value is _MISSING or value is None else _object(field, value)
-
-
-def _optional_event(field: str, value: object) -> str | None:
-    return None if value is _MISSING or value is None else _event(field, value)
-
-
-_face, _photo, _event = _pattern("[0-9a-f]{16}"), _pattern("[0-9a-f]{32}"), _pattern("[!-~]{1,100}")
-_question, _position, _kind = _pattern("[0-9a-f]{16}"), _pattern("[0-9a-f]{16}"), _pattern("[a-z_]{1,20}")
-
-
-def read_fields(record: Mapping[str, object], readers: Mapping[str, Reader]) -> dict[str, Any]:
-    """Return the fields of a JSON object. Raises InvalidBodyError for missing, invalid and unknown ones."""
-    if unknown := sorted(record.keys() - readers.keys()):
-        raise InvalidBodyError(f"unknown field {unknown[0][:40]}")
-    return {field: read(field, record.get(field, _MISSING)) for field, read in readers.items()}
-
-
-async def read_body(request: Request, **readers: Reader) -> dict[str, Any]:
-    """Return the fields of a request's JSON body. Raises InvalidBodyError."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise InvalidBodyError("the body must be application/json")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise InvalidBodyError("the body is too long", 413)
-    try:
-        record = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_unique_fields)
-    except (ValueError, RecursionError):
-        raise InvalidBodyError("the body is not valid JSON") from None
-    return read_fields(_object("the body", record), readers)
-
-
-def _refuse_constant(text: str) -> float:
-    raise ValueError(text)
-
-
-def _unique_fields(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
-    record = dict(pairs)
-    if len(record) < len(pairs):
-        raise ValueError("a field is given twice")
-    return record
-
-
-ANSWERS_BODY: dict[str, Reader] = {"position": _position, "answer": _object, "accept": _optional_object}
-UNDO_BODY: dict[str, Reader] = {"position": _position, "redo": _flag, "event": _optional_event}
-SKIP_BODY: dict[str, Reader] = {"question": _question}
-LOOK_BODY: dict[str, Reader] = {"photo": _photo, "min_face": _min_face}
-_ACCEPT: dict[str, Reader] = {"name": _optional_name, "same_photo": _flag}
+ANSWERS_BODY: dict[str, Reader] = {"position": read_position, "answer": read_object, "accept": read_optional_object}
+UNDO_BODY: dict[str, Reader] = {"position": read_position, "redo": read_flag, "event": read_optional_event}
+SKIP_BODY: dict[str, Reader] = {"question": read_question}
+LOOK_BODY: dict[str, Reader] = {"photo": read_photo, "min_face": read_min_face}
+_ACCEPT: dict[str, Reader] = {"name": read_optional_name, "same_photo": read_flag}
 
 
 # -- answers --------------------------------------------------------------------
@@ -284,21 +159,25 @@ def _require_something(*lists: tuple[object, ...]) -> None:
 #: Kind → its fields, and the function that records it.
 ANSWERS: dict[str, tuple[dict[str, Reader], Callable[..., Event | tuple[Event, list[str]]]]] = {
     "question": (
-        {"question": _question, "left_out": _faces, "name": _optional_name, "verdict": _verdict},
+        {"question": read_question, "left_out": read_faces, "name": read_optional_name, "verdict": read_verdict},
         _answer_question,
     ),
     "name": (
-        {"name": _name, "groups": _groups, "faces": _faces, "seen": _faces, "left_out": _faces},
+        {"name": read_name, "groups": read_groups, "faces": read_faces, "seen": read_faces, "left_out": read_faces},
         _name_groups,
     ),
-    "confirm": ({"faces": _faces, "name": _name}, _confirm),
-    "reject": ({"faces": _faces, "name": _name}, _reject),
-    "ignore": ({"groups": _groups, "faces": _faces}, _ignore),
-    "unignore": ({"groups": _groups, "faces": _faces}, _unignore),
-    "split": ({"faces": _faces, "rest": _faces}, _split),
-    "link": ({"groups": _groups, "faces": _faces}, _link),
-    "merge": ({"name": _name, "to": _name}, _merge),
-    "rename": ({"name": _name, "to": _name}, _rename),
+    "confirm": ({"faces": read_faces, "name": read_name}, _confirm),
+    "reject": ({"faces": read_faces, "name": read_name}, _reject),
+    "ignore": ({"groups": read_groups, "faces": read_faces}, _ignore),
+    "unignore": ({"groups": read_groups, "faces": read_faces}, _unignore),
+    "split": ({"faces": read_faces, "rest": read_faces}, _split),
+    "link": ({"groups": read_groups, "faces": read_faces}, _link),
+    "merge": ({"name": read_name, "to": read_name}, _merge),
+    "rename": ({"name": read_name, "to": read_name}, _rename),
+    "not_a_face": ({"faces": read_faces}, _not_a_face),
+    "add_face": ({"photo": read_photo, "box": read_box, "name": read_optional_name}, _add_face),
+    "add_whole": ({"photo": read_photo, "name": read_name}, _add_whole),
+    "move_face": ({"face": read_face, "box": read_box}, _move_face),
 }
 
 
@@ -306,7 +185,7 @@ async def record_answer(
     session: WebSession, position: str, answer: Mapping[str, object], accept: Mapping[str, object]
 ) -> View:
     """Record an answer as one event. Return its id and text, and the position after it."""
-    kind = _kind("kind", answer.get("kind"))
+    kind = read_kind("kind", answer.get("kind"))
     if kind not in ANSWERS:
         raise InvalidBodyError(f"unknown kind of answer: {kind}")
     readers, record_kind = ANSWERS[kind]

@@ -22,12 +22,11 @@ from faceclust.web.answers import (
     SKIP_BODY,
     UNDO_BODY,
     DoubtRaisedError,
-    InvalidBodyError,
     look_again,
-    read_body,
     record_answer,
     undo_or_redo,
 )
+from faceclust.web.body import InvalidBodyError, read_body
 from faceclust.web.session import PICTURES, StaleAnswerError, WebSession
 
 HEARTBEAT_SECONDS = 15
