@@ -75,13 +75,21 @@ def add_whole(library: Catalogue, photo: str | os.PathLike[str], name: str) -> E
 def move_face(library: Catalogue, face: Selector, box: Box) -> Event:
     """Replace the box of a face, given by its id or as PHOTO#N. Return the event.
 
-    All answers about the face hold for the new box, which is embedded. `box` and errors as in `add_face`.
+    All answers about the face hold for the new box, which is embedded. `box` and errors as in `add_face`;
+    raises UsageError also if the box would cover another face that has a name.
     """
     old = library.occurrences_of[require_face(library, face)][0]
     info = library.photos[old.photo]
     box = _check_box(box, info)
     if face_id(info.photo_hash, box) == old.face_id:
         raise UsageError("the face is there already", hint="nothing was saved")
+    for other in library.faces_on[info.photo_hash]:
+        is_covered = not other.by_hand and intersection_over_union(other.box, box) >= SAME_FACE_OVERLAP
+        if other.face_id != old.face_id and is_covered and (person := library.person_of.get(other.face_id)):
+            raise UsageError(
+                f"the box would cover {library.address_of(other.face_id)}, who is {person.label}",
+                hint="faceclust name gives that face the name; faceclust face remove takes a face away",
+            )
     return _record(library, "move", _place_face(library, info, box, old.face_id), rest=old)
 
 

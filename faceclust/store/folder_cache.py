@@ -97,11 +97,13 @@ class FolderCache:
 
     def add_faces(self, photos: Iterable[ScannedPhoto]) -> None:
         """Add faces to photos that the file has: `photos` are results of the same contents, of which the faces
-        that the file lacks (by id) are added. Other photos are left out. Raises CacheError if the file cannot
-        be written, UnusableCacheError also if rows would break a rule: ids of a journal may come from anywhere."""
+        that the file lacks (by id) are added. Other photos are left out, and so are faces with the id of a
+        face that was detected on another photo: ids of a journal may come from anywhere. Raises CacheError if
+        the file cannot be written, UnusableCacheError also if rows would break a rule."""
         old, new = self.read(), {stored_name(photo.ref): photo for photo in photos}
+        photo_of = self._photos_of_detected_faces(old, {face for photo in new.values() for face in photo.face_ids})
         joined = {
-            name: before.with_faces_of(new[name])
+            name: before.with_faces_of(_without_ids_of_others(new[name], photo_of))
             for before in read_scanned_photos(old, new, self.info)
             if before.content_hash == new[name := stored_name(before.ref)].content_hash
         }
@@ -110,6 +112,13 @@ class FolderCache:
             with _translate_errors(self.existing_path or self.paths.write_path):
                 check_rows(rows, self.info.radius)
             self._write(rows)
+
+    @staticmethod
+    def _photos_of_detected_faces(rows: pa.Table, face_ids: Collection[str]) -> dict[str, str]:
+        """Face id → content hash of the photo, for those of these faces that a detector found."""
+        ids = pa.array(list(face_ids), pa.string())
+        found = rows.filter(pc.and_not(pc.is_in(rows["face_id"], value_set=ids), pc.fill_null(rows["by_hand"], False)))
+        return dict(zip(found["face_id"].to_pylist(), found["photo_hash"].to_pylist(), strict=True))
 
     def forget_faces(self, face_ids: Collection[str]) -> None:
         """Erase all but the boxes of these faces; of faces drawn by hand, erase the boxes, too. Raises CacheError
@@ -247,6 +256,11 @@ def _check_batch(
 
 def _sort(rows: pa.Table) -> pa.Table:
     return rows.sort_by([("photo", "ascending"), ("face", "ascending")])
+
+
+def _without_ids_of_others(photo: ScannedPhoto, photo_of: Mapping[str, str]) -> ScannedPhoto:
+    own = [i for i, face in enumerate(photo.face_ids) if photo_of.get(face, photo.content_hash) == photo.content_hash]
+    return photo if len(own) == len(photo.face_ids) else photo.take(own)
 
 
 def _move(path: Path, target: Path) -> None:

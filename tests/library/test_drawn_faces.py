@@ -349,6 +349,19 @@ def test_a_name_stays_with_its_moved_face_when_another_is_drawn_or_moved_to_its_
 
 
 @pytest.mark.usefixtures("quick")
+def test_a_moved_box_does_not_cover_somebody_else(library: Library) -> None:
+    drawn = library.add_face(PHOTO, CORNER, "Anna").faces[0]
+    detected = next(face for face in library.faces_on[drawn.photo_hash] if not face.by_hand)
+    left, top, right, bottom = detected.box
+    library.name(detected.face_id, "Ben")
+    with pytest.raises(UsageError, match=r"would cover .*, who is Ben"):
+        library.move_face(drawn.face_id, (left, top, right, bottom - 0.03))
+    library.undo()
+    moved = library.move_face(drawn.face_id, (left, top, right, bottom - 0.03)).faces[0]
+    assert library.person_of[moved.face_id].name == "Anna"
+
+
+@pytest.mark.usefixtures("quick")
 def test_a_person_on_a_whole_photo_is_written_to_sidecars_without_a_region(library: Library, tmp_path: Path) -> None:
     library.add_whole(PHOTO, "Ben")
     library.add_face(PHOTO, CORNER, "Anna")
