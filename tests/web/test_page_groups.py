@@ -446,6 +446,13 @@ def test_the_photo_and_back_to_the_same_place(page: PageBrowser, key: str) -> No
     )
 
 
+def test_the_map_and_back_to_the_same_screen(page: PageBrowser) -> None:
+    page.one("nav a[href='map']").click()
+    page.wait(lambda: page.driver.current_url.endswith("/map") and page.all(".back a"), "the map")
+    page.one(".back a").click()
+    page.wait(lambda: page.all(row(0)), "the wall again")
+
+
 def test_letter_keys_can_be_switched_off(page: PageBrowser) -> None:
     before = len(page.answers())
     page.press(Keys.ESCAPE, "?")

@@ -45,6 +45,15 @@ function readSetting(name) {
   try { return localStorage.getItem(name); } catch { return null; }
 }
 
+// The screen of this tab: the way back from the map leads to it.
+function keepScreen(hash) {
+  try { sessionStorage.setItem("screen", hash); } catch { /* the way back leads to the first screen */ }
+}
+
+function comeBack() {
+  try { if (!location.hash) history.replaceState(null, "", sessionStorage.getItem("screen") || location.href); } catch { /* as above */ }
+}
+
 /** Switch single-letter keys on or off. */
 app.setLetterKeys = (isOn) => {
   app.settings.letterKeys = isOn;
@@ -231,6 +240,7 @@ async function openScreen() {
   current?.close?.();
   current = null;
   opened = location.hash;
+  keepScreen(opened);
   if (!document.body.classList.contains("lost")) app.tell(""); // it was about the screen before
   const main = byId("screen");
   // A screen that is still opening when the reader leaves goes on in its own element, out of sight.
@@ -279,6 +289,7 @@ app.globalKeys = [
 ];
 
 async function start() {
+  comeBack();
   app.setLetterKeys(app.settings.letterKeys);
   byId("undo").addEventListener("click", () => undo());
   byId("redo").addEventListener("click", () => undo(true));
