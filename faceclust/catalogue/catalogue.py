@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
-import operator
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from faceclust.catalogue.face_selection import FaceSelection, find_named_person, group_number_text
 from faceclust.catalogue.face_snapshot import FaceSnapshot
 from faceclust.catalogue.models_in_use import ModelsInUse
 from faceclust.catalogue.people_snapshot import PeopleSnapshot
@@ -27,7 +25,7 @@ from faceclust.people.doubts import Doubts, NoDoubts
 from faceclust.people.groups import Groups
 from faceclust.people.hidden_faces import HiddenFaces
 from faceclust.people.journal import Journal
-from faceclust.people.names import person_key, shorten_name
+from faceclust.people.names import person_key
 from faceclust.people.replay import ReplayedAnswers
 from faceclust.progress import Progress, SilentProgress
 from faceclust.store.calibrations import Calibration, read_calibration
@@ -39,22 +37,6 @@ from faceclust.store.schema import CacheInfo
 from faceclust.types import Clustering, FaceOccurrence, FaceTable, Float32, Float64, Person, PhotoInfo, ScannedPhoto
 from faceclust.types.arguments import require_path
 from faceclust.types.face_numbers import format_face_address, split_face_address
-
-
-@dataclass(frozen=True)
-class FaceSelection:
-    """The faces that a user selected by name, group number, face id or PHOTO#N.
-
-    `name`: the person that all of the faces are, None if they are not one person's. `is_person`: the
-    selection was made by that name. `all_faces`: for a group, all its faces; `faces` leaves out those
-    of named persons if others remain.
-    """
-
-    label: str
-    faces: tuple[str, ...]
-    name: str | None = None
-    is_person: bool = False
-    all_faces: tuple[str, ...] = ()
 
 
 class Catalogue:
@@ -355,24 +337,14 @@ class Catalogue:
 
     def find_person(self, name: str) -> Person:
         """Return the person of this name. Raises UsageError if there is none."""
-        if not isinstance(name, str):
-            raise UsageError(f"a person is given by name, not by {name!r}")
-        name = shorten_name(name)
-        people = {person_key(person.label): person for person in self.people()}
-        if person_key(name) in people:
-            return people[person_key(name)]
-        near = [key for key in people if person_key(name) in key][:3]
-        near = near or difflib.get_close_matches(person_key(name), people, n=3)
-        meant = " or ".join(people[key].label for key in near)
-        hint = f"did you mean {meant}?" if near else "faceclust people lists the names"
-        raise UsageError(f"nobody is called {name}", hint=hint)
+        return find_named_person(self.people(), name)
 
     def select_faces(self, selector: int | str) -> FaceSelection:
         """Return the faces of a group by its number, a face by its id or as PHOTO#N, or a person by name.
 
         Raises UsageError if there is no such group, face, photo or person.
         """
-        text = selector if isinstance(selector, str) else _group_number_text(selector)
+        text = selector if isinstance(selector, str) else group_number_text(selector)
         if (face := self.find_face(text)) is not None:
             owner = self.person_of.get(face)
             return FaceSelection(f"face {text}", (face,), owner.label if owner else None)
@@ -417,16 +389,10 @@ class Catalogue:
         These are its faces without a name, or else its ignored ones, or else all; faces of groups
         declared the same person are included. Raises UsageError if there is no such group.
         """
-        number = int(_group_number_text(number))
+        number = int(group_number_text(number))
         if number not in self.group_members:
             known = "faceclust people --all lists them" if self.group_members else "faceclust cluster"
             raise UsageError(f"there is no group {number}", hint=known)
         unnamed = [person for person in self.persons if person.name is None and number in person.clusters]
         unnamed.sort(key=lambda person: person.ignored)
         return unnamed[0].face_ids if unnamed else self.group_members[number]
-
-
-def _group_number_text(number: int) -> str:
-    if isinstance(number, bool) or not hasattr(number, "__index__"):
-        raise UsageError(f"faces are given by group number, name, face id or PHOTO#N, not by {type(number).__name__}")
-    return str(operator.index(number))

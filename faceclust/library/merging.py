@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from faceclust.catalogue.catalogue import Catalogue, FaceSelection
+from faceclust.catalogue.catalogue import Catalogue
+from faceclust.catalogue.face_selection import FaceSelection
 from faceclust.errors import UsageError
 from faceclust.library.doubtful import check_shared_photos
 from faceclust.library.naming import link, name, record_answer

@@ -19,7 +19,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from faceclust.catalogue.catalogue import Catalogue, FaceSelection
+from faceclust.catalogue.catalogue import Catalogue
+from faceclust.catalogue.face_selection import FaceSelection
 from faceclust.errors import CacheError, LibraryBusyError, NothingScannedError, UsageError
 from faceclust.files.atomic import remove_file, write_private_atomically
 from faceclust.files.own_files import UnsafeFileError, read_own

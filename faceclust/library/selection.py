@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from faceclust.catalogue.catalogue import Catalogue, FaceSelection
+from faceclust.catalogue.catalogue import Catalogue
+from faceclust.catalogue.face_selection import FaceSelection
 from faceclust.errors import UsageError
 from faceclust.types import Person
 from faceclust.types.arguments import as_list
