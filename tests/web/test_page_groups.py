@@ -192,6 +192,8 @@ def test_one_person_twice_on_a_photo_is_asked_about(page: PageBrowser) -> None:
     page.wait_text("#doubt[open]", "photo")
     page.press(Keys.ESCAPE)
     page.wait(lambda: not page.all("#doubt[open]"))
+    page.wait(lambda: field_row(page) == "1", "the focus in the row that was given up")
+    assert page.focused.get_attribute("value") == "Twin"
     assert len([event for event in page.answers() if event["name"] == "Twin"]) == 1
     answer_elsewhere(page, 0)
     page.wait(lambda: page.all(f"{row(1)}.gone"), "the row that was answered elsewhere")

@@ -70,7 +70,7 @@ export class Api {
 
   /**
    * Record an answer. Return the server's answer once the line is on disk, or null if it was not recorded; the user
-   * has then been told why. `accepted`: what the user accepted, such as another spelling of the name. Answers are sent
+   * has then been told why. False stands for a doubt that the user gave up. `accepted`: what the user accepted, such as another spelling of the name. Answers are sent
    * one at a time, in order.
    */
   answer(answer) {
@@ -84,7 +84,7 @@ export class Api {
         } catch (error) {
           if (!error.doubt) throw error;
           const accepted = await this.#handlers.doubt(error.doubt);
-          if (!accepted) return null;
+          if (!accepted) return false;
           accept = { ...accept, ...accepted };
         }
       }

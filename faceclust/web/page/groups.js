@@ -148,7 +148,9 @@ function nameRows(entry, name, goesOn = "field") {
   const count = about.reduce((sum, { faces, out }) => sum + faces - out.size, 0);
   const { seen, left_out } = leaving(about);
   goOn(entry, about, goesOn);
-  record(about, { kind: "name", name, groups: about.map(({ group }) => group), faces: [], seen, left_out }, formatCount(count, "face"), name);
+  record(about, { kind: "name", name, groups: about.map(({ group }) => group), faces: [], seen, left_out }, formatCount(count, "face"), name).then((saved) => {
+    if (saved === false && view) focusRow(entries.indexOf(entry), goesOn); // to correct the name
+  });
 }
 
 function nameFaces(faces, name) {
