@@ -90,7 +90,7 @@ def test_names_without_a_face_are_offered_and_entered_on_request(library: Librar
     assert [(new["name"], new["photo"]) for new in answer["additions"]] == [("Mia", photo), ("Dora", photo)]
     done = run_checked("import", "--add-faces", *options)
     assert f"imported: {counts}" in done and "to undo all of it: faceclust undo 2" in done
-    assert "Mia drawn by hand (1 face), from XMP sidecars" in run_checked("journal", *options)
+    assert "Mia on 1 photo, without a face to be seen, from XMP sidecars" in run_checked("journal", *options)
     assert "nothing new to import" in run_checked("import", "--add-faces", *options)
     assert "Dora" in run_checked("people", *options)
     assert photo in run_checked("find", "Mia", *options)
