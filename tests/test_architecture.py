@@ -36,11 +36,11 @@ ALLOWED: dict[str, set[str]] = {
         *("scan", "store", "types"),
     },
     "interview": {"library", "outputs", "people", "types"},
-    "web": {"photos", "scan", "store", "types"},
+    "web": {"files", "interview", "library", "outputs", "people", "photos", "scan", "store", "types"},
     "__init__": {"library", "types"},
     "cli": {
         *("catalogue", "cluster", "evaluation", "files", "importers", "installer", "interview", "library"),
-        *("outputs", "packs", "people", "scan", "store", "types"),
+        *("outputs", "packs", "people", "scan", "store", "types", "web"),
     },
     "__main__": {"cli"},
 }

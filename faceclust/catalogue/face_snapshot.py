@@ -45,9 +45,11 @@ class FaceSnapshot:
     over.
     """
 
-    def __init__(self, home: LibraryHome, models: ModelsInUse, on_note: Callable[[str], None]) -> None:
-        self._home, self._models, self._on_note = home, models, on_note
-        self._table: LibraryTable | None = None
+    def __init__(
+        self, stored: StoredFaces, home: LibraryHome, models: ModelsInUse, read_events: Callable[[], list[Event]]
+    ) -> None:
+        self.stored = stored
+        self._home, self._models, self._read_events = home, models, read_events
         self._parts_cache = PartsCache()
 
     def refresh(self) -> FaceSnapshot:

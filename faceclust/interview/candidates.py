@@ -73,7 +73,7 @@ def find_nearest_people(
     Left out are persons rejected for one of the faces, and persons on the same photo.
     """
     named = [person for person in state.persons if person.name is not None]
-    faces = tuple(face for face in faces if group_distances.has_face(face))
+    faces = tuple(face for face in faces if group_distances.can_compare(face))
     if not named or not faces:
         return []
     to_group = group_distances.group_distances(faces)

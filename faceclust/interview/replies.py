@@ -19,7 +19,7 @@ _RESERVED_WORDS = frozenset(
 )
 #: Another answer and something else: "n Anna", "?x", "-x". In quotes, they are names, too.
 _MIXED_ANSWER = re.compile(
-    r"(?:[ynbuoqsYNU]|(?i:yes|no|none|undo|redo|back|open|skip))\s.*|[-?!/+*=<>|~#,;:%$\\\[\]{}].*"
+    r"(?:[ynbufoqsYNU]|(?i:yes|no|none|undo|redo|back|open|skip))\s.*|[-?!/+*=<>|~#,;:%$\\\[\]{}].*"
 )
 
 
@@ -28,12 +28,14 @@ class Reply:
     """A reply to a question, which has at least one part.
 
     `left_out`: numbered faces of the question that do not belong. `name`: who the others are. `verdict`:
-    yes or no; no to "Who is this?" means nobody the user knows.
+    yes or no; no to "Who is this?" means nobody the user knows. `not_faces`: numbered pictures that show no face,
+    which come alone.
     """
 
     left_out: tuple[str, ...] = ()
     name: str | None = None
     verdict: bool | None = None
+    not_faces: tuple[str, ...] = ()
 
 
 # -- text → reply ---------------------------------------------------------------
@@ -41,6 +43,8 @@ class Reply:
 
 def parse_reply(question: PresentedQuestion, text: str) -> Reply:
     """Parse what was typed. Raises UsageError if it is not a reply to this question."""
+    if (marked := _parse_not_a_face(text, len(question.numbered_faces))) is not None:
+        return Reply(not_faces=tuple(question.numbered_faces[number - 1] for number in marked))
     numbers, rest = parse_answer(text, len(question.numbered_faces))
     left_out = tuple(question.numbered_faces[number - 1] for number in numbers)
     word, kind = rest.casefold(), question.question.kind
@@ -51,6 +55,22 @@ def parse_reply(question: PresentedQuestion, text: str) -> Reply:
     if word not in (*YES_WORDS, *NO_WORDS, "") or bool(numbers) == bool(rest):
         raise UsageError(f"{text!r} does not answer this question", hint="type y, n or numbers; ? shows help")
     return Reply(verdict=word in YES_WORDS) if word else Reply(left_out)
+
+
+def _parse_not_a_face(text: str, count: int) -> list[int] | None:
+    """Return the numbers of the pictures that show no face; None for another answer.
+
+    Raises UsageError if numbers are missing and several faces are shown.
+    """
+    word, _, selection = text.partition(" ")
+    if word != "f":
+        return None
+    numbers, rest = parse_answer(selection, count)
+    if rest:
+        return None
+    if not numbers and count > 1:
+        raise UsageError("which of them is not a face? type its number, too", hint="f 2, or f 2 3")
+    return numbers or [1]
 
 
 def parse_answer(text: str, count: int) -> tuple[list[int], str]:
@@ -102,6 +122,8 @@ def record_reply(library: Library, question: PresentedQuestion, reply: Reply) ->
         raise UsageError("answer yes or no, or else leave faces out or type a name")
     if reply.name is not None and not question.accepts_name:
         raise UsageError("this question is not answered by a name", hint="answer yes or no, or leave faces out")
+    if reply.not_faces:
+        return library.remove_faces(reply.not_faces)
     if kind is QuestionKind.WHO or reply.name is not None:
         return _record_name(library, question, reply)
     if kind is QuestionKind.SAME:

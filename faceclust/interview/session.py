@@ -7,9 +7,6 @@ recorded as a whole or not at all.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-
 from faceclust.errors import UsageError
 from faceclust.interview.planner import plan_questions, plan_suggested_question, suggested_faces
 from faceclust.interview.presenter import PresentedQuestion, Presenter
@@ -21,17 +18,7 @@ from faceclust.people.events import Event
 from faceclust.people.groups import Groups
 from faceclust.people.similarity import GroupDistances
 from faceclust.text.plural import format_count
-from faceclust.types import FaceTable, Person
-
-YES_WORDS, NO_WORDS = ("y", "yes"), ("n", "no", "none")
-#: Words that are hardly anybody's name. In quotes they are accepted as names.
-_RESERVED_WORDS = frozenset(
-    [*YES_WORDS, *NO_WORDS, "nobody", "unknown", "skip", "later", "all", "help", "undo", "redo", "back", "open"]
-)
-#: Another answer and something else: "n Anna", "?x", "-x". In quotes, they are names, too.
-_MIXED_ANSWER = re.compile(
-    r"(?:[ynbufoqsYNU]|(?i:yes|no|none|undo|redo|back|open|skip))\s.*|[-?!/+*=<>|~#,;:%$\\\[\]{}].*"
-)
+from faceclust.types import Clustering, FaceTable, Person
 
 
 class Interview:
@@ -55,14 +42,15 @@ class Interview:
         self.answer_count = 0
 
     @property
-    def _group_distances(self) -> GroupDistances:
-        library, faces = self._library, self._library.faces
-        if self._distances is None or self._distances[0] is not faces:
-            known = self._distances[1] if self._distances else None
+    def group_distances(self) -> GroupDistances:
+        """The distances between the current faces and groups."""
+        library, faces, clustering = self._library, self._library.faces, self._library.clustering
+        if self._distances is None or self._distances[0] is not faces or self._distances[1] is not clustering:
+            known = self._distances[2] if self._distances and self._distances[1] is clustering else None
             if known is None or not all(map(known.can_compare, faces.face_ids.tolist())):  # a removal was undone
-                known = GroupDistances(faces, library.clustering, library.face_offsets)
-            self._distances = faces, known
-        return self._distances[1]
+                known = GroupDistances(faces, clustering, library.face_offsets)
+            self._distances = faces, clustering, known
+        return self._distances[2]
 
     # -- ask ------------------------------------------------------------------
 
@@ -178,82 +166,6 @@ class Interview:
             return ""
         return f"; s shows {_describe_suggested_faces(person)}"
 
-    def _describe_also_removed(self, question: PresentedQuestion, event: Event) -> str:
-        """Mention the faces that left with those declared not to belong."""
-        if event.name is None or not event.rest or not question.accepts_name:
-            return ""
-        count = len(question.question.candidates[0].faces) - len(event.faces) - len(event.rest)
-        return f"; {count} more went with those" if count > 0 else ""
-
-    def _apply_answer(self, question: PresentedQuestion, text: str) -> Event:
-        if (marked := _parse_not_a_face(text, len(question.numbered_faces))) is not None:
-            return self._library.remove_faces([question.numbered_faces[number - 1] for number in marked])
-        numbers, name = parse_answer(text, len(question.numbered_faces))
-        word, kind = name.casefold(), question.question.kind
-        if kind is QuestionKind.WHO or (question.accepts_name and name and word not in (*YES_WORDS, *NO_WORDS)):
-            return self._apply_name(question, numbers, name)
-        if word not in (*YES_WORDS, *NO_WORDS, "") or bool(numbers) == bool(name):
-            raise UsageError(f"{text!r} does not answer this question", hint="type y, n or numbers; ? shows help")
-        if kind is QuestionKind.SAME:
-            return self._apply_same_person(question, word)
-        shown = question.numbered_faces
-        no = set(shown) if word in NO_WORDS else {shown[number - 1] for number in numbers}
-        return (
-            self._apply_single_candidate(question, no) if question.accepts_name else self._apply_selection(question, no)
-        )
-
-    def _apply_name(self, question: PresentedQuestion, numbers: Sequence[int], text: str) -> Event:
-        """Name a group, ignore it, or split off the faces of these numbers, with or without naming the rest."""
-        library, candidate = self._library, question.question.candidates[0]
-        leaving = [question.numbered_faces[number - 1] for number in numbers]
-        seen = [face for face in question.numbered_faces if face not in leaving]
-        if not numbers and text in ("n", "N"):
-            return library.ignore(candidate.faces)
-        name = _unquote_name(text)
-        if not seen:
-            raise UsageError("at least one face has to stay", hint="type n if you know nobody here")
-        if not text:
-            return library.split(leaving, seen)
-        return library.name(
-            self._faces_remaining(candidate.faces, leaving, seen), name, confirmed=seen, rejected=leaving
-        )
-
-    def _apply_same_person(self, question: PresentedQuestion, word: str) -> Event:
-        (small, large), names = question.question.candidates, question.question.names
-        if not word:
-            raise UsageError("are they the same person? type y or n")
-        if word in YES_WORDS:
-            return self._library.merge(*names) if names else self._library.link([*small.faces, *large.faces])
-        shown = set(question.numbered_faces)
-        return self._library.split(sorted(shown.intersection(small.faces)), sorted(shown.intersection(large.faces)))
-
-    def _apply_single_candidate(self, question: PresentedQuestion, no: set[str]) -> Event:
-        """Confirm or reject one group or face as a person. `no`: the shown faces that are not."""
-        name, candidate = question.question.names[0], question.question.candidates[0]
-        seen = [face for face in question.numbered_faces if face not in no]
-        if not seen:
-            return self._library.reject(sorted(no), name)
-        faces = self._faces_remaining(candidate.faces, sorted(no), seen)
-        return self._library.name(faces, name, confirmed=seen, rejected=sorted(no))
-
-    def _apply_selection(self, question: PresentedQuestion, no: set[str]) -> Event:
-        """Confirm the candidates that are a person; each picture stands for its candidate."""
-        name = question.question.names[0]
-        pairs = zip(question.question.candidates, question.numbered_faces, strict=True)
-        yes = [(candidate, face) for candidate, face in pairs if face not in no]
-        if not yes:
-            return self._library.reject(sorted(no), name)
-        faces, shown = [face for candidate, _ in yes for face in candidate.faces], [face for _, face in yes]
-        faces += self._faces_remaining(question.question.unshown_faces, sorted(no), shown)
-        return self._library.name(faces, name, confirmed=shown, rejected=sorted(no))
-
-    def _faces_remaining(self, faces: Sequence[str], leaving: Sequence[str], seen: Sequence[str]) -> list[str]:
-        """The faces that stay with the `seen` ones after `leaving` are split off."""
-        if not leaving:
-            return list(faces)
-        staying = set(self._library.faces_remaining(leaving, seen))
-        return [face for face in faces if face in staying]
-
     # -- undo -----------------------------------------------------------------
 
     def go_back(self) -> str:
@@ -308,53 +220,9 @@ class Interview:
         self._repeated = None
         return event
 
-
-def parse_answer(text: str, count: int) -> tuple[list[int], str]:
-    """Split an answer into the picture numbers it begins with and the rest.
-
-    Numbers are given as "2 4", "2,4", "1-3" or "2 and 4". Raises UsageError for numbers above `count`.
-    """
-    numbers: list[int] = []
-    rest = text.strip()
-    while match := re.match(r"(?:(?:and|&)\s+)?(\d{1,9})(?:-(\d{1,9}))?(?:[\s,;]+|$)", rest):
-        first, last = int(match[1]), int(match[2] or match[1])
-        if not 1 <= first <= last <= count:
-            raise UsageError(
-                f"there is no face {match[0].strip(' ,;')}",
-                hint='put a name that begins with a number in "quotes"',
-            )
-        numbers += range(first, last + 1)
-        rest = rest[match.end() :]
-    return list(dict.fromkeys(numbers)), rest
-
-
-def _parse_not_a_face(text: str, count: int) -> list[int] | None:
-    """Return the numbers of the pictures that show no face; None for another answer.
-
-    Raises UsageError if numbers are missing and several faces are shown.
-    """
-    word, _, selection = text.partition(" ")
-    if word != "f":
-        return None
-    numbers, rest = parse_answer(selection, count)
-    if rest:
-        return None
-    if not numbers and count > 1:
-        raise UsageError("which of them is not a face? type its number, too", hint="f 2, or f 2 3")
-    return numbers or [1]
-
-
-def _unquote_name(text: str) -> str:
-    """Return the name without quotes, or "". Raises UsageError for an unquoted text that is hardly a name."""
-    if quoted := re.fullmatch('"(.*)"', text):
-        return quoted[1]
-    if text.isascii() and (len(text) == 1 or text.casefold() in _RESERVED_WORDS):
-        raise UsageError(f"{text!r} is not a name", hint=f'? shows what to type; "{text}" in quotes is a name')
-    if text and re.fullmatch(r"[\d\s,;&-]+", text):
-        raise UsageError(f"{text!r} is not a name", hint="? shows how to type numbers of faces")
-    if _MIXED_ANSWER.fullmatch(text):
-        raise UsageError(f"{text!r} is not a name", hint=f'type one of the two; "{text}" in quotes is a name')
-    return text
+    def forget_repeated(self) -> None:
+        """Ask no question again as it was: the library has changed since."""
+        self._repeated = None
 
 
 def _describe_suggested_faces(person: Person) -> str:

@@ -1,4 +1,8 @@
-"""The faces that the user drew on photos, according to the journal."""
+"""Draw, move and remove faces by hand.
+
+The answers are events like any other: `undo` takes them back. A drawn face is embedded and kept in the
+caches before its event is recorded, so that after a crash in between it is merely not shown.
+"""
 
 from __future__ import annotations
 

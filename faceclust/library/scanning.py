@@ -139,6 +139,7 @@ def _look_again(
             lambda: should_stop() or lock.lost,
             forgotten,
         )
+        library.home.record_scan()
     library.invalidate()
     result.faces = len(_faces_on(library, contents) - before)  # without those behind a box drawn by hand
     return result

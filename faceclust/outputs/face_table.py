@@ -61,7 +61,7 @@ def build_rows(
     None for a face that is alone, the person None for an unnamed face. A person without a face to be seen
     has the box of the whole photo, drawn by hand. `photos` are those of the
     occurrences, in the same order, with others between them. `embeddings`: float32 (d,) by face id, for
-    one more column, which is None for a face that cannot be compared. Only one row is held in memory.
+    one more column, in which a face that cannot be compared has None. Only one row is held in memory.
     """
     person_of = {face: person for person in persons if person.name for face in person.face_ids}
     for face, photo in _pair_with_photos(occurrences, photos):

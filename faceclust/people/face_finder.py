@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from faceclust.people.events import IRREVERSIBLE_KINDS, Event, JournalFace, effective_events
-from faceclust.types import SAME_FACE_OVERLAP, Box, FaceOccurrence, intersection_over_union
+from faceclust.people.hand_edits import HandEdits, replay_hand_edits
+from faceclust.types import SAME_FACE_OVERLAP, WHOLE_PHOTO, Box, FaceOccurrence, intersection_over_union
 
 #: Boxes with at least this intersection over union are the same face even without other evidence that
 #: the photo is the same: an edit of the metadata does not change the box.

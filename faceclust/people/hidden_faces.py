@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 
 from faceclust.people.events import Event, JournalFace
-from faceclust.people.face_finder import SAME_FACE_OVERLAP, FaceFinder, found_again
+from faceclust.people.face_finder import FaceFinder, found_again
 from faceclust.people.hand_edits import HandEdits
-from faceclust.types import FaceOccurrence, intersection_over_union
+from faceclust.types import SAME_FACE_OVERLAP, FaceOccurrence, intersection_over_union
 
 #: Id of a hidden face → id of the drawn face that stands for it, None without one.
 HiddenFaces = Mapping[str, str | None]

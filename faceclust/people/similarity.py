@@ -89,6 +89,11 @@ class GroupDistances:
         rows = self._rows_of(units)
         return self._near_groups[rows], self._near_distances[rows]
 
+    def group_distances(self, unit: tuple[str, ...]) -> dict[int, float]:
+        """Return the distance of a unit to each group, by its number; inf to its own."""
+        distances = self._group_distances(*self._units([unit]))[0]
+        return dict(zip(self._numbers.tolist(), distances.tolist(), strict=True))
+
     def face_distances(self, units: Sequence[tuple[str, ...]], faces: Sequence[str]) -> Float64:
         """Return the distances between units and single faces, float64 (units, faces)."""
         rows = self._rows_of(units)

@@ -29,7 +29,7 @@ class FaceOccurrence:
 
     @property
     def is_whole_photo(self) -> bool:
-        """Whether this is a person on the photo without a face to be seen."""
+        """Whether this is a person who is on the photo without a face to be seen."""
         return self.by_hand and self.box == WHOLE_PHOTO
 
     @property

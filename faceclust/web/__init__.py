@@ -1,1 +1,1 @@
-"""The page for naming people: a server for one library, on this machine only."""
+"""The page for naming people in a browser: one process, one library, this machine only."""

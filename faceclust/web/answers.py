@@ -143,6 +143,23 @@ def _rename(session: WebSession, name: str, to: str) -> Event:
     return session.library.rename(session.library.find_person(name).label, to)
 
 
+def _not_a_face(session: WebSession, faces: tuple[str, ...]) -> Event:
+    _require_something(faces)
+    return session.library.remove_faces(list(faces))
+
+
+def _add_face(session: WebSession, photo: str, box: Box, name: str | None) -> Event:
+    return session.library.add_face(photo, box, None if name is None else _typed_name(session, name))
+
+
+def _add_whole(session: WebSession, photo: str, name: str) -> Event:
+    return session.library.add_whole(photo, _typed_name(session, name))
+
+
+def _move_face(session: WebSession, face: str, box: Box) -> Event:
+    return session.library.move_face(face, box)
+
+
 def _typed_name(session: WebSession, name: str) -> str:
     """Return a name, which is in use already or must not read as another answer, as on the terminal."""
     text = name.strip()

@@ -20,7 +20,7 @@ from faceclust.web.session import WebSession
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
-def create_app(session: WebSession) -> Starlette:
+def create_app(session: WebSession, pictures: PictureService) -> Starlette:
     """Return the application for a session."""
     assets, map_page, index = _read_assets(), MapPage(session, pictures), _PictureIndex(session)
 
@@ -31,10 +31,16 @@ def create_app(session: WebSession) -> Starlette:
         name = request.path_params["name"]
         kind = _TYPES.get(name[name.rfind(".") :])
         if kind is None or name not in assets:
-            return JSONResponse({"error": "not found"}, 404)
+            return _not_found_response()
         return Response(assets[name], media_type=kind)
 
-    map_cache = _MapCache(session)
+    async def face_picture(request: Request) -> Response:
+        face = await index.find_face(request.path_params["face"])
+        return _picture_response(await pictures.face(face) if face else None)
+
+    async def photo_picture(request: Request) -> Response:
+        photo = await index.find_photo(request.path_params["photo"])
+        return _picture_response(await pictures.photo(photo) if photo else None)
 
     async def map_of_faces(request: Request) -> Response:
         html, policy = await map_page.get()
@@ -45,6 +51,8 @@ def create_app(session: WebSession) -> Starlette:
             Route("/", shell),
             Route("/page/{name}", asset),
             Route("/map", map_of_faces),
+            Route("/face/{face}.jpg", face_picture),
+            Route("/photo/{photo}.jpg", photo_picture),
             *routes(session),
         ],
         exception_handlers={404: _not_found, 405: _not_allowed, Exception: _failed},
@@ -92,8 +100,19 @@ def _read_assets() -> dict[str, bytes]:
     return assets | {"base.css": (resources.files("faceclust.outputs") / "web" / "base.css").read_bytes()}
 
 
-async def _not_found(request: Request, error: Exception) -> Response:
+def _picture_response(jpeg: bytes | None) -> Response:
+    """Return a picture that this browser may keep. Its content never changes: the address is a hash of it."""
+    if jpeg is None:
+        return _not_found_response()
+    return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600, immutable"})
+
+
+def _not_found_response() -> Response:
     return JSONResponse({"error": "not found"}, 404)
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    return _not_found_response()
 
 
 async def _not_allowed(request: Request, error: Any) -> Response:

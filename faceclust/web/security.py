@@ -183,7 +183,7 @@ class Guard:
     def _is_signed_in(self, cookies: bytes) -> bool:
         """Does one of the cookies sign the browser in? Other servers on this machine may set more of the name."""
         expected = f"{COOKIE_NAME}={self._access.cookie}".encode()
-        return any([hmac.compare_digest(one.strip(), expected) for one in cookies.split(b";")])
+        return any(hmac.compare_digest(one.strip(), expected) for one in cookies.split(b";"))
 
     def _is_from_the_page(self, headers: dict[bytes, bytes], *, is_document: bool) -> bool:
         origin, site = headers.get(b"origin"), headers.get(b"sec-fetch-site")

@@ -22,6 +22,7 @@ import uvicorn
 
 from faceclust.errors import UsageError
 from faceclust.library.library import Library
+from faceclust.store.thumbs import ThumbStore
 from faceclust.web.app import create_app
 from faceclust.web.connections import MAX_HEAD, LimitedProtocol
 from faceclust.web.pictures import PictureService
@@ -198,6 +199,7 @@ def send_to_browser(path: Path, port: int, announce: Callable[[str], None], *, o
                 f"from another machine: ssh -L {port}:{LOOPBACK}:{port} there, copy the file to your machine with scp, "
                 f"and open the copy"
             )
+
 
 def _has_browser() -> bool:
     """Can a browser with windows be started? Without a display, Python would start one of the terminal's."""

@@ -105,8 +105,7 @@ class WebSession:
                 raise StaleAnswerError(self.position) from None
             finally:
                 self.library.guard_answer = contextlib.nullcontext
-            if self._notice_drawn_faces():
-                self._move_to(self._read_statuses())  # the verb has changed the caches, too
+            self._notice_drawn_faces()
             return result, self.position
 
         result = await self.run(call)
@@ -265,7 +264,7 @@ class WebSession:
     def _read_statuses(self) -> dict[Path, FileStatus]:
         home, library = self.library.home, self.library
         journals = [home.journal, *(path for path, _ in library.journal.others)]
-        files = [home.existing_clusters(), home.scan_snapshot_of(library.pack_name), home.config_file]
+        files = [home.existing_clusters(), home.last_scan_file, home.config_file]
         return {path: _read_status(path) for path in (*journals, *files)}
 
     @contextmanager

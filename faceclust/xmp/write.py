@@ -47,8 +47,7 @@ def merge_faces(
     """Merge faces into the packet `old` (None for an empty one); without changes, return the same bytes.
 
     `size` is the stored picture's width and height in px. People `without_face` get keywords, but no region.
-    Raises BadPacketError if `old` is not XMP, or
-    cannot be changed unambiguously.
+    Raises BadPacketError if `old` is not XMP, or cannot be changed unambiguously.
     """
     packet = EditablePacket(EMPTY_PACKET if old is None else old)
     named = [replace(face, name=clean_xml_text(face.name or "") or None) for face in faces]

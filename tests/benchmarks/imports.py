@@ -26,8 +26,8 @@ from typing import Any
 
 from faceclust import Library
 from faceclust.importers.collect import collect_names
-from faceclust.importers.plan import ImportPlan
 from faceclust.importers.library_names import LibraryNames
+from faceclust.importers.plan import ImportPlan
 from faceclust.importers.reconcile import reconcile
 from faceclust.importers.sources import classify_sources
 from faceclust.types import Box, FaceOccurrence

@@ -51,9 +51,7 @@ class GuardedServer:
         self.guard = Guard(
             self._app(), self.access, self.sign_in, report=self.errors.append, request_open=self.requests.one
         )
-        self.server = PageServer(
-            self.guard, self.requests, is_done=lambda: self.is_done, say_goodbye=self._say_goodbye
-        )
+        self.server = PageServer(self.guard, self.requests, is_done=lambda: self.is_done, say_goodbye=self._say_goodbye)
 
     @property
     def good(self) -> dict[str, str]:
@@ -83,8 +81,8 @@ class GuardedServer:
         more: tuple[tuple[str, str], ...] = (),
         **headers: str | None,
     ) -> Answer:
-        """Send a request as the page does, with some headers changed (`Sec_Fetch_Site="cross-site"`), left out (None) or
-        added (`more`)."""
+        """Send a request as the page does, with some headers changed (`Sec_Fetch_Site="cross-site"`), left out
+        (None) or added (`more`)."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         standard = {**self.good, **({"Content-Type": "application/json"} if method == "POST" else {})}
         if method == "POST" or body:

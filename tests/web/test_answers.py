@@ -44,8 +44,11 @@ CASES: dict[str, tuple[Callable[[Library], Answer], Verb]] = {
     ),
     "a face is left out": (
         lambda one: {
-            **{"kind": "name", "name": "Carl", "groups": [CARL]},
-            **{"seen": faces(one, CARL)[1:], "left_out": faces(one, CARL)[:1]},
+            "kind": "name",
+            "name": "Carl",
+            "groups": [CARL],
+            "seen": faces(one, CARL)[1:],
+            "left_out": faces(one, CARL)[:1],
         },
         lambda one: one.name(faces(one, CARL)[1:], "Carl", rejected=faces(one, CARL)[:1]),
     ),
@@ -262,8 +265,11 @@ def test_several_rows_get_one_name(page: PageClient) -> None:
     members = dict(library.group_members)
     status, _ = page.answer(
         {
-            **{"kind": "name", "name": "Anna", "groups": [ANNA, BEN, CARL]},
-            **{"seen": [*members[ANNA][:4], *members[BEN][2:4]], "left_out": [members[BEN][0], members[CARL][1]]},
+            "kind": "name",
+            "name": "Anna",
+            "groups": [ANNA, BEN, CARL],
+            "seen": [*members[ANNA][:4], *members[BEN][2:4]],
+            "left_out": [members[BEN][0], members[CARL][1]],
         }
     )
     assert status == 200
@@ -324,7 +330,10 @@ def test_a_near_name_is_asked_about(page: PageClient) -> None:
     answer = {"kind": "name", "name": "Johana", "groups": [CARL]}
     status, asked = page.answer(answer)
     assert status == 422 and asked["doubt"] | {"message": ""} == {
-        **{"kind": "near_name", "name": "Johana", "near": "Johanna", "message": ""}
+        "kind": "near_name",
+        "name": "Johana",
+        "near": "Johanna",
+        "message": "",
     }
     assert page.answer(answer, accept={"name": "Somebody else"})[0] == 422
     assert len(records(page.session.library)) == 1

@@ -125,8 +125,25 @@ def test_a_browser_without_the_cookie_is_told_how_to_open_the_page(server: Guard
 @pytest.mark.parametrize(
     "target",
     [
-        *("/", "/favicon.ico", "/x/", "/sign-in/", "//", "/{base}", "/{base}../x", "/%2e%2e/", "/..", "/../../etc/passwd"),
-        *("{base}../", "{base}page/../index.html/..", "{base}unknown", "{base}page/..%2f..%2fsecurity.py"),
+        *(
+            "/",
+            "/favicon.ico",
+            "/x/",
+            "/sign-in/",
+            "//",
+            "/{base}",
+            "/{base}../x",
+            "/%2e%2e/",
+            "/..",
+            "/../../etc/passwd",
+        ),
+        *(
+            "/../../etc/passwd",
+            "{base}../",
+            "{base}page/../index.html/..",
+            "{base}unknown",
+            "{base}page/..%2f..%2fsecurity.py",
+        ),
         *("{base}face/%30.jpg", "{base:.20}/", "{base}/face/0.jpg", "{base}./face/0.jpg", "{base}face/0.jpg/"),
     ],
 )

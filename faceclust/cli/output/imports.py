@@ -52,9 +52,7 @@ def print_import_summary(plan: ImportPlan, events: Sequence[Event], dry_run: boo
     _print_unplaced("without a matching face", plan.unmatched, verbose)
     _print_unplaced("without a position in the photo", plan.placeless, verbose)
     if plan.addable:
-        print_line(
-            f"{plan.addable:,} of these can be entered as faces drawn by hand or as people on the whole photo: --add-faces"
-        )
+        print_line(f"{plan.addable:,} of these can be drawn by hand or put on the whole photo: add --add-faces")
     if plan.ungrouped:
         print_line("next: faceclust cluster, then import again: groups show which face such a name means")
     _print_unnamed(plan, verbose)
