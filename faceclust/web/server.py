@@ -83,6 +83,7 @@ def serve_page(
         access = Access(listener.getsockname()[1])
         sign_in, requests, session = SignIn(access), OpenRequests(), WebSession(library, thorough=thorough)
         pictures = PictureService(library.root, ThumbStore(library.home.thumbs))
+        session.load_ahead()
         guard = Guard(create_app(session, pictures), access, sign_in, report=report, request_open=requests.one)
 
         async def say_goodbye() -> None:

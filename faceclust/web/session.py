@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import hashlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -70,6 +71,10 @@ class WebSession:
         self._watcher: asyncio.Task[None] | None = None
         self._refreshes: set[asyncio.Task[None]] = set()
         self._is_closed = False
+
+    def load_ahead(self) -> None:
+        """Start to read the library, while the browser starts."""
+        self._thread.submit(self._load)
 
     # -- on the event loop ------------------------------------------------------
 
@@ -175,6 +180,13 @@ class WebSession:
         await asyncio.to_thread(self._thread.shutdown)
 
     # -- on the library's thread ------------------------------------------------
+
+    def _load(self) -> None:
+        with contextlib.suppress(FaceclustError):  # the first request says why
+            self._catch_up()
+            _ = self.library.person_of
+        gc.collect()
+        gc.freeze()  # with 100,000 faces, looking through them for garbage would take 0.2 s every now and then
 
     def keep(self, key: str, compute: Callable[[], T]) -> T:
         """Return a value, worked out once for each position."""
