@@ -49,7 +49,10 @@ class PropertyReader:
         """Yield the structures of a property: its own, or those of its list."""
         for value in self._values.get(tag(name), ()):
             if not isinstance(value, str):
-                for item in _list_items(value):
+                items = _list_items(value)
+                if items != [value] and any(child.tag not in ARRAYS for child in value.iterchildren(tag=etree.Element)):
+                    items.append(value)  # a repaired packet may have fields beside a list
+                for item in items:
                     # Fields are in the element itself (as attributes, or with parseType="Resource"),
                     # in a nested node, or in both.
                     yield PropertyReader([item, *item.iterchildren(DESCRIPTION)])

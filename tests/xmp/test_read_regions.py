@@ -187,6 +187,14 @@ def test_a_new_packet_repeats_the_regions_of_every_scheme() -> None:
     assert new == read_packet(data) and [region.scheme for region in new.regions] == ["iptc", "acdsee"]
 
 
+def test_a_list_beside_the_fields_of_a_structure_hides_none_of_them() -> None:
+    body = build_mwg_regions(build_region("Anna", 0.25, 0.5, 0.1, 0.2))
+    stray = body.replace("<mwg-rs:RegionList>", "<rdf:Bag><rdf:li>stray</rdf:li></rdf:Bag><mwg-rs:RegionList>")
+    assert stray != body
+    (region,) = read_packet(build_sidecar(stray).encode()).regions
+    assert region.name == "Anna"
+
+
 def test_iptc_regions_written_by_exiftool(tmp_path: Path) -> None:
     path = tmp_path / "a.xmp"
     boundary = "RegionBoundary={RbShape=rectangle,RbUnit=relative,RbX=0.2,RbY=0.4,RbW=0.1,RbH=0.2}"
