@@ -60,7 +60,8 @@ def read_categories(text: str) -> list[tuple[str, ...]]:
 
 
 def _without_separators(name: str) -> str:
-    return name.replace("/", "-").replace("|", "-")
+    """Return a part of a path on one line: white space may be written in another way than it was read."""
+    return " ".join(name.replace("/", "-").replace("|", "-").split())
 
 
 def _convert_foreign_keywords(name: str, others: Mapping[str, Sequence[str]], names: Sequence[str]) -> list[str]:

@@ -180,6 +180,14 @@ def test_the_keywords_of_other_programs_are_not_hidden_by_ours() -> None:
         assert "<rdf:li>Places/Rome</rdf:li>" in text and "<rdf:li>Places|Rome</rdf:li>" in text, body
 
 
+def test_a_keyword_on_two_lines_is_written_on_one_and_then_kept() -> None:
+    data = build_sidecar(build_array("MicrosoftPhoto:LastKeywordXMP", "Places/New\n      York")).encode()
+    faces = [NamedBox(BOX, "Anna")]
+    merged = merge_faces(data, faces, (400, 300)).data
+    assert b"<rdf:li>Places/New York</rdf:li>" in merged
+    assert merge_faces(merged, faces, (400, 300)).data == merged
+
+
 def test_a_new_packet_repeats_the_regions_of_every_scheme() -> None:
     bodies = build_iptc_regions(ANNA + RECTANGLE), acdsee(DRAWN), build_array("mediapro:People", "Ben"), DETAILS
     data = build_sidecar(*bodies).encode()
