@@ -336,7 +336,7 @@ class Catalogue:
     # -- look-ups -----------------------------------------------------------
 
     def find_person(self, name: str) -> Person:
-        """Return the person of this name. Raises UsageError if there is none."""
+        """Return the person of this name. Raises UsageError if nobody is called so."""
         return find_named_person(self.people(), name)
 
     def select_faces(self, selector: int | str) -> FaceSelection:

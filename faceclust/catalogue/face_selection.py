@@ -29,7 +29,7 @@ class FaceSelection:
 
 
 def find_named_person(people: Iterable[Person], name: str) -> Person:
-    """Return the person of this name. Raises UsageError if there is none."""
+    """Return the person of this name. Raises UsageError if nobody is called so."""
     if not isinstance(name, str):
         raise UsageError(f"a person is given by name, not by {name!r}")
     name = shorten_name(name)

@@ -186,7 +186,7 @@ class Interview:
         return _describe_undo(self.undo_answer())
 
     def undo_answer(self, event_id: str | None = None) -> Event | None:
-        """Take back the last answer, or the event of this id; None if there is none.
+        """Take back the last answer, or the event of this id; None if nothing can be undone.
 
         A question of this interview is asked again if its answer was the last one.
         """
@@ -209,7 +209,7 @@ class Interview:
         return f"saved: {describe_event(event)}" if event else "nothing to redo"
 
     def redo_answer(self) -> Event | None:
-        """Give the answer that was undone last once more. Return the new event, None if there is none."""
+        """Give the answer that was undone last once more. Return the new event, None if nothing was undone."""
         event = self._library.redo()
         if event is None:
             return None

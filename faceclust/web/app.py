@@ -76,7 +76,7 @@ class _PictureIndex:
         return next(iter(self._faces.get(face, ())), None)
 
     async def find_photo(self, photo_hash: str) -> PhotoInfo | None:
-        """Return a photo with this content; None if there is none, or not any more."""
+        """Return a photo with this content; None if it is missing, or gone."""
         await self._update()
         return self._photos.get(photo_hash)
 

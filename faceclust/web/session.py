@@ -234,7 +234,7 @@ class WebSession:
         return id
 
     def find_question(self, id: str) -> PresentedQuestion:
-        """Return a question shown since the last change. Raises UsageError if there is none of this id."""
+        """Return a question shown since the last change. Raises UsageError for another id."""
         if id not in self._questions:
             raise UsageError("this question is not open any more", hint="load the page again")
         return self._questions[id]

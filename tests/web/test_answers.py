@@ -19,7 +19,7 @@ from faceclust.web.session import PICTURES
 from tests.support.page_client import Answer, PageClient, records
 
 Verb = Callable[[Library], Any]
-#: What the library knows before: Anna and a few of her faces, Ben, and Dora, who is ignored.
+#: The names before each answer: Anna and a few of her faces, Ben, and Dora, who is ignored.
 ANNA, BEN, DORA, CARL = 1, 2, 4, 3
 
 

@@ -159,7 +159,7 @@ def test_keys_and_links_lead_through_the_photos_of_a_person(page: NamingPage) ->
             )
         )
     page.press("k")
-    assert shown() == hashes[0], "there is none before"
+    assert shown() == hashes[0], "no photo comes before"
     page.click(".way a")
     page.wait_for(".portrait")
 

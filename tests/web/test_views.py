@@ -1,4 +1,4 @@
-"""What the page reads is what the library says."""
+"""The endpoints that the page reads return the values of the library."""
 
 from __future__ import annotations
 
