@@ -22,11 +22,16 @@ class ClusterMeans:
     """
 
     def __init__(self, points: NDArray[np.floating], offsets: Float64 | None = None) -> None:
+        self.points, self.offsets = points, offsets
         values = points.astype(np.float64)
         # Distances do not depend on the origin, and small numbers have smaller rounding errors. A shift by
         # a multiple of a power of two keeps exact numbers exact.
         step = _ceil_power_of_two(max(values.max(initial=0.0), -values.min(initial=0.0))) / 64
-        values -= np.rint(values.mean(axis=0) / step) * step if len(values) and step else 0.0
+        #: The new origin (d,). The row of a point is exactly `points[i]` in float64 minus this.
+        self.centre: Float64 = np.zeros(values.shape[1])
+        if len(values) and step:
+            self.centre = np.rint(values.mean(axis=0) / step) * step
+        values -= self.centre
         self.sums = values
         self.square_sums = np.einsum("ij,ij->i", values, values)
         smallest = 0.0 if offsets is None else float(offsets.min(initial=0.0))

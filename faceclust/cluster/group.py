@@ -15,6 +15,7 @@ from faceclust.cluster.linkage import agglomerate
 from faceclust.cluster.local_scaling import LocalScaling, Surroundings
 from faceclust.cluster.low_quality import absorb_low_quality, select_low_quality
 from faceclust.cluster.numbering import NEW, Changes, compare_clusterings, earlier_groups, find_sorted, number_groups
+from faceclust.cluster.pair_engine import PairEngine
 from faceclust.cluster.parts import Partition, parts_of, restore_removed, without_links
 from faceclust.cluster.three_passes import cluster_in_three_passes
 from faceclust.cluster.two_passes import cluster_in_two_passes
@@ -35,7 +36,7 @@ from faceclust.types import (
 _CHUNK = 1 << 16  # faces processed at a time, which bounds the memory
 _MIN_FACES_FOR_ESTIMATE = 20_000  # from here on the estimated cost is reported beforehand
 
-_Algorithm = Callable[[Float32, ClusterParams, Constraints, Progress], Indices]
+_Algorithm = Callable[[Float32, ClusterParams, Constraints, Progress, PairEngine | None], Indices]
 
 
 def cluster_average(
@@ -52,10 +53,10 @@ def cluster_average(
 
 
 ALGORITHMS: dict[str, _Algorithm] = {
-    "average": lambda x, p, c, progress: cluster_in_three_passes(x, p, c, progress)[0],
-    "complete": lambda x, p, c, progress: agglomerate(x, p.threshold, "complete", c, progress),
-    "single": lambda x, p, c, progress: agglomerate(x, p.threshold, "single", c, progress),
-    "hdbscan": lambda x, p, c, progress: cluster_hdbscan(x, p.min_size, p.min_samples, c, progress),
+    "average": lambda x, p, c, progress, engine: cluster_in_three_passes(x, p, c, progress, engine)[0],
+    "complete": lambda x, p, c, progress, engine: agglomerate(x, p.threshold, "complete", c, progress, engine=engine),
+    "single": lambda x, p, c, progress, engine: agglomerate(x, p.threshold, "single", c, progress, engine=engine),
+    "hdbscan": lambda x, p, c, progress, engine: cluster_hdbscan(x, p.min_size, p.min_samples, c, progress),
 }
 
 
@@ -84,13 +85,15 @@ def group_faces(
     history: Sequence[Clustering] = (),
     models: str = "",
     full: bool = False,
+    engine: PairEngine | None = None,
 ) -> Grouping:
     """Group faces by person.
 
     `history` holds earlier clusterings, the last one first, whose group numbers are kept. If the
     last one has the same parameters and models, its groups are kept too and only new faces are
     clustered, unless they are most of the library or `full` is set. Only average linkage supports
-    this. Raises UsageError if the algorithm is unknown or a parameter is out of range.
+    this. `engine` compares the pairs when all faces are clustered; the result does not depend on it.
+    Raises UsageError if the algorithm is unknown or a parameter is out of range.
     """
     check_params(params)
     earlier = history[0] if history else None
@@ -98,7 +101,8 @@ def group_faces(
     reason = _reason_for_full_run(earlier, params, models, known, requested=full)
     if reason:
         known = np.full_like(known, NEW)
-    partition, scaling = _compute_partition(faces, params, constraints, progress or SilentProgress(), known, earlier)
+    progress = progress or SilentProgress()
+    partition, scaling = _compute_partition(faces, params, constraints, progress, known, earlier, engine)
     runs = [earlier_groups(faces.face_ids, run) for run in history]
     highest = max((run.highest_number for run in history), default=0)
     labels = number_groups(partition.clusters, params.min_size, runs, highest, constraints.anchors)
@@ -126,6 +130,7 @@ def _compute_partition(
     progress: Progress,
     known: Indices,
     earlier: Clustering | None,
+    engine: PairEngine | None,
 ) -> tuple[Partition, LocalScaling]:
     """Cluster the good faces, then add the low-quality ones.
 
@@ -141,7 +146,7 @@ def _compute_partition(
         scaling = _carry_over_scaling(faces, known, earlier)
         found = _extend_partition(known[good], embeddings, params, limits, progress, scaling.offsets_of(good))
     else:
-        found, surroundings = _partition_from_scratch(embeddings, params, limits, progress)
+        found, surroundings = _partition_from_scratch(embeddings, params, limits, progress, engine)
         scaling = LocalScaling.measure(faces.embeddings, good, surroundings, params)
         if limits.must_link and params.algorithm == "average":
             found = apply_links(found.clusters, embeddings, params, limits, progress, scaling.offsets_of(good))
@@ -152,7 +157,11 @@ def _compute_partition(
 
 
 def _partition_from_scratch(
-    embeddings: Float32, params: ClusterParams, constraints: Constraints, progress: Progress
+    embeddings: Float32,
+    params: ClusterParams,
+    constraints: Constraints,
+    progress: Progress,
+    engine: PairEngine | None,
 ) -> tuple[Partition, Surroundings | None]:
     """Cluster faces. Average linkage leaves out the must-links, and returns what crowding is measured against."""
     if len(embeddings) >= _MIN_FACES_FOR_ESTIMATE:
@@ -160,9 +169,9 @@ def _partition_from_scratch(
     surroundings = None
     if params.algorithm == "average":
         unlinked = without_links(constraints, len(embeddings))
-        clusters, surroundings = cluster_in_three_passes(embeddings, params, unlinked, progress)
+        clusters, surroundings = cluster_in_three_passes(embeddings, params, unlinked, progress, engine)
     else:
-        clusters = ALGORITHMS[params.algorithm](embeddings, params, constraints, progress)
+        clusters = ALGORITHMS[params.algorithm](embeddings, params, constraints, progress, engine)
     return Partition(clusters, clusters, len(embeddings)), surroundings
 
 

@@ -19,6 +19,7 @@ from faceclust.cluster.labels import groups_of, label_equal_rows
 from faceclust.cluster.linkage_rules import LINKAGE_RULES
 from faceclust.cluster.merge_history import MergeHistory
 from faceclust.cluster.nearest_clusters import NearestClusters
+from faceclust.cluster.pair_engine import PairEngine, ThreadEngine
 from faceclust.progress import Progress, SilentProgress
 from faceclust.types import Float32, Float64, Indices
 
@@ -31,6 +32,7 @@ def agglomerate(
     progress: Progress | None = None,
     offsets: Float64 | None = None,
     history: MergeHistory | None = None,
+    engine: PairEngine | None = None,
 ) -> Indices:
     """Return each face's cluster, (n,) int64, named by its first member's position.
 
@@ -38,10 +40,13 @@ def agglomerate(
     Euclidean distances, cut at `threshold`: clusters merge while their distance is at most the
     threshold, within float64 rounding. Of equally near pairs the one with the smallest names merges
     first. Must-linked faces start as one cluster. `offsets` (n,) are added to each squared distance:
-    one for each of the two faces. `history` receives the merges.
+    one for each of the two faces. `history` receives the merges. `engine` compares the pairs; the
+    result does not depend on it.
     """
     rule = LINKAGE_RULES[linkage](embeddings, offsets)
-    run = _Agglomeration(rule, threshold, constraints or Constraints(), progress or SilentProgress())
+    run = _Agglomeration(
+        rule, threshold, constraints or Constraints(), progress or SilentProgress(), engine or ThreadEngine()
+    )
     run.history = history
     clusters = run.run()
     del run.exclusions  # it refers to the run, so both would keep their memory until the next garbage collection

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.cluster.blocked_pairs import find_near_pairs, triangle_progress
+from faceclust.cluster.blocked_pairs import triangle_progress
 from faceclust.cluster.constraints import Constraints, ExclusionIndex
 from faceclust.cluster.linkage_rules import ClusterMembers, LinkageRule
-from faceclust.cluster.nearest_lists import LIST_LENGTH, NeighbourLists, SmallestEntries
+from faceclust.cluster.nearest_lists import LIST_LENGTH, NeighbourLists
+from faceclust.cluster.pair_engine import Comparison, PairEngine
 from faceclust.progress import Progress
 from faceclust.types import Float64, Indices
 
@@ -23,8 +24,15 @@ class NearestClusters:
     entries keep the names and sizes of the clusters they were computed for.
     """
 
-    def __init__(self, rule: LinkageRule, threshold: float, constraints: Constraints, progress: Progress) -> None:
-        self.rule, self.means, self.progress = rule, rule.means, progress
+    def __init__(
+        self,
+        rule: LinkageRule,
+        threshold: float,
+        constraints: Constraints,
+        progress: Progress,
+        engine: PairEngine,
+    ) -> None:
+        self.rule, self.means, self.progress, self.engine = rule, rule.means, progress, engine
         n = len(self.means.sizes)
         self.limit = rule.initial_means.shift_limit(threshold) + self.means.distance_step
         self.parent = np.arange(n)
@@ -61,38 +69,28 @@ class NearestClusters:
         """Build the lists of all clusters in one pass over half of all pairs."""
         # Rules that compare points need lists of points to start with, not of clusters.
         start = self.active if self.rule.uses_means else np.arange(len(self.parent))
-        best = SmallestEntries(len(start), self.limit + self.means.float32_error)
         self.progress.start("comparing faces", len(start), "faces")
-        points = self.rule.initial_means
-        pairs = find_near_pairs(
-            lambda rows: points.probes(start[rows]),
-            points.targets(start),
-            best.limits,
-            best.limits,
-            on_rows=triangle_progress(self.progress.advance, len(start)),
-        )
-        for rows, columns, values in pairs:
-            best.add(rows, columns, values)
-            best.add(columns, rows, values)
-        best.flush()
+        on_rows = triangle_progress(self.progress.advance, len(start))
+        found = self.engine.compare_all(self.rule.initial_means, start, self.limit, on_rows)
         self.progress.finish()
-        self._store_exact_distances(start, start, best)
+        self._store_exact_distances(start, start, found)
         if not self.rule.uses_means:
             seeded = self.active[self.means.sizes[self.active] > 1]
             self.lists.ids[seeded], self.lists.bound[seeded] = -1, -np.inf
             self._choose_nearest(seeded)
 
-    def _store_exact_distances(self, rows: Indices, columns: Indices, best: SmallestEntries) -> None:
+    def _store_exact_distances(self, rows: Indices, columns: Indices, found: Comparison) -> None:
         """Convert float32 lists of `rows` among `columns` to lists with exact distances."""
+        best = found.nearest
         # A pair that was left out is no nearer than the farthest kept one, up to rounding.
-        left_out = best.limits.astype(np.float64) - 2 * self.means.float32_error
+        left_out = best.limits.astype(np.float64) - 2 * found.error
         self.lists.bound[rows] = np.where(best.full_rows, left_out, np.inf)
         self.lists.ids[rows] = -1
         for first in range(0, len(rows), _CHUNK):
             some = rows[first : first + _CHUNK]
-            found = best.columns[first : first + _CHUNK]
-            row, slot = np.nonzero(found >= 0)
-            near, row_ids = columns[found[row, slot]], some[row]
+            listed = best.columns[first : first + _CHUNK]
+            row, slot = np.nonzero(listed >= 0)
+            near, row_ids = columns[listed[row, slot]], some[row]
             distances = self.rule.initial_means.pair_distances(row_ids, near)
             good = (distances <= self.limit) & (near != row_ids)
             row_ids, slot, near = row_ids[good], slot[good], near[good]
@@ -116,18 +114,10 @@ class NearestClusters:
         long = len(clusters) * len(self.active) > _MIN_REPORTED_PAIRS
         if long:
             self.progress.start("comparing groups", len(clusters), "groups")
-        best = SmallestEntries(len(clusters), self.limit + self.means.float32_error)
-        pairs = find_near_pairs(
-            lambda rows: self.means.probes(clusters[rows]),
-            self.means.targets(self.active),
-            best.limits,
-            mask=self.exclusions.build_tile_mask(clusters, self.active),
-            on_rows=self.progress.advance if long else None,
-        )
-        for rows, columns, values in pairs:
-            best.add(rows, columns, values)
-        best.flush()
-        self._store_exact_distances(clusters, self.active, best)
+        mask = self.exclusions.build_tile_mask(clusters, self.active)
+        on_rows = self.progress.advance if long else lambda rows: None
+        found = self.engine.compare_some(self.means, clusters, self.active, self.limit, mask, on_rows)
+        self._store_exact_distances(clusters, self.active, found)
         if long:
             self.report_progress()
 

@@ -98,5 +98,7 @@ class _IndependentRuns:
         """See `_AverageSweep.cluster_at`."""
         if params.algorithm != "hdbscan" or not np.array_equal(faces, self._faces):
             self._faces = faces
-            self._clusters = ALGORITHMS[params.algorithm](self._embeddings[faces], params, limits, SilentProgress())
+            self._clusters = ALGORITHMS[params.algorithm](
+                self._embeddings[faces], params, limits, SilentProgress(), None
+            )
         return Partition(self._clusters, self._clusters), None

@@ -12,13 +12,18 @@ from faceclust.cluster.labels import groups_of
 from faceclust.cluster.linkage import agglomerate
 from faceclust.cluster.local_scaling import Surroundings
 from faceclust.cluster.merge_history import MergeHistory
+from faceclust.cluster.pair_engine import PairEngine
 from faceclust.cluster.two_passes import run_second_pass
 from faceclust.progress import Progress
 from faceclust.types import ClusterParams, Float32, Float64, Indices, scale_crowding
 
 
 def cluster_in_three_passes(
-    embeddings: Float32, params: ClusterParams, constraints: Constraints, progress: Progress | None = None
+    embeddings: Float32,
+    params: ClusterParams,
+    constraints: Constraints,
+    progress: Progress | None = None,
+    engine: PairEngine | None = None,
 ) -> tuple[Indices, Surroundings | None]:
     """Cluster by average linkage, with the passes that `params` asks for.
 
@@ -26,8 +31,8 @@ def cluster_in_three_passes(
     was measured against, None without local scaling.
     """
     history = MergeHistory(len(embeddings)) if params.local_scaling else None
-    first = agglomerate(embeddings, params.threshold, "average", constraints, progress, history=history)
-    return run_later_passes(embeddings, first, history, params, constraints, progress)
+    first = agglomerate(embeddings, params.threshold, "average", constraints, progress, history=history, engine=engine)
+    return run_later_passes(embeddings, first, history, params, constraints, progress, engine)
 
 
 def run_later_passes(
@@ -37,17 +42,18 @@ def run_later_passes(
     params: ClusterParams,
     constraints: Constraints,
     progress: Progress | None = None,
+    engine: PairEngine | None = None,
 ) -> tuple[Indices, Surroundings | None]:
     """Run the passes after the first, whose clusters are `first` (n,). `history` holds its merges."""
     exclusions = Constraints((), constraints.exclusions)
     clusters = first
     if params.second_pass:
-        clusters = run_second_pass(embeddings, first, params.threshold, exclusions, progress)
+        clusters = run_second_pass(embeddings, first, params.threshold, exclusions, progress, engine=engine)
     if history is None:
         return clusters, None
     surroundings = Surroundings(embeddings, clusters, progress)
     offsets = scale_crowding(surroundings.crowding, surroundings.median, params)
-    return _run_third_pass(embeddings, history, params, exclusions, offsets, progress), surroundings
+    return _run_third_pass(embeddings, history, params, exclusions, offsets, progress, engine), surroundings
 
 
 def _run_third_pass(
@@ -57,9 +63,10 @@ def _run_third_pass(
     exclusions: Constraints,
     offsets: Float64,
     progress: Progress | None,
+    engine: PairEngine | None,
 ) -> Indices:
     remaining = history.undo_merges(offsets, params.threshold)
     if params.second_pass:
-        return run_second_pass(embeddings, remaining, params.threshold, exclusions, progress, offsets)
+        return run_second_pass(embeddings, remaining, params.threshold, exclusions, progress, offsets, engine)
     linked = Constraints(groups_of(remaining), exclusions.exclusions)
-    return agglomerate(embeddings, params.threshold, "average", linked, progress, offsets)
+    return agglomerate(embeddings, params.threshold, "average", linked, progress, offsets, engine=engine)

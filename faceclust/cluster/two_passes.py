@@ -14,6 +14,7 @@ from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.distances import ClusterMeans
 from faceclust.cluster.labels import groups_of, merge_points
 from faceclust.cluster.linkage import agglomerate
+from faceclust.cluster.pair_engine import PairEngine
 from faceclust.progress import Progress
 from faceclust.types import SCATTER_SHARE, Float32, Float64, Indices
 
@@ -24,6 +25,7 @@ def cluster_in_two_passes(
     constraints: Constraints,
     progress: Progress | None = None,
     offsets: Float64 | None = None,
+    engine: PairEngine | None = None,
 ) -> Indices:
     """Cluster by average linkage cut at `threshold`, then once more with less scatter.
 
@@ -32,8 +34,8 @@ def cluster_in_two_passes(
     squared L2: one for each of the two faces. Returns each face's cluster, (n,) int64, named by its
     first member's position.
     """
-    first = agglomerate(embeddings, threshold, "average", constraints, progress, offsets)
-    return run_second_pass(embeddings, first, threshold, constraints, progress, offsets)
+    first = agglomerate(embeddings, threshold, "average", constraints, progress, offsets, engine=engine)
+    return run_second_pass(embeddings, first, threshold, constraints, progress, offsets, engine)
 
 
 def run_second_pass(
@@ -43,11 +45,12 @@ def run_second_pass(
     constraints: Constraints,
     progress: Progress | None = None,
     offsets: Float64 | None = None,
+    engine: PairEngine | None = None,
 ) -> Indices:
     """Run the second pass alone. `first` (n,) are the clusters of the first pass, named by a member's position."""
     reduced = subtract_scatter(embeddings, first, offsets)
     linked = Constraints(groups_of(first), constraints.exclusions)
-    return agglomerate(embeddings, threshold, "average", linked, progress, reduced)
+    return agglomerate(embeddings, threshold, "average", linked, progress, reduced, engine=engine)
 
 
 def subtract_scatter(embeddings: Float32, clusters: Indices, offsets: Float64 | None = None) -> Float64:

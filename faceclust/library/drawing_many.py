@@ -155,7 +155,7 @@ def _examine_faces(
     settings = ScanSettings(library.pack, choose_device("auto"))
     workers = min(len(tasks), os.cpu_count() or 1) if workers is None else workers
     library.progress.start("drawing faces", len(tasks), "photos")
-    for ref, examined in examine_photos(library.root, settings, tasks, workers, should_stop):
+    for ref, examined in examine_photos(library.root, settings, workers, tasks, should_stop):
         found = examined.photo
         library.progress.advance()
         if isinstance(found, SkippedPhoto):

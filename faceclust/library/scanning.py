@@ -6,6 +6,7 @@ import contextlib
 import os
 import shlex
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,7 @@ def scan(
             return unchanged
     from faceclust.packs.session import choose_device  # loads the model runtime
     from faceclust.scan.examine import ScanSettings
+    from faceclust.scan.examine_pool import examine_photos
     from faceclust.scan.run import scan_folders
 
     require_files(library.pack)
@@ -94,7 +96,7 @@ def scan(
                 settings,
                 library.cache_info,
                 starts,
-                _worker_count(workers),
+                partial(examine_photos, library.root, settings, _worker_count(workers)),
                 library.progress,
                 lambda: should_stop() or lock.lost,
                 forgotten,
@@ -121,6 +123,7 @@ def _look_again(
     """Look again at photos, and at their copies. Raises UsageError for an unknown photo."""
     from faceclust.packs.session import choose_device  # loads the model runtime
     from faceclust.scan.examine import ScanSettings
+    from faceclust.scan.examine_pool import examine_photos
     from faceclust.scan.look_again import look_again
 
     contents = {library.photos[find_photo(library.root, library.photos, photo)].photo_hash for photo in typed}
@@ -131,10 +134,9 @@ def _look_again(
     with library.home.lock("scanning") as lock, filter_forgotten_faces(library) as forgotten:
         result = look_again(
             library.home,
-            settings,
             library.cache_info,
             photos,
-            min(_worker_count(workers), len(photos)),
+            partial(examine_photos, library.root, settings, min(_worker_count(workers), len(photos))),
             library.progress,
             lambda: should_stop() or lock.lost,
             forgotten,

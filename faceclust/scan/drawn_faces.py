@@ -77,6 +77,6 @@ def examine_drawn_faces(
     a cache by `FolderCache.add_faces`.
     """
     tasks = [ExamineTask(ref, drawn=tuple(drawn))]
-    ((_, examined),) = examine_photos(root, settings, tasks, workers, lambda: False)
+    ((_, examined),) = examine_photos(root, settings, workers, tasks, lambda: False)
     assert isinstance(examined.photo, ScannedPhoto | SkippedPhoto)
     return examined.photo

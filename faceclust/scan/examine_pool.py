@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from faceclust.progress import ShouldStop
 from faceclust.scan.examine import ExaminedPhoto, ExamineTask, PhotoExaminer, ScanSettings
@@ -19,8 +20,20 @@ PHOTO_TIME_LIMIT = 120.0
 _BATCH_SIZES = {"cuda": 16, "directml": 16}
 
 
+class ExaminePhotos(Protocol):
+    """Examines photos here or on other machines; the results are the same."""
+
+    def __call__(
+        self, tasks: Iterable[ExamineTask], should_stop: ShouldStop
+    ) -> Iterator[tuple[PhotoRef, ExaminedPhoto]]:
+        """Yield (reference as listed, result) of each photo, in any order.
+
+        Once `should_stop()` is true, photos in progress are finished or given up, and the rest is left.
+        """
+
+
 def examine_photos(
-    root: Path, settings: ScanSettings, tasks: Iterable[ExamineTask], workers: int, should_stop: ShouldStop
+    root: Path, settings: ScanSettings, workers: int, tasks: Iterable[ExamineTask], should_stop: ShouldStop
 ) -> Iterator[tuple[PhotoRef, ExaminedPhoto]]:
     """Examine photos in `workers` processes; yield (reference as listed, result), in any order.
 

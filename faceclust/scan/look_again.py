@@ -11,8 +11,8 @@ from faceclust.files.safe_paths import lstat_if_present
 from faceclust.progress import Progress, ShouldStop
 from faceclust.scan.compare import FaceFilter
 from faceclust.scan.earlier_faces import find_new_faces
-from faceclust.scan.examine import ExamineTask, ScanSettings
-from faceclust.scan.examine_pool import examine_photos
+from faceclust.scan.examine import ExamineTask
+from faceclust.scan.examine_pool import ExaminePhotos
 from faceclust.scan.result import ScanResult
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError
 from faceclust.store.home import LibraryHome
@@ -22,10 +22,9 @@ from faceclust.types import PhotoRef, ScannedPhoto, SkippedPhoto
 
 def look_again(
     home: LibraryHome,
-    settings: ScanSettings,
     info: CacheInfo,
     photos: Iterable[str],
-    workers: int,
+    examine: ExaminePhotos,
     progress: Progress,
     should_stop: ShouldStop,
     face_filter: FaceFilter,
@@ -46,7 +45,7 @@ def look_again(
     added: set[str] = set()  # ids: those of a photo's copies are the same
     progress.start("looking again", len(refs), "photos")
     tasks = (ExamineTask(ref, thorough=True) for ref in refs)
-    for _, examined in examine_photos(home.root, settings, tasks, workers, should_stop):
+    for _, examined in examine(tasks, should_stop):
         result.add_stage_seconds(examined.seconds)
         photo = examined.photo
         if isinstance(photo, SkippedPhoto):

@@ -14,7 +14,7 @@ from faceclust.scan.compare import FaceFilter, build_content_index, compare_fold
 from faceclust.scan.copies import ContentIndex
 from faceclust.scan.drawn_faces import DrawnFaces
 from faceclust.scan.examine import ExaminedPhoto, ExamineTask, KnownPhoto, ScanSettings
-from faceclust.scan.examine_pool import examine_photos
+from faceclust.scan.examine_pool import ExaminePhotos
 from faceclust.scan.folder import ScanFolder
 from faceclust.scan.missing_dates import find_missing_date, list_undated_photos
 from faceclust.scan.model_change import ModelChangeReporter
@@ -35,7 +35,7 @@ def scan_folders(
     settings: ScanSettings,
     info: CacheInfo,
     starts: Iterable[str],
-    workers: int,
+    examine: ExaminePhotos,
     progress: Progress,
     should_stop: ShouldStop,
     face_filter: FaceFilter,
@@ -43,12 +43,12 @@ def scan_folders(
 ) -> ScanResult:
     """Update the caches of these folders (POSIX paths below the root) and all folders below them.
 
-    `drawn`: the faces that the user drew, which the caches have afterwards.
+    `examine` examines the photos. `drawn`: the faces that the user drew, which the caches have afterwards.
     The caller holds the library's lock. Raises FaceclustError if the disk with the photos seems
     unmounted, and CacheError if the disk with the caches is full or gone.
     """
     run = _ScanRun(home, settings, info, list(starts), progress, face_filter, DrawnFaces(drawn))
-    return run.run(workers, should_stop)
+    return run.run(examine, should_stop)
 
 
 class _ScanRun:
@@ -73,7 +73,7 @@ class _ScanRun:
         self._unusable_faces: Counter[str] = Counter()  # by photo
         self._deferred: dict[PhotoRef, PhotoRef] = {}  # current reference of a deferred photo: as listed
 
-    def run(self, workers: int, should_stop: ShouldStop) -> ScanResult:
+    def run(self, examine: ExaminePhotos, should_stop: ShouldStop) -> ScanResult:
         started, result = time.monotonic(), self._result
         found = compare_folders(
             self._home, self._info, self._starts, self._settings, self._progress, result, self._note, self._face_filter
@@ -86,8 +86,8 @@ class _ScanRun:
         self._add_missing_dates(found, should_stop)
         self._save_unchanged_folders(found, should_stop)
         pending = [ref for folder in found for ref in sorted(folder.pending)]
-        self._examine(pending, copies, workers, should_stop)
-        self._examine_drawn_faces(workers, should_stop)
+        self._examine(pending, copies, examine, should_stop)
+        self._examine_drawn_faces(examine, should_stop)
         result.interrupted |= result.remaining > 0
         result.unsaved = sum(len(folder.unsaved) for folder in found)
         result.unwritten = sum(folder.save_failed for folder in found)
@@ -145,13 +145,15 @@ class _ScanRun:
                 "more exact (to compute them again: faceclust cache clear, then faceclust scan)"
             )
 
-    def _examine(self, pending: list[PhotoRef], copies: ContentIndex, workers: int, should_stop: ShouldStop) -> None:
+    def _examine(
+        self, pending: list[PhotoRef], copies: ContentIndex, examine: ExaminePhotos, should_stop: ShouldStop
+    ) -> None:
         result, progress = self._result, self._progress
         last_saved = time.monotonic()
         change = ModelChangeReporter(self._home, self._info.pack, list(self._folders.values()), self._note)
         progress.start("scanning", len(pending), "photos")
         tasks = copies.iter_tasks(pending)
-        for listed, examined in examine_photos(self._home.root, self._settings, tasks, workers, should_stop):
+        for listed, examined in examine(tasks, should_stop):
             folder = self._folders[listed.folder]
             self._record_outcome(folder, listed, examined, copies)
             change.advance()
@@ -167,7 +169,7 @@ class _ScanRun:
         self._save_unsaved_folders()
         progress.finish()
 
-    def _examine_drawn_faces(self, workers: int, should_stop: ShouldStop) -> None:
+    def _examine_drawn_faces(self, examine: ExaminePhotos, should_stop: ShouldStop) -> None:
         """Add the drawn faces that the caches lack."""
         missing = {
             ref: faces for folder in self._folders.values() for ref, faces in self._drawn.missing_from(folder).items()
@@ -178,7 +180,7 @@ class _ScanRun:
         self._progress.start("examining faces drawn by hand", len(tasks), "photos")
         found: dict[str, list[ScannedPhoto]] = defaultdict(list)
         left = Counter(ref.folder for ref in missing)
-        for ref, examined in examine_photos(self._home.root, self._settings, tasks, workers, should_stop):
+        for ref, examined in examine(tasks, should_stop):
             folder, photo = self._folders[ref.folder], examined.photo
             self._result.add_stage_seconds(examined.seconds)
             if isinstance(photo, SkippedPhoto):

@@ -262,14 +262,14 @@ def test_faces_detected_by_another_pack_are_recognised_as_forgotten(
     from dataclasses import replace
 
     from faceclust.photos.face_ids import face_id
-    from faceclust.scan import run
+    from faceclust.scan import examine_pool
     from faceclust.scan.examine import ExaminedPhoto
 
     library, people = both
     collins, hopper = Person(library, people), Person(library, people, HOPPER)
     info = library.cache_info
     forget(library)
-    real = run.examine_photos
+    real = examine_pool.examine_photos
 
     def other_boxes(*arguments: object) -> Iterator[tuple[object, ExaminedPhoto]]:
         for listed, examined in real(*arguments):  # type: ignore[arg-type]
@@ -278,7 +278,7 @@ def test_faces_detected_by_another_pack_are_recognised_as_forgotten(
             ids = tuple(face_id(photo.content_hash, box) for box in boxes)  # type: ignore[union-attr]
             yield listed, replace(examined, photo=replace(photo, boxes=boxes, face_ids=ids))  # type: ignore[arg-type,type-var]
 
-    monkeypatch.setattr(run, "examine_photos", other_boxes)
+    monkeypatch.setattr(examine_pool, "examine_photos", other_boxes)
     monkeypatch.setattr(ModelsInUse, "cache_info", replace(info, fingerprint="other models"))
     reopened = Library(library.root)
     result = reopened.scan(workers=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from faceclust.library.forgetting import filter_forgotten_faces
 from faceclust.packs.registry import load_pack
 from faceclust.people.events import JournalFace
 from faceclust.photos.face_ids import content_hash, face_id
+from faceclust.scan import examine_pool
 from faceclust.scan.drawn_faces import DrawnFaces, examine_drawn_faces
 from faceclust.scan.examine import PhotoExaminer, ScanSettings
 from faceclust.scan.result import ScanResult
@@ -66,9 +68,10 @@ def scan(root: Path, drawn: Sequence[DrawnFace], min_face: int | None = None) ->
     """Scan as a new process would, with these drawn faces in effect."""
     library = Library(root)
     settings = ScanSettings(library.pack, min_face=min_face)
+    examine = partial(examine_pool.examine_photos, root, settings, 0)
     with library.home.lock("scanning"), filter_forgotten_faces(library) as forgotten:
         return scan_folders(
-            library.home, settings, library.cache_info, [""], 0, library.progress, lambda: False, forgotten, drawn
+            library.home, settings, library.cache_info, [""], examine, library.progress, lambda: False, forgotten, drawn
         )
 
 
@@ -203,7 +206,7 @@ def test_a_box_in_the_journal_makes_a_scan_look(root: Path, small: DrawnFace) ->
 
 def test_an_interrupted_scan_is_continued(root: Path, small: DrawnFace, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("faceclust.scan.run.examine_photos", lambda *arguments: iter(()))
+        patch.setattr("faceclust.scan.examine_pool.examine_photos", lambda *arguments: iter(()))
         assert scan(root, [small]).interrupted and not is_unchanged(root)
     assert not scan(root, [small]).interrupted and len(drawn_on(root, "small.jpg")) == 1 and is_unchanged(root)
 

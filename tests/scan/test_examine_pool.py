@@ -46,7 +46,7 @@ def test_photos_that_hang_are_skipped_with_the_right_reason(tmp_path: Path, monk
         (root / name).write_bytes(b"\xff\xd8\xff\xe0HANG")
     os.mkfifo(root / "pipe.jpg")
     tasks = [ExamineTask(PhotoRef(name, 1, 1)) for name in sorted(names)]
-    examined = examine_pool.examine_photos(root, ScanSettings(load_pack(DEFAULT_PACK)), tasks, 2, lambda: False)
+    examined = examine_pool.examine_photos(root, ScanSettings(load_pack(DEFAULT_PACK)), 2, tasks, lambda: False)
     done = {listed.rel_path: one.photo for listed, one in examined}
     assert done.keys() == names
     assert {name: (photo.reason, photo.detail) for name, photo in done.items() if isinstance(photo, SkippedPhoto)} == {
@@ -62,9 +62,9 @@ def test_batches_give_the_same_results_as_single_photos(tmp_path: Path, monkeypa
     (tmp_path / "damaged.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
     tasks = [ExamineTask(PhotoRef(name, 1, 1)) for name in [*names[:2], "damaged.jpg", *names[2:], "gone.jpg"]]
     settings = ScanSettings(load_pack(DEFAULT_PACK))
-    singly = dict(examine_pool.examine_photos(tmp_path, settings, tasks, 0, lambda: False))
+    singly = dict(examine_pool.examine_photos(tmp_path, settings, 0, tasks, lambda: False))
     monkeypatch.setattr(examine_pool, "_BATCH_SIZES", {"cpu": 3})
-    together = dict(examine_pool.examine_photos(tmp_path, settings, tasks, 0, lambda: False))
+    together = dict(examine_pool.examine_photos(tmp_path, settings, 0, tasks, lambda: False))
     assert together.keys() == singly.keys() == {task.ref for task in tasks}
     for ref, one in singly.items():
         other = together[ref].photo
@@ -97,6 +97,6 @@ def test_only_the_crashing_photo_of_a_batch_is_lost(tmp_path: Path, monkeypatch:
     names = [*make_library(root, photos_each=1), "deadly.jpg"]
     (root / "deadly.jpg").write_bytes(b"\xff\xd8\xff\xe0DEADLY")
     tasks = [ExamineTask(PhotoRef(name, 1, 1)) for name in sorted(names)]
-    done = dict(examine_pool.examine_photos(root, ScanSettings(load_pack(DEFAULT_PACK)), tasks, 2, lambda: False))
+    done = dict(examine_pool.examine_photos(root, ScanSettings(load_pack(DEFAULT_PACK)), 2, tasks, lambda: False))
     lost = [ref.rel_path for ref, one in done.items() if isinstance(one.photo, SkippedPhoto)]
     assert lost == ["deadly.jpg"] and len(done) == len(names)
