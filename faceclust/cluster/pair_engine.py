@@ -1,9 +1,23 @@
 """Compare all pairs of clusters in float32: the part of clustering that other machines and devices can do.
 
-The result of clustering does not depend on the engine. A `Comparison` promises for each row: every
-allowed pair that it leaves out has a true distance of at least the row's final limit minus its
-`error`. The candidates themselves are evaluated again in float64 by the caller. So the order of tiles,
-their size and the rounding of a processor affect the speed alone.
+Engines differ in the last bits of each product: so do processors, BLAS kernels and shapes of tiles. The
+clusters are equal to the last bit nevertheless, if an engine keeps this contract:
+
+1. A pair that is left out of a row's list, though no exclusion forbids it, has a true distance of at
+   least the row's final limit minus the error bound. The limits that an engine compares with may be out
+   of date, which means higher, but never lower than the final ones. So the order and size of the tiles
+   do not matter. Each pair is added once: complete linkage counts the entries of a list.
+2. A full list says that pairs may be missing, and any other list says that none is. So an engine that
+   cuts lists itself keeps LIST_LENGTH entries in addition to those it removes afterwards, such as
+   the row's own cluster and excluded ones; or it hides these before it cuts.
+3. The error bound is the largest of all that took part. It covers float32 products in any order of
+   addition, with or without fused multiplication; TF32, float16 and bfloat16 need a larger one.
+4. Results are positions and float32 distances. The caller computes in float64 which cluster is nearest:
+   it evaluates the candidates again, and compares rows exactly if the bound leaves a doubt. "Equal"
+   means equal to the same caller without this engine, since float64 depends on the processor too.
+5. The list length is LIST_LENGTH everywhere. A shorter list can change the order of equal distances.
+6. Rows are computed from the stored embeddings and `ClusterMeans.centre`: the embedding in float64 minus
+   the centre. Float16 embeddings may be sent as float16, centred ones may not.
 """
 
 from __future__ import annotations
