@@ -63,7 +63,7 @@ class WorkerProcess(Generic[T, R]):
         self.process = _SPAWN_CONTEXT.Process(
             target=run_worker, args=(child_pipe, create_worker, growth_limit), daemon=True
         )
-        with _STARTING, _block_interrupts(), _hide_main_module():
+        with _STARTING, block_interrupts(), hide_main_module():
             self.process.start()
         child_pipe.close()
         self.tasks: deque[T] = deque()
@@ -120,7 +120,7 @@ def _diagnose_exit_code(exit_code: int | None) -> LostTask:
 
 
 @contextlib.contextmanager
-def _hide_main_module() -> Iterator[None]:
+def hide_main_module() -> Iterator[None]:
     """Start processes that do not import the main module.
 
     It may be a user's script without `if __name__ == "__main__":`, which would run again in each process.
@@ -134,8 +134,8 @@ def _hide_main_module() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _block_interrupts() -> Iterator[None]:
-    """Block SIGINT in workers started here, even while they still import."""
+def block_interrupts() -> Iterator[None]:
+    """Block SIGINT in the processes and threads started here, even while they still import."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return

@@ -1,0 +1,267 @@
+"""Connect to a Dask cluster and keep account of the workers that may be given work."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from faceclust.engines.dask.address import DaskOptions, SchedulerAddress, resolve_address
+from faceclust.engines.dask.quiet import silence_logs, silence_warnings
+from faceclust.engines.dask.worker_checks import Software, check_software, run_checks
+from faceclust.errors import FaceclustError, UsageError
+from faceclust.scan.workers.process import block_interrupts, hide_main_module
+
+try:
+    import dask
+    from distributed import Client, Future, Security
+except ModuleNotFoundError as error:
+    raise UsageError("--dask needs Dask, which is not installed", hint="pip install 'faceclust[dask]'") from error
+
+#: Seconds: to connect; to try again after the connection was lost; until all checks of workers are answered; without
+#: any worker, before giving up; between two looks at the list of workers; for the scheduler to answer.
+_CONNECT, _RECONNECT, _CHECK, _ALONE, _REFRESH, _ANSWER = 10.0, 90.0, 30.0, 90.0, 0.5, 5.0
+_MAX_NAME = 100  # characters
+_CLIENT_SETTINGS = {"distributed.comm.timeouts.connect": "10s", "distributed.comm.timeouts.tcp": "30s"}
+
+
+@contextmanager
+def open_cluster(options: DaskOptions, note: Callable[[str], None]) -> Iterator[DaskCluster]:
+    """Connect to a cluster, or start one, and check its workers. `note` is told what happens to workers.
+
+    Raises UsageError for an address that is unsafe or without certificates, FaceclustError if the scheduler cannot be
+    reached, and if it has no workers that can be used.
+    """
+    silence_logs()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(silence_warnings())
+        stack.enter_context(dask.config.set(_CLIENT_SETTINGS))
+        if options.local_workers:
+            from faceclust.engines.dask.local import start_local_cluster
+
+            with block_interrupts(), hide_main_module():
+                started = stack.enter_context(start_local_cluster(options.local_workers))
+                client = Client(started, set_as_default=False, timeout=_CONNECT)
+            name = options.address
+        else:
+            address = resolve_address(options.address, insecure=options.insecure)
+            client, name = _connect(address), str(address)
+        silence_logs()  # of modules that were loaded now
+        stack.callback(_close, client)
+        cluster = DaskCluster(client, options, name, note)
+        cluster.check_workers()
+        yield cluster
+
+
+class DaskCluster:
+    """A connection to a cluster. All methods are called from one thread."""
+
+    def __init__(self, client: Client, options: DaskOptions, name: str, note: Callable[[str], None]) -> None:
+        self.client, self.note = client, note
+        self.is_local = options.local_workers is not None
+        self._name, self._root = name, options.root
+        self._checks: list[tuple[Callable[..., str | None], tuple[object, ...]]] = [
+            (check_software, (Software.here(),))
+        ]
+        self._usable: dict[str, str] = {}
+        self._refused: dict[str, str] = {}
+        self._pending: dict[str, Future] = {}
+        self._names: dict[str, str] = {}
+        self._is_checking = True
+        self._was_connected = True
+        self._refreshed = 0.0
+        self._alone_since = time.monotonic()
+
+    def workers(self) -> dict[str, str]:
+        """Return the workers that may be given work: address → name. Those that join are checked first.
+
+        Empty while the connection is lost. Raises FaceclustError if the scheduler is gone, or if there has been no
+        worker for a while.
+        """
+        self._require_connection()
+        if time.monotonic() - self._refreshed >= _REFRESH:
+            self._refreshed = time.monotonic()
+            self._refresh()
+        if self._usable:
+            self._alone_since = time.monotonic()
+        elif not self._is_checking and time.monotonic() - self._alone_since > _ALONE:
+            raise FaceclustError(
+                f"{self._name} has had no worker that can be used for {_ALONE:.0f} s",
+                hint="all finished work is saved; start workers and type the command again",
+            )
+        return dict(self._usable) if self.client.status == "running" else {}
+
+    def library_root_on_workers(self, root: Path) -> str:
+        """Return the folder at which the workers find the library at `root`."""
+        return str(root) if self.is_local or not self._root else self._root
+
+    def submit(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Future:
+        """Submit a call to the workers that may be given work. `options`: those of `Client.submit`."""
+        options.setdefault("workers", list(self.workers()))
+        return self.client.submit(function, *arguments, allow_other_workers=False, pure=False, **options)
+
+    def check_workers(self, *checks: tuple[Callable[..., str | None], tuple[object, ...]]) -> None:
+        """Check all workers, and from now on those that join, by these checks too (see `worker_checks`).
+
+        A worker with a problem is named in a note and gets no work. Raises FaceclustError if none is left.
+        """
+        self._checks += checks
+        self._usable, self._pending, self._is_checking = {}, {}, True
+        deadline = time.monotonic() + _CHECK
+        while True:
+            self._refreshed = 0.0
+            self.workers()
+            if (self._names and not self._pending) or time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        self._is_checking = False
+        for address in self._pending:
+            self._refuse(address, f"no answer within {_CHECK:.0f} s; it gets work once it answers")
+        if not self._usable:
+            raise self._no_worker_error()
+
+    def _require_connection(self) -> None:
+        """Raises FaceclustError if the client has given up."""
+        is_connected = self.client.status == "running"
+        if self.client.status in ("closed", "closing"):
+            raise FaceclustError(
+                f"lost the connection to {self._name}, and could not connect again within {_RECONNECT:.0f} s",
+                hint="all finished work is saved; start the scheduler and type the command again",
+            )
+        if self._was_connected and not is_connected:
+            self.note(f"lost the connection to {self._name}; connecting again")
+            self._usable, self._pending, self._refused, self._names = {}, {}, {}, {}
+        elif is_connected and not self._was_connected:
+            self.note(f"connected to {self._name} again")
+        self._was_connected = is_connected
+
+    def _refresh(self) -> None:
+        try:
+            identity = self.client.sync(self.client.scheduler.identity, n_workers=-1, callback_timeout=_ANSWER)
+        except (OSError, TimeoutError, AttributeError, RuntimeError):  # lost just now, or busy
+            return
+        live = {address: worker for address, worker in identity["workers"].items() if worker["status"] == "running"}
+        self._names = {address: _worker_name(address, worker) for address, worker in live.items()}
+        for known in (self._pending, self._refused):
+            for address in known.keys() - live.keys():
+                del known[address]
+        for address in self._usable.keys() - live.keys():
+            name = self._usable.pop(address)
+            self.note(f"worker {name} is gone; {len(self._usable)} left")
+        for address, worker in live.items():
+            if address in self._pending:
+                self._take_answer(address)
+            elif address not in self._usable and address not in self._refused:
+                if worker["nthreads"] != 1:
+                    self._refuse(
+                        address,
+                        f"it has {worker['nthreads']} threads; start it with --nthreads 1, and --nworkers "
+                        f"{worker['nthreads']} for as many cores",
+                    )
+                else:
+                    self._pending[address] = self._submit_check(address)
+
+    def _submit_check(self, address: str) -> Future:
+        return self.client.submit(
+            run_checks, tuple(self._checks), workers=[address], allow_other_workers=False, pure=False, priority=1000
+        )
+
+    def _take_answer(self, address: str) -> None:
+        """Accept or refuse a worker whose check has ended."""
+        future = self._pending[address]
+        if not future.done():
+            return
+        try:
+            problem = future.result(timeout=_ANSWER)
+        except TimeoutError:
+            return
+        except Exception as error:
+            problem = None if future.cancelled() else _describe_failed_check(error)
+            if problem is None:  # the connection was lost meanwhile; check it again
+                del self._pending[address]
+                return
+        del self._pending[address]
+        if problem:
+            self._refuse(address, problem)
+            return
+        self._usable[address] = self._names[address]
+        self._refused.pop(address, None)
+        if not self._is_checking:
+            self.note(f"worker {self._names[address]} joined; {len(self._usable)} now")
+
+    def _refuse(self, address: str, problem: str) -> None:
+        self._refused[address] = problem
+        self.note(f"worker {self._names.get(address, address)}: {problem}")
+
+    def _no_worker_error(self) -> FaceclustError:
+        if self._refused:
+            name, problem = next((self._names.get(address, address), why) for address, why in self._refused.items())
+            return FaceclustError(f"{self._name} has no worker that can be used; worker {name}: {problem}")
+        return FaceclustError(f"{self._name} has no workers", hint=f"start some: dask worker {self._name} --nthreads 1")
+
+
+def _connect(address: SchedulerAddress) -> Client:
+    """Raises UsageError if certificates are missing, FaceclustError if nobody answers."""
+    security = _find_certificates(address) if address.scheme == "tls" else Security()
+    try:
+        socket.create_connection((address.host, address.port), timeout=_CONNECT).close()
+    except OSError as error:
+        raise _unreachable_error(address, error.strerror or str(error)) from error
+    try:
+        with block_interrupts():
+            client = Client(str(address), security=security, timeout=_CONNECT, set_as_default=False)
+    except Exception as error:
+        cause = _find_cause(error)
+        raise _unreachable_error(address, f"{cause}" or type(cause).__name__) from error
+    client._timeout = _RECONNECT  # a network may be down for a minute
+    return client
+
+
+def _find_certificates(address: SchedulerAddress) -> Security:
+    hint = "name them in Dask's configuration: distributed.comm.tls.ca-file, .client.cert and .client.key"
+    try:
+        security = Security(require_encryption=True)
+        context = security.get_connection_args("client")["ssl_context"]
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise UsageError(f"the certificates for {address} cannot be used: {error}", hint=hint) from error
+    if context is None:
+        raise UsageError(f"{address} needs certificates", hint=hint)
+    return security
+
+
+def _unreachable_error(address: SchedulerAddress, reason: str) -> FaceclustError:
+    return FaceclustError(
+        f"cannot connect to {address}: {reason}", hint="is the scheduler running, and is the address right?"
+    )
+
+
+def _find_cause(error: BaseException) -> BaseException:
+    """Return the first cause that says more than that time ran out: that of a refused certificate."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ssl.SSLError):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    return error
+
+
+def _describe_failed_check(error: BaseException) -> str:
+    if isinstance(error, ImportError) or "deserializ" in str(error):
+        return "it has no faceclust, or another version; install the same version there, and for the scheduler"
+    return f"its check failed: {type(error).__name__}: {str(error)[:200]}"
+
+
+def _worker_name(address: str, worker: dict[str, Any]) -> str:
+    name = str(worker["name"])[:_MAX_NAME]
+    return address if name == address else f"{name} ({address})"
+
+
+def _close(client: Client) -> None:
+    """Close a connection; errors of one that is lost already are of no use."""
+    with contextlib.suppress(Exception):
+        client.close(timeout=_ANSWER)

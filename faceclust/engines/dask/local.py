@@ -1,0 +1,87 @@
+"""A Dask cluster on this machine that lasts as long as a command: `--dask local:N`."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dask
+from distributed import Nanny, Scheduler, Security, SpecCluster, Worker
+
+from faceclust.engines.dask.quiet import silence_logs
+from faceclust.errors import UsageError
+
+_LOOPBACK = "127.0.0.1"
+#: Keeps freed memory in the process. By default, workers return each array to the system and fault it in again, which
+#: costs a sixth of the time of a grouping.
+_KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(1 << 30), "MALLOC_MMAP_THRESHOLD_": str(1 << 30)}
+_SETTINGS = {
+    "distributed.worker.daemon": False,  # workers have child processes that examine photos
+    "distributed.worker.profile.enabled": False,
+    "distributed.scheduler.worker-ttl": "30s",  # a worker that hangs is replaced after that
+    "distributed.scheduler.allowed-failures": 10,
+    "distributed.comm.timeouts.tcp": "30s",
+    "distributed.diagnostics.nvml": False,
+    "distributed.admin.system-monitor.gil.enabled": False,
+}
+
+
+class _LocalScheduler(Scheduler):  # type: ignore[misc]
+    """A scheduler without a web server."""
+
+    def start_http_server(self, *args: Any, **kwargs: Any) -> None:
+        """Start nothing."""
+
+
+class _LocalWorker(Worker):  # type: ignore[misc]
+    """A worker without a web server, and without a terminal to write to."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        silence_logs()
+        super().__init__(*args, **kwargs)
+
+    def start_http_server(self, *args: Any, **kwargs: Any) -> None:
+        """Start nothing."""
+
+
+@contextmanager
+def start_local_cluster(workers: int) -> Iterator[SpecCluster]:
+    """Start `workers` processes of one thread each, and end them.
+
+    They listen on the loopback address, and accept only holders of a key that is made for this cluster: other users
+    of this machine could otherwise run programs in its name. Raises UsageError if cryptography is not installed.
+    """
+    environment = dict(os.environ)
+    nannies = dict(dask.config.get("distributed.nanny.pre-spawn-environ")) | _KEEP_MEMORY
+    with (
+        dask.config.set({**_SETTINGS, "distributed.nanny.pre-spawn-environ": nannies}),
+        tempfile.TemporaryDirectory(prefix="faceclust-", ignore_cleanup_errors=True) as folder,
+    ):
+        try:
+            security = Security.temporary()
+        except ImportError as error:
+            raise UsageError("local:N needs cryptography", hint="pip install 'faceclust[dask]'") from error
+        common = {"host": _LOOPBACK, "protocol": "tls://", "security": security, "dashboard": False}
+        worker = {
+            "cls": Nanny,
+            # without a limit, nothing is spilled: embeddings never reach the disk that way
+            "options": common
+            | {"nthreads": 1, "memory_limit": 0, "worker_class": _LocalWorker, "local_directory": folder},
+        }
+        try:
+            cluster = SpecCluster(
+                dict.fromkeys(range(workers), worker),
+                {"cls": _LocalScheduler, "options": common | {"port": 0, "dashboard_address": None}},
+                security=security,
+            )
+            try:
+                yield cluster
+            finally:
+                cluster.close(timeout=10)
+        finally:
+            os.environ.clear()  # nannies set variables here, for their workers
+            os.environ.update(environment)
