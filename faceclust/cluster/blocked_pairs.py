@@ -39,16 +39,22 @@ def find_near_pairs(
     column_limits: Float32 | None = None,
     mask: Callable[[Float32, slice, slice], None] | None = None,
     on_rows: Callable[[int], None] | None = None,
+    *,
+    rectangle: bool = False,
+    threads: int | None = None,
 ) -> Iterator[NearPairs]:
     """Yield row, column and product of the pairs whose product is at most the row's limit.
 
     `probes` returns rows of the left factor (m, k), where m is the number of row limits; `targets`
-    (n, k) is the right factor, transposed. With `column_limits`, m = n and the product is symmetric:
-    it yields only pairs row < column, within the limit of either. The limits are read again for each
+    (n, k) is the right factor, transposed. With `column_limits`, a pair counts if it is within the limit
+    of either. Unless it is a `rectangle` of other rows than columns, m = n and the product is symmetric
+    then: it yields only pairs row < column. The limits are read again for each
     tile, so the caller may lower them in between. `mask` receives a tile and its row and column
     ranges, and may set excluded pairs to nan. `on_rows` receives the number of rows just finished.
+    `threads` is the number of cores by default; one is the caller's own thread.
     """
-    symmetric = column_limits is not None
+    symmetric = column_limits is not None and not rectangle
+    threads = threads or os.cpu_count() or 1
     local = threading.local()
 
     def tile(left: Float32, r: int, c: int) -> NearPairs:
@@ -79,13 +85,15 @@ def find_near_pairs(
             found = found[0][above], found[1][above], found[2][above]
         return found
 
-    threads = os.cpu_count() or 1
     with _blas_controller().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future[NearPairs]] = deque()
         try:
             for r in range(0, len(row_limits), _TILE_ROWS):
                 left = probes(slice(r, min(r + _TILE_ROWS, len(row_limits))))
                 for c in range(r if symmetric else 0, len(targets), _TILE_COLUMNS):
+                    if threads == 1:
+                        yield tile(left, r, c)
+                        continue
                     waiting.append(pool.submit(tile, left, r, c))
                     if len(waiting) > 2 * threads:
                         yield waiting.popleft().result()
