@@ -1,0 +1,187 @@
+"""Give tasks to a Dask cluster and take each answer once, although workers and connections get lost."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from distributed import Client, Future, KilledWorker, as_completed
+from distributed.comm import CommClosedError
+
+from faceclust.errors import FaceclustError
+
+_IN_FLIGHT = 2  # tasks given out for each worker, so that it need not wait for the next one
+_MAX_DEATHS = 3  # workers that a task may end, each time given out alone, before the run fails
+_MIN_LATE, _LATE_WITHOUT_MEASURE = 10.0, 60.0  # seconds after which a task is given out once more
+_TIMES_LATE = 5  # or this many times the mean time of an answer
+_MAX_WAIT = 300.0  # seconds without workers, or without a connection, before the run fails
+_WORKERS_EVERY = 2.0  # seconds between two looks at the workers
+_POLL = 0.005  # seconds between two looks for answers
+
+_Job = TypeVar("_Job")
+
+
+class Cluster(Protocol):
+    """The part of a Dask cluster that tasks need."""
+
+    client: Client
+
+    def workers(self) -> dict[str, str]:
+        """Return the address and name of the workers that are alive now."""
+
+
+@dataclass
+class _Try:
+    """A task on its way: the number of its job, and when it was given out."""
+
+    number: int
+    given: float = field(default_factory=time.monotonic)
+
+
+class _Table:
+    """Which jobs wait, which are given out, and which are answered."""
+
+    def __init__(self, count: int) -> None:
+        self.waiting = deque(range(count))
+        self.alone: deque[int] = deque()  # jobs that were on a worker that ended several times
+        self.deaths = [0] * count
+        self.answered = [False] * count
+        self.unanswered = count
+        self.tries: dict[Future, _Try] = {}
+        self.durations = 0.0
+        self.finished = 0
+
+    def next_job(self, room: int) -> int | None:
+        """Return a job to give out, None if none may be now."""
+        while self.waiting and self.answered[self.waiting[0]]:
+            self.waiting.popleft()
+        if self.waiting:
+            return self.waiting.popleft() if len(self.tries) < room else None
+        while self.alone and self.answered[self.alone[0]]:
+            self.alone.popleft()
+        if self.alone:
+            return self.alone.popleft() if not self.tries else None
+        return self._late_job() if len(self.tries) < 2 * room else None
+
+    def _late_job(self) -> int | None:
+        """Return a job whose answer is late: its worker may hang or be slow. The first answer counts."""
+        limit = _LATE_WITHOUT_MEASURE
+        if self.finished:
+            limit = max(_MIN_LATE, _TIMES_LATE * self.durations / self.finished)
+        last_given: dict[int, float] = {}
+        for given in self.tries.values():
+            last_given[given.number] = max(given.given, last_given.get(given.number, 0.0))
+        late = [number for number, given in last_given.items() if time.monotonic() - given > limit]
+        return min(late, default=None)
+
+    def take(self, number: int, given: _Try) -> bool:
+        """Note an answer; return false if the job was answered before."""
+        if self.answered[number]:
+            return False
+        self.answered[number] = True
+        self.unanswered -= 1
+        self.durations += time.monotonic() - given.given
+        self.finished += 1
+        return True
+
+
+def collect_answers(
+    cluster: Cluster, jobs: Sequence[_Job], submit: Callable[[_Job], Future]
+) -> Iterator[tuple[_Job, Any]]:
+    """Yield each job with its answer, as they arrive; `submit` gives a job to the cluster.
+
+    A job is given out again if its worker is lost, if what it needs is lost, or if it is late. A job that
+    several workers did not survive is given out alone. Raises FaceclustError if a task raises an error, if a job ends
+    every worker, or if the connection or all workers stay away.
+    """
+    table, connection = _Table(len(jobs)), _Connection(cluster)
+    completed = as_completed(loop=cluster.client.loop, with_results=True, raise_errors=False)
+    try:
+        while table.unanswered:
+            room = connection.room()
+            while room and (number := table.next_job(room)) is not None:
+                future = connection.attempt(lambda number=number: submit(jobs[number]))  # type: ignore[misc]
+                if future is None:
+                    table.waiting.appendleft(number)
+                    break
+                table.tries[future] = _Try(number)
+                completed.add(future)
+            arrived = completed.next_batch(block=False)
+            if not arrived:
+                time.sleep(_POLL)
+            for future, answer in arrived:
+                given = table.tries.pop(future)
+                status = future.status
+                if status == "finished":
+                    future.release()
+                    if table.take(given.number, given):
+                        connection.cancel([other for other, its in table.tries.items() if its.number == given.number])
+                        yield jobs[given.number], answer
+                elif not table.answered[given.number]:
+                    _give_again(table, given.number, status, answer)
+    finally:
+        connection.cancel(list(table.tries))
+
+
+def _give_again(table: _Table, number: int, status: str | None, answer: Any) -> None:
+    if status != "error":  # the worker or what the task needs was lost, or the connection
+        table.waiting.appendleft(number)
+        return
+    error = answer[1] if isinstance(answer, tuple) else answer
+    if not isinstance(error, KilledWorker):
+        raise FaceclustError(
+            f"a task on the Dask cluster failed: {type(error).__name__}: {error}",
+            hint="this is a bug of faceclust, or its workers have other versions; without --dask it may work",
+        ) from error
+    table.deaths[number] += 1
+    if table.deaths[number] > _MAX_DEATHS:
+        raise FaceclustError(
+            f"a comparison of faces ended every Dask worker that it ran on (the last one: {error.last_worker.address})",
+            hint="give the workers more memory (dask worker --memory-limit)",
+        ) from error
+    table.alone.append(number)
+
+
+class _Connection:
+    """The connection to the scheduler, and the number of workers."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster, self._count, self._looked = cluster, 0, -_WORKERS_EVERY
+        self._good = time.monotonic()
+
+    def room(self) -> int:
+        """Return how many tasks may be on their way; 0 without workers or connection.
+
+        Raises FaceclustError once these have stayed away for too long.
+        """
+        now = time.monotonic()
+        if now - self._looked >= _WORKERS_EVERY:
+            self._looked = now
+            self._count = 0
+            if self._cluster.client.status == "running":
+                self._count = len(self.attempt(self._cluster.workers) or ())
+            if self._count:
+                self._good = now
+            elif self._cluster.client.status in ("closed", "closing"):
+                raise FaceclustError("lost the connection to the Dask scheduler", hint="see its log, then run again")
+            elif now - self._good > _MAX_WAIT:
+                raise FaceclustError(
+                    f"no Dask workers for {_MAX_WAIT:.0f} seconds", hint="start workers (dask worker), then run again"
+                )
+        return _IN_FLIGHT * self._count
+
+    def attempt(self, call: Callable[[], Any]) -> Any:
+        """Return what a call to the scheduler returns, None if the connection or the workers are lost."""
+        try:
+            return call()
+        except (OSError, TimeoutError, CommClosedError):
+            self._looked, self._count = time.monotonic(), 0
+            return None
+
+    def cancel(self, futures: list[Future]) -> None:
+        """Give up tasks that are on their way."""
+        if futures and self._cluster.client.status == "running":
+            self.attempt(lambda: self._cluster.client.cancel(futures))
