@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +18,8 @@ from faceclust.types import PhotoRef, SkippedPhoto, SkipReason
 PHOTO_TIME_LIMIT = 120.0
 #: Photos examined together, by device: a fast device is busy only with many faces at a time.
 _BATCH_SIZES = {"cuda": 16, "directml": 16}
+#: Photos examined together by a `PhotoExaminer`.
+Batch = tuple[ExamineTask, ...]
 
 
 class ExaminePhotos(Protocol):
@@ -41,25 +43,40 @@ def examine_photos(
     skipped if a worker dies on it twice or takes too long. `workers=0` examines them in this
     process, without that protection.
     """
-    tasks, size = iter(tasks), _BATCH_SIZES.get(settings.device, 1)
-    batches = iter(lambda: tuple(itertools.islice(tasks, size)), ())
     examiner = partial(PhotoExaminer, root, settings)
-    singly: list[tuple[ExamineTask, ...]] = []
-    for batch, outcome in run_isolated(examiner, batches, workers, should_stop, PHOTO_TIME_LIMIT):
+
+    def run(batches: Iterable[Batch], should_stop: ShouldStop) -> Iterator[tuple[Batch, list[ExaminedPhoto] | LostTask]]:
+        return run_isolated(examiner, batches, workers, should_stop, PHOTO_TIME_LIMIT)
+
+    return examine_in_batches(run, settings.device, tasks, should_stop)
+
+
+def examine_in_batches(
+    run: Callable[[Iterable[Batch], ShouldStop], Iterator[tuple[Batch, list[ExaminedPhoto] | LostTask]]],
+    device: str,
+    tasks: Iterable[ExamineTask],
+    should_stop: ShouldStop,
+) -> Iterator[tuple[PhotoRef, ExaminedPhoto]]:
+    """Examine photos in batches that suit the device. `run`: a worker pool's, whose workers are `PhotoExaminer`s."""
+    tasks, size = iter(tasks), _BATCH_SIZES.get(device, 1)
+    batches = iter(lambda: tuple(itertools.islice(tasks, size)), ())
+    singly: list[Batch] = []
+    for batch, outcome in run(batches, should_stop):
         if not isinstance(outcome, LostTask):
             yield from zip((task.ref for task in batch), outcome, strict=True)
         elif len(batch) == 1:
-            yield batch[0].ref, ExaminedPhoto(_skip_lost_photo(batch[0].ref, outcome))
+            yield batch[0].ref, ExaminedPhoto(skip_lost_photo(batch[0].ref, outcome))
         else:  # examine each alone to find the one at fault
             singly += [(task,) for task in batch]
-    for (task,), outcome in run_isolated(examiner, singly, workers, should_stop, PHOTO_TIME_LIMIT):
+    for (task,), outcome in run(singly, should_stop):
         yield (
             task.ref,
-            ExaminedPhoto(_skip_lost_photo(task.ref, outcome)) if isinstance(outcome, LostTask) else outcome[0],
+            ExaminedPhoto(skip_lost_photo(task.ref, outcome)) if isinstance(outcome, LostTask) else outcome[0],
         )
 
 
-def _skip_lost_photo(ref: PhotoRef, lost: LostTask) -> SkippedPhoto:
+def skip_lost_photo(ref: PhotoRef, lost: LostTask) -> SkippedPhoto:
+    """Return the result of a photo that was lost with its process."""
     match lost.cause:
         case LossCause.CRASHED:
             return SkippedPhoto(ref, SkipReason.CRASHED, f"its worker process crashed twice: {lost.detail}")

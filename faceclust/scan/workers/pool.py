@@ -56,32 +56,33 @@ def run_isolated(
             local = local or create_worker()
             yield task, local.work(task, local.prepare(task))
         return
-    pool: _Pool[T, R] = _Pool(
-        lambda: WorkerProcess(create_worker, growth_limit),
-        iter(tasks),
-        min(workers, _MAX_WORKERS),
-        should_stop,
-        time_limit,
-    )
+    pool: WorkerPool[T, R] = WorkerPool(create_worker, workers, time_limit, growth_limit)
     try:
-        yield from pool.run()
+        yield from pool.run(tasks, should_stop)
     finally:
         pool.shut_down()
 
 
-class _Pool(Generic[T, R]):
-    """The running processes, and the tasks not yet sent to them."""
+class WorkerPool(Generic[T, R]):
+    """The running processes, and the tasks not yet sent to them.
+
+    `create_worker` and the limits: as for `run_isolated`. `lasting`: processes that are idle at the end of a run
+    wait for the next one.
+    """
 
     def __init__(
         self,
-        start: Callable[[], WorkerProcess[T, R]],
-        tasks: Iterator[T],
-        size: int,
-        should_stop: ShouldStop,
+        create_worker: Callable[[], Worker[T, Any, R]],
+        workers: int,
         time_limit: float,
+        growth_limit: int = DEFAULT_GROWTH_LIMIT,
+        *,
+        lasting: bool = False,
     ) -> None:
-        self._start_process, self._tasks, self._size = start, tasks, size
-        self._should_stop, self._time_limit = should_stop, time_limit
+        self._create_worker, self._growth_limit, self._time_limit = create_worker, growth_limit, time_limit
+        self._size, self._lasting = min(workers, _MAX_WORKERS), lasting
+        self._tasks: Iterator[T] = iter(())
+        self._should_stop: ShouldStop = lambda: False
         self._processes: list[WorkerProcess[T, R]] = []
         self._exiting: list[WorkerProcess[T, R]] = []
         self._queue: deque[T] = deque()
@@ -91,9 +92,16 @@ class _Pool(Generic[T, R]):
         self._failed_starts = self._deaths = 0
         self._last_check = time.monotonic()
 
-    def run(self) -> Iterator[tuple[T, R | LostTask]]:
+    def run(self, tasks: Iterable[T], should_stop: ShouldStop) -> Iterator[tuple[T, R | LostTask]]:
+        """Do tasks as `run_isolated` does. One run at a time, and none after one that raised or was closed."""
+        self._tasks, self._should_stop, self._stopping = iter(tasks), should_stop, False
+        for worker in self._processes[:]:
+            if worker.process.exitcode is not None:  # it died while idle, so the next task is not suspect
+                self._kill(worker)
+        self._queue.clear()  # left by a run that was stopped
+        self._suspects.clear()
         self._assign_work()
-        while self._processes:
+        while self._is_busy():
             self._receive_messages()
             self._kill_slow_processes()
             self._assign_work()  # before yielding, so that no process is idle meanwhile
@@ -101,11 +109,17 @@ class _Pool(Generic[T, R]):
                 yield self._outcomes.popleft()
 
     def shut_down(self) -> None:
+        """Kill all processes."""
         for worker in self._processes[:]:
             self._kill(worker)
         patience = time.monotonic() + 2
         for worker in self._exiting:
             worker.reap(max(0.0, patience - time.monotonic()))
+
+    def _is_busy(self) -> bool:
+        if any(worker.tasks for worker in self._processes):
+            return True
+        return not self._stopping and bool(self._queue or self._suspects)
 
     # -- sending --------------------------------------------------------------
 
@@ -126,11 +140,11 @@ class _Pool(Generic[T, R]):
         if not wanted:
             wanted = len(self._retryable_suspects())
             for worker in idle[:]:
-                if worker.has_finished_any or not wanted:
+                if worker.has_finished_any if wanted else not self._lasting:
                     self._kill(worker)
                     idle.remove(worker)
         while len(self._processes) < self._size and len(idle) < wanted:
-            worker = self._start_process()
+            worker: WorkerProcess[T, R] = WorkerProcess(self._create_worker, self._growth_limit)
             self._processes.append(worker)
             idle.append(worker)
 
