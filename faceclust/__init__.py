@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING
 
 from faceclust.version import __version__
 
-__all__ = ["Face", "FaceAnalyser", "FaceclustError", "Library", "__version__", "group", "verify"]
+__all__ = ["DaskOptions", "Face", "FaceAnalyser", "FaceclustError", "Library", "__version__", "group", "verify"]
 
 if TYPE_CHECKING:
+    from faceclust.engines.dask.address import DaskOptions
     from faceclust.errors import FaceclustError
     from faceclust.library.embedding_groups import group
     from faceclust.library.face_analyser import FaceAnalyser
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 #: The module of each public name.
 _MODULES = {
+    "DaskOptions": "faceclust.engines.dask.address",
     "Face": "faceclust.types",
     "FaceAnalyser": "faceclust.library.face_analyser",
     "FaceclustError": "faceclust.errors",

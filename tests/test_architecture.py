@@ -33,14 +33,14 @@ ALLOWED: dict[str, set[str]] = {
     "installer": {"files", "packs", "types", "vision"},
     "engines": {"files", "packs", "scan"},
     "library": {
-        *("catalogue", "cluster", "evaluation", "files", "importers", "outputs", "packs", "people", "photos"),
-        *("scan", "store", "types"),
+        *("catalogue", "cluster", "engines", "evaluation", "files", "importers", "outputs", "packs", "people"),
+        *("photos", "scan", "store", "types"),
     },
     "interview": {"library", "outputs", "people", "types"},
     "web": {"files", "interview", "library", "outputs", "people", "photos", "scan", "store", "types"},
-    "__init__": {"library", "types"},
+    "__init__": {"engines", "library", "types"},
     "cli": {
-        *("catalogue", "cluster", "evaluation", "files", "importers", "installer", "interview", "library"),
+        *("catalogue", "cluster", "engines", "evaluation", "files", "importers", "installer", "interview", "library"),
         *("outputs", "packs", "people", "scan", "store", "types", "web"),
     },
     "__main__": {"cli"},
@@ -105,8 +105,18 @@ def test_only_one_module_imports_onnxruntime() -> None:
 #: Modules that can open a connection, or import one that can.
 NETWORK = {
     *("aiohttp", "anyio", "asyncio", "dask", "distributed", "ftplib", "h11", "http", "httpcore", "httpx", "imaplib"),
-    "poplib",
-    *("requests", "smtplib", "socket", "socketserver", "ssl", "starlette", "telnetlib", "urllib.request", "urllib3"),
+    *(
+        "poplib",
+        "requests",
+        "smtplib",
+        "socket",
+        "socketserver",
+        "ssl",
+        "starlette",
+        "telnetlib",
+        "urllib.request",
+        "urllib3",
+    ),
     *("uvicorn", "webbrowser", "websockets", "xmlrpc"),
 }
 #: What the page of `label --web` needs to serve this machine. None of them fetches anything by itself.

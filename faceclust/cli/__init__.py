@@ -51,8 +51,8 @@ def cli(ctx: click.Context, no_config: bool) -> None:
       faceclust label                  name the people
       faceclust report                 write a page of everyone
 
-    Nothing is ever uploaded. Only `faceclust models pull` uses the network, to download models. The page
-    of `faceclust label --web` is for this machine only.
+    Nothing is ever uploaded. Only `faceclust models pull` uses the network, to download models, and
+    --dask, for a cluster of your own. The page of `faceclust label --web` is for this machine only.
     """
     if no_config:
         before = user_config_enabled.set(False)

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from faceclust.cli.common import json_option, library_option, open_library, print_json
+from faceclust.cli.common import (
+    dask_options,
+    json_option,
+    library_option,
+    open_library,
+    print_json,
+    read_dask_options,
+)
 from faceclust.cli.output.grouping import (
     changes_record,
     grouping_record,
@@ -92,6 +99,7 @@ class _ThresholdType(click.ParamType):  # type: ignore[type-arg] # of some versi
 @click.option("--allow-same-photo", is_flag=True, help="Allow two faces of one photo in a group: collages, mirrors.")
 @click.option("--full", is_flag=True, help="Group all faces from scratch, not only new ones. Group numbers are kept.")
 @click.option("--dry-run", "-n", is_flag=True, help="Show what would change, and write nothing.")
+@dask_options
 @click.option("--undo", is_flag=True, help="Restore the previous grouping; repeat to go forward again.")
 @json_option
 @click.pass_context
@@ -103,6 +111,9 @@ def command(
     as_json: bool,
     full: bool,
     dry_run: bool,
+    dask: str | None,
+    dask_root: str | None,
+    dask_insecure: bool,
     **choices: Any,
 ) -> None:
     """Group the faces by person.
@@ -120,12 +131,15 @@ def command(
       faceclust cluster --algorithm hdbscan --min-size 3
       faceclust cluster --undo
     """
-    sources = {name: context.get_parameter_source(name) for name in ("full", *choices)}
+    sources = {
+        name: context.get_parameter_source(name) for name in ("full", "dask", "dask_root", "dask_insecure", *choices)
+    }
     if undo and ParameterSource.COMMANDLINE in sources.values():
         raise UsageError(
             "--undo cannot be combined with options other than --dry-run, --json and --library",
             hint="faceclust cluster --undo",
         )
+    cluster = read_dask_options(dask, dask_root, dask_insecure)
     opened = open_library(library)
     if undo:
         _undo_clustering(opened, dry_run, as_json)
@@ -133,7 +147,7 @@ def command(
     names, named_before = names_of_groups(opened), _name_of_each_face(opened)
     is_configured = choices["threshold"] != AUTO_THRESHOLD and sources["threshold"] is ParameterSource.DEFAULT_MAP
     calibration = _resolve_threshold(context, opened, choices)
-    grouping = opened.cluster(full=full, dry_run=dry_run, **choices)
+    grouping = opened.cluster(full=full, dry_run=dry_run, dask=cluster, **choices)
     labels = grouping.clustering.labels
     sizes = sorted(Counter(labels[labels >= 0].tolist()).values(), reverse=True)
     if as_json:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 import faceclust
+from faceclust.cli.config_files import is_on_command_line
 from faceclust.cli.terminal.printing import print_line, print_lines
 from faceclust.cli.terminal.progress import TerminalProgress
+from faceclust.engines.dask.address import DaskOptions
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.store.find_library import find_library
 from faceclust.text.json_text import to_json
@@ -40,6 +42,50 @@ def library_option(function: F) -> F:
 def json_option(function: F) -> F:
     """Add the option `--json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+class _DaskAddressType(click.ParamType):  # type: ignore[type-arg] # of some versions of click
+    """The address of a Dask cluster."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return DaskOptions(str(value)).address
+        except UsageError as error:
+            self.fail(f"{error}; {error.hint}", param, ctx)
+
+
+def dask_options(function: F) -> F:
+    """Add the options `--dask ADDRESS`, `--dask-root FOLDER` and `--dask-insecure`; see `read_dask_options`."""
+    for option in (
+        click.option(
+            "--dask-insecure", is_flag=True, help="Allow an unencrypted connection to another machine, tcp://HOST."
+        ),
+        click.option("--dask-root", metavar="FOLDER", help="Where the machines of the Dask cluster find the library."),
+        click.option(
+            "--dask",
+            type=_DaskAddressType(),
+            metavar="ADDRESS",
+            envvar="FACECLUST_DASK",
+            help="Work on a Dask cluster: tls://HOST:8786 of its scheduler, or local:N for N processes here.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def read_dask_options(dask: str | None, dask_root: str | None, dask_insecure: bool) -> DaskOptions | None:
+    """Return the cluster to work on, None for this machine alone.
+
+    Raises UsageError if an option for a cluster was typed, but no cluster.
+    """
+    if dask:
+        return DaskOptions(dask, dask_insecure, dask_root or "")
+    for name, option in (("dask_root", "--dask-root"), ("dask_insecure", "--dask-insecure")):
+        if is_on_command_line(name):
+            raise UsageError(f"{option} needs --dask", hint="faceclust help dask")
+    return None
 
 
 def folder_option(function: F) -> F:

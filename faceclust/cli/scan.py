@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import faceclust
-from faceclust.cli.common import command_for, json_option, library_option, print_json
+from faceclust.cli.common import (
+    command_for,
+    dask_options,
+    json_option,
+    library_option,
+    print_json,
+    read_dask_options,
+)
 from faceclust.cli.config_files import is_on_command_line
 from faceclust.cli.terminal.interrupt import stop_on_interrupt
 from faceclust.cli.terminal.printing import can_ask, confirm, print_failure, print_line
@@ -71,6 +78,7 @@ _MAX_NESTED = 5  # libraries in a folder that a message lists
     metavar="FOLDER",
     help="Keep all files in FOLDER, from now on, and write nothing into the library.",
 )
+@dask_options
 @click.option("--yes", "-y", is_flag=True, help="Make one library of a folder that contains libraries.")
 @json_option
 @click.pass_context
@@ -84,6 +92,9 @@ def command(
     device: str,
     again: tuple[Path, ...],
     cache_dir: Path | None,
+    dask: str | None,
+    dask_root: str | None,
+    dask_insecure: bool,
     yes: bool,
     as_json: bool,
     **_: Any,
@@ -101,11 +112,15 @@ def command(
       faceclust scan --include ~/Pictures/immich/thumbs
       faceclust scan --min-face 30       find smaller faces too; takes longer
       faceclust scan --again party.jpg   look again, harder, at this photo
+      faceclust scan --dask tls://hub:8786   on all machines of a Dask cluster
     """
     # Configured values are the library's own.
     typed = {name: ctx.params[name] if is_on_command_line(name) else None for name in ("precision", "include")}
     if again and (folders or any(typed.values())):
         raise UsageError("--again looks at these photos only", hint="leave out folders and other options")
+    cluster = read_dask_options(dask, dask_root, dask_insecure)
+    if cluster and is_on_command_line("workers"):
+        raise UsageError("--workers counts processes of this machine", hint="leave it out with --dask, or try local:N")
     root = _find_root(folders, library, typed["include"], again)
     print_line(f"library: {root}", err=True)
     is_new = not LibraryHome(root, cache_dir=cache_dir).exists()
@@ -114,7 +129,7 @@ def command(
     changes_settings = cache_dir or min_face or again or any(typed.values())
     result = None if changes_settings else scan_if_unchanged(LibraryHome(root), folders)
     if result is None:
-        options = {"workers": workers, "min_face": min_face, "device": device, "again": again or None}
+        options = {"workers": workers, "min_face": min_face, "device": device, "again": again or None, "dask": cluster}
         result = _run_scan(root, cache_dir, folders, **options, **typed)
     _print_changes_of_libraries(root, nested, default_before)
     if as_json:

@@ -11,6 +11,7 @@ from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.constraints import build_constraints, describe_contradiction
 from faceclust.cluster.group import Grouping, check_params, group_faces
 from faceclust.cluster.numbering import Changes, compare_clusterings
+from faceclust.engines.dask.address import DaskOptions, as_dask_options
 from faceclust.errors import PackError, UsageError
 from faceclust.library.calibration import AUTO_THRESHOLD, LINKAGE_OPTIONS, default_threshold
 from faceclust.store.clusters import SavedClusterings
@@ -25,6 +26,7 @@ def cluster(
     *,
     full: bool = False,
     dry_run: bool = False,
+    dask: DaskOptions | str | None = None,
     **options: Any,
 ) -> Grouping:
     """Group the faces by person and save the result; `undo_cluster` restores the previous grouping.
@@ -34,15 +36,17 @@ def cluster(
     fields of `ClusterParams`, such as `algorithm` (average, complete, single, hdbscan), `min_size`
     (smaller groups are dissolved) or `min_quality` (faces below it only join finished groups, or
     form groups of their own; 0 treats all faces alike), or `local_scaling` (how much nearer faces have to
-    be that look like many others; 0 switches it off). `dry_run`: save nothing.
+    be that look like many others; 0 switches it off). `dry_run`: save nothing. `dask`: compare the faces on this
+    cluster, given by options or an address, if they are many; the result is the same.
 
     Group numbers are stable between runs. With unchanged options, groups stay as they are and take
     in new faces; `full` groups all faces from scratch. Two faces of one photo never share a group
     unless the user confirmed both as one person; faces confirmed as one person always do.
 
     Raises UsageError for an invalid threshold or option, NothingScannedError before the first scan,
-    and LibraryBusyError if another process scans or clusters the library.
+    LibraryBusyError if another process scans or clusters the library, and FaceclustError if the cluster cannot be used.
     """
+    cluster = as_dask_options(dask)
     params = _cluster_params(library, threshold, **options)
     check_params(params)
     if params.algorithm != "hdbscan":

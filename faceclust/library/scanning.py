@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.photo_addresses import find_photo
+from faceclust.engines.dask.address import DaskOptions, as_dask_options
 from faceclust.errors import CacheError, UsageError
 from faceclust.files.bundled import default_pack
 from faceclust.files.names import PRECISIONS
@@ -40,6 +41,7 @@ def scan(
     precision: str | None = None,
     include: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
     again: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
+    dask: DaskOptions | str | None = None,
     should_stop: ShouldStop = lambda: False,
 ) -> ScanResult:
     """Find the faces on new and changed photos; drop photos that are gone from the caches.
@@ -52,13 +54,15 @@ def scan(
     remembers it, and existing embeddings are converted. `include`: folders to scan although another
     program keeps copies of photos there; the library remembers them. `again`: only look again, harder, at these
     photos, which are scanned already, and add the faces that the scan missed; `faces` of the result is their
-    number. Once `should_stop()` is true, the photos in
+    number. `dask`: examine the photos on this cluster, given by options or an address, instead of in processes of
+    this machine; the models then run on cpu unless `device` says otherwise. Once `should_stop()` is true, the photos in
     progress are finished and saved.
 
     Raises UsageError for a folder outside the library, a folder of another program that is not included,
     and an invalid width or precision; LibraryBusyError if another process scans or clusters the library;
-    PackError if the models or the device are missing.
+    PackError if the models or the device are missing; FaceclustError if the cluster cannot be used.
     """
+    cluster = as_dask_options(dask)
     folders = as_list(folders)
     photos = [os.fspath(photo) for photo in as_list(again)]
     if photos and (folders or precision or as_list(include)):

@@ -22,6 +22,8 @@ from faceclust.version import __version__
 _REPORTED_PACKAGES = (
     "click numpy onnxruntime scikit-learn scipy hdbscan pillow pi-heif simplejpeg exifread pyarrow rich textual-image"
 ).split()
+#: For `--dask`.
+_DASK = "distributed"
 
 
 def library_status(library: Catalogue) -> dict[str, Any]:
@@ -64,7 +66,8 @@ def check_installation(library: Path | None = None) -> dict[str, Any]:
         "system": platform.platform(),
         "cores": os.cpu_count(),
         "providers": available_providers(),
-        "packages": {name: _installed_version(name, problems) for name in _REPORTED_PACKAGES},
+        "packages": {name: _installed_version(name, problems) for name in _REPORTED_PACKAGES}
+        | _find_optional_packages(),
         "pack": _check_pack(library, problems),
         "library": _check_library(library, problems),
         "problems": problems,
@@ -77,6 +80,13 @@ def _installed_version(package: str, problems: list[str]) -> str:
     except metadata.PackageNotFoundError:
         problems.append(f"the package {package} is not installed")
         return "missing"
+
+
+def _find_optional_packages() -> dict[str, str]:
+    try:
+        return {_DASK: metadata.version(_DASK)}
+    except metadata.PackageNotFoundError:
+        return {_DASK: "not installed"}
 
 
 def _check_pack(folder: Path | None, problems: list[str]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def list_listening_addresses(processes: set[int]) -> list[str]:
     for process in processes:
         for file in Path(f"/proc/{process}/fd").iterdir():
             try:
-                sockets.add(os.readlink(file))
+                sockets.add(str(file.readlink()))
             except OSError:
                 continue
     found = []

@@ -1,15 +1,12 @@
-"""The address of a Dask scheduler, and which addresses are safe to connect to."""
+"""The address of a Dask cluster, as typed. Imports nothing heavy."""
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import socket
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from faceclust.errors import FaceclustError, UsageError
+from faceclust.errors import UsageError
 
 #: Groupings of fewer faces than this are quicker with threads than on a cluster (measured: 50,000 faces take 2.2 s with
 #: two threads and 3 s with two workers).
@@ -23,7 +20,7 @@ _ADDRESS = re.compile(r"(?P<scheme>tcp|tls)://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-
 
 @dataclass(frozen=True)
 class DaskOptions:
-    """A Dask cluster to work on.
+    """The Dask cluster to work on.
 
     `address`: that of its scheduler, such as tls://host:8786, or local:N for N processes on this machine, which are
     started and ended with the run. `insecure`: allow tcp:// to another machine. `root`: the folder at which the
@@ -77,31 +74,6 @@ def parse_address(address: str) -> SchedulerAddress:
     return SchedulerAddress(found["scheme"], found["host"].strip("[]"), int(found["port"] or _DEFAULT_PORT))
 
 
-def resolve_address(address: str, *, insecure: bool) -> SchedulerAddress:
-    """Return the address to connect to.
-
-    Whoever can read or change what is sent without TLS runs code on every machine of the cluster. So tcp:// leads to
-    this machine only, and a name is replaced by the loopback address that it stands for.
-
-    Raises UsageError for tcp:// to another machine unless `insecure`, FaceclustError for an unknown name.
-    """
-    parsed = parse_address(address)
-    if parsed.scheme == "tls" or insecure:
-        return parsed
-    try:
-        found = [str(entry[4][0]) for entry in socket.getaddrinfo(parsed.host, parsed.port, type=socket.SOCK_STREAM)]
-    except (OSError, UnicodeError) as error:
-        raise FaceclustError(f"{parsed.host}: unknown host", hint="check the address after --dask") from error
-    if not _are_loopback(found):
-        raise UsageError(
-            f"{parsed} is another machine, and tcp:// is not encrypted: anybody on the way could read faces and run "
-            "programs on every machine of the cluster",
-            hint=f"start the scheduler with --protocol tls and write tls://{parsed.host}:{parsed.port}, or connect "
-            f"through ssh -L {parsed.port}:127.0.0.1:{parsed.port} {parsed.host}; in a network of your own, "
-            "--dask-insecure allows it",
-        )
-    return parsed._replace(host=found[0])
-
-
-def _are_loopback(hosts: Iterable[str]) -> bool:
-    return all(ipaddress.ip_address(host.partition("%")[0]).is_loopback for host in hosts)
+def as_dask_options(dask: DaskOptions | str | None) -> DaskOptions | None:
+    """Return the options of an address. Raises UsageError for an invalid one."""
+    return DaskOptions(dask) if isinstance(dask, str) else dask

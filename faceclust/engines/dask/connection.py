@@ -11,15 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from faceclust.engines.dask.address import DaskOptions, SchedulerAddress, resolve_address
+from faceclust.engines.dask.address import DaskOptions, SchedulerAddress
 from faceclust.engines.dask.quiet import silence_logs, silence_warnings
+from faceclust.engines.dask.security import find_credentials, resolve_address
 from faceclust.engines.dask.worker_checks import Software, check_software, run_checks
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.scan.workers.process import block_interrupts, hide_main_module
 
 try:
     import dask
-    from distributed import Client, Future, Security
+    from distributed import Client, Future
 except ModuleNotFoundError as error:
     raise UsageError("--dask needs Dask, which is not installed", hint="pip install 'faceclust[dask]'") from error
 
@@ -207,7 +208,7 @@ class DaskCluster:
 
 def _connect(address: SchedulerAddress) -> Client:
     """Raises UsageError if certificates are missing, FaceclustError if nobody answers."""
-    security = _find_certificates(address) if address.scheme == "tls" else Security()
+    security = find_credentials(address)
     try:
         socket.create_connection((address.host, address.port), timeout=_CONNECT).close()
     except OSError as error:
@@ -220,18 +221,6 @@ def _connect(address: SchedulerAddress) -> Client:
         raise _unreachable_error(address, f"{cause}" or type(cause).__name__) from error
     client._timeout = _RECONNECT  # a network may be down for a minute
     return client
-
-
-def _find_certificates(address: SchedulerAddress) -> Security:
-    hint = "name them in Dask's configuration: distributed.comm.tls.ca-file, .client.cert and .client.key"
-    try:
-        security = Security(require_encryption=True)
-        context = security.get_connection_args("client")["ssl_context"]
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise UsageError(f"the certificates for {address} cannot be used: {error}", hint=hint) from error
-    if context is None:
-        raise UsageError(f"{address} needs certificates", hint=hint)
-    return security
 
 
 def _unreachable_error(address: SchedulerAddress, reason: str) -> FaceclustError:
