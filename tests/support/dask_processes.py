@@ -29,6 +29,16 @@ _WORKER_ENVIRONMENT = {
     "DASK_DISTRIBUTED__WORKER__DAEMON": "False",
     "DASK_DISTRIBUTED__WORKER__MEMORY__SPILL": "False",
 }
+_WITH_CONSTANTS = """
+import json, sys
+from importlib import import_module
+for name, value in json.loads(sys.argv.pop(1)).items():
+    module, _, attribute = name.rpartition(".")
+    assert hasattr(import_module(module), attribute), name
+    setattr(import_module(module), attribute, value)
+from faceclust.cli import main
+main()
+"""
 
 
 class DaskProcesses:
@@ -102,10 +112,22 @@ class DaskProcesses:
         log = self.log_of(name)
         wait_for(lambda: log.exists() and log.read_bytes().count(b"Registered to:") >= times)
 
-    def start_command(self, name: str, *arguments: str | Path, **environment: str) -> subprocess.Popen[bytes]:
-        """Start a faceclust command on this cluster; its output goes to the log of this name."""
+    def start_command(
+        self,
+        name: str,
+        *arguments: str | Path,
+        constants: Mapping[str, object] | None = None,
+        before: Sequence[str] = (),
+        **environment: str,
+    ) -> subprocess.Popen[bytes]:
+        """Start a faceclust command on this cluster; its output goes to the log of this name.
+
+        `constants` of modules, such as time limits, are changed in its process. `before` is as for `start_worker`.
+        """
         words = [*COMMAND, *map(str, arguments), "--dask", self.address]
-        return self.start(name, words, **environment)
+        if constants:
+            words[1:3] = ["-c", _WITH_CONSTANTS, json.dumps(constants)]
+        return self.start(name, [*before, *words], **environment)
 
     def finish(self, process: subprocess.Popen[bytes], name: str, seconds: float = 60) -> tuple[int, str]:
         """Wait for the end of a process; return its exit code and output."""
