@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.constraints import build_constraints, describe_contradiction
 from faceclust.cluster.group import Grouping, check_params, group_faces
 from faceclust.cluster.numbering import Changes, compare_clusterings
-from faceclust.engines.dask.address import DaskOptions, as_dask_options
+from faceclust.cluster.pair_engine import PairEngine
+from faceclust.engines.dask.address import DaskOptions, as_dask_options, require_dask
 from faceclust.errors import PackError, UsageError
 from faceclust.library.calibration import AUTO_THRESHOLD, LINKAGE_OPTIONS, default_threshold
 from faceclust.store.clusters import SavedClusterings
@@ -52,7 +53,10 @@ def cluster(
     if params.algorithm != "hdbscan":
         require_threshold(params.threshold, library.cache_info.radius)
     _warn_unknown_radius(library, params)
-    with library.home.lock("grouping faces"):  # taken first: a refusal at the end would waste the work
+    with (
+        _choose_engine(library, cluster) as engine,
+        library.home.lock("grouping faces"),  # taken before the work: a refusal at the end would waste it
+    ):
         library.invalidate()
         faces = library.table.face_table()
         current, previous = _saved_clusterings(library).read()
@@ -71,6 +75,7 @@ def cluster(
             history=history,
             models=library.embedding_space,
             full=full,
+            engine=engine,
         )
         if not dry_run:
             _saved_clusterings(library).save(grouping.clustering, current)
@@ -79,6 +84,18 @@ def cluster(
     else:
         library.invalidate()
     return grouping
+
+
+def _choose_engine(library: Catalogue, cluster: DaskOptions | None) -> AbstractContextManager[PairEngine | None]:
+    """Return what compares pairs of faces: a cluster, or None for threads of this process."""
+    if cluster is None:
+        return nullcontext()
+    require_dask()
+    from faceclust.engines.dask.security import require_safe_address  # loads Dask
+    from faceclust.engines.dask.start import open_pair_engine
+
+    require_safe_address(cluster)
+    return open_pair_engine(cluster, library.progress.note, library.root)
 
 
 def _warn_unknown_radius(library: Catalogue, params: ClusterParams) -> None:

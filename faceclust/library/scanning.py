@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.photo_addresses import find_photo
-from faceclust.engines.dask.address import DaskOptions, as_dask_options
+from faceclust.engines.dask.address import DaskOptions, as_dask_options, require_dask
 from faceclust.errors import CacheError, UsageError
 from faceclust.files.bundled import default_pack
 from faceclust.files.names import PRECISIONS
@@ -28,6 +28,8 @@ from faceclust.store.settings import include_folders, included_folders, pack_in_
 from faceclust.types.arguments import as_list, require_number
 
 if TYPE_CHECKING:
+    from faceclust.scan.examine import ScanSettings
+    from faceclust.scan.examine_pool import ExaminePhotos
     from faceclust.scan.result import ScanResult
 
 
@@ -76,18 +78,14 @@ def scan(
     included = [relative_folder(library.root, folder) for folder in as_list(include)]
     _require_scannable(library.root, starts, included)
     if photos:
-        return _look_again(library, photos, workers, device, min_face, should_stop)
+        return _look_again(library, photos, workers, device, min_face, cluster, should_stop)
     if min_face is None and precision is None and not included:
         unchanged = scan_if_unchanged(library.home, folders, library.pack_name)
         if unchanged is not None:
             return unchanged
-    from faceclust.packs.session import choose_device  # loads the model runtime
-    from faceclust.scan.examine import ScanSettings
-    from faceclust.scan.examine_pool import examine_photos
     from faceclust.scan.run import scan_folders
 
-    require_files(library.pack)
-    settings = ScanSettings(library.pack, choose_device(device), min_face)
+    settings, examine = _prepare(library, device, min_face, workers, cluster)
     with library.home.skip_unreadable_folders():
         with library.home.lock("scanning") as lock, filter_forgotten_faces(library) as forgotten:
             if precision:  # saved first, so that the scan after an interrupted one goes on with it
@@ -100,7 +98,7 @@ def scan(
                 settings,
                 library.cache_info,
                 starts,
-                partial(examine_photos, library.root, settings, _worker_count(workers)),
+                examine,
                 library.progress,
                 lambda: should_stop() or lock.lost,
                 forgotten,
@@ -122,25 +120,22 @@ def _look_again(
     workers: int | None,
     device: str,
     min_face: int | None,
+    cluster: DaskOptions | None,
     should_stop: ShouldStop,
 ) -> ScanResult:
     """Look again at photos, and at their copies. Raises UsageError for an unknown photo."""
-    from faceclust.packs.session import choose_device  # loads the model runtime
-    from faceclust.scan.examine import ScanSettings
-    from faceclust.scan.examine_pool import examine_photos
     from faceclust.scan.look_again import look_again
 
     contents = {library.photos[find_photo(library.root, library.photos, photo)].photo_hash for photo in typed}
     photos = [photo for photo, info in library.photos.items() if info.photo_hash in contents]
-    require_files(library.pack)
-    settings = ScanSettings(library.pack, choose_device(device), min_face)
+    _, examine = _prepare(library, device, min_face, min(_worker_count(workers), len(photos)), cluster)
     before = _faces_on(library, contents)
     with library.home.lock("scanning") as lock, filter_forgotten_faces(library) as forgotten:
         result = look_again(
             library.home,
             library.cache_info,
             photos,
-            partial(examine_photos, library.root, settings, min(_worker_count(workers), len(photos))),
+            examine,
             library.progress,
             lambda: should_stop() or lock.lost,
             forgotten,
@@ -149,6 +144,28 @@ def _look_again(
     library.invalidate()
     result.faces = len(_faces_on(library, contents) - before)  # without those behind a box drawn by hand
     return result
+
+
+def _prepare(
+    library: Catalogue, device: str, min_face: int | None, workers: int | None, cluster: DaskOptions | None
+) -> tuple[ScanSettings, ExaminePhotos]:
+    """Check what a scan needs. Return its settings, and what examines photos: processes here, or a cluster."""
+    from faceclust.packs.session import choose_device  # loads the model runtime
+    from faceclust.scan.examine import ScanSettings
+
+    require_files(library.pack)
+    if cluster is None:
+        from faceclust.scan.examine_pool import examine_photos
+
+        settings = ScanSettings(library.pack, choose_device(device), min_face)
+        return settings, partial(examine_photos, library.root, settings, _worker_count(workers))
+    require_dask()
+    from faceclust.engines.dask.security import require_safe_address  # loads Dask
+    from faceclust.engines.dask.start import examine_with_dask
+
+    require_safe_address(cluster)
+    settings = ScanSettings(library.pack, "cpu" if device == "auto" else device, min_face)
+    return settings, partial(examine_with_dask, cluster, library.progress.note, library.root, settings)
 
 
 def _faces_on(library: Catalogue, contents: Iterable[str]) -> set[str]:

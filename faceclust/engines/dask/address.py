@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import NamedTuple
 
 from faceclust.errors import UsageError
@@ -72,6 +73,12 @@ def parse_address(address: str) -> SchedulerAddress:
     if not found or not 0 < int(found["port"] or _DEFAULT_PORT) < 65536:
         raise UsageError(f"not an address of a Dask scheduler: {address[:100]!r}", hint=f"write {_EXAMPLES}")
     return SchedulerAddress(found["scheme"], found["host"].strip("[]"), int(found["port"] or _DEFAULT_PORT))
+
+
+def require_dask() -> None:
+    """Raise UsageError if Dask is not installed."""
+    if not (find_spec("distributed") and find_spec("cryptography")):
+        raise UsageError("--dask needs Dask, which is not installed", hint="pip install 'faceclust[dask]'")
 
 
 def as_dask_options(dask: DaskOptions | str | None) -> DaskOptions | None:

@@ -11,18 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import dask
+from distributed import Client, Future
+
 from faceclust.engines.dask.address import DaskOptions, SchedulerAddress
 from faceclust.engines.dask.quiet import silence_logs, silence_warnings
 from faceclust.engines.dask.security import find_credentials, resolve_address
-from faceclust.engines.dask.worker_checks import Software, check_software, run_checks
-from faceclust.errors import FaceclustError, UsageError
+from faceclust.engines.dask.worker_checks import BoundCheck, Software, check_software, run_checks
+from faceclust.errors import FaceclustError
 from faceclust.scan.workers.process import block_interrupts, hide_main_module
-
-try:
-    import dask
-    from distributed import Client, Future
-except ModuleNotFoundError as error:
-    raise UsageError("--dask needs Dask, which is not installed", hint="pip install 'faceclust[dask]'") from error
 
 #: Seconds: to connect; to try again after the connection was lost; until all checks of workers are answered; without
 #: any worker, before giving up; between two looks at the list of workers; for the scheduler to answer.
@@ -66,9 +63,7 @@ class DaskCluster:
         self.client, self.note = client, note
         self.is_local = options.local_workers is not None
         self._name, self._root = name, options.root
-        self._checks: list[tuple[Callable[..., str | None], tuple[object, ...]]] = [
-            (check_software, (Software.here(),))
-        ]
+        self._checks: list[BoundCheck] = [(check_software, (Software.here(),))]
         self._usable: dict[str, str] = {}
         self._refused: dict[str, str] = {}
         self._pending: dict[str, Future] = {}
@@ -106,7 +101,7 @@ class DaskCluster:
         options.setdefault("workers", list(self.workers()))
         return self.client.submit(function, *arguments, allow_other_workers=False, pure=False, **options)
 
-    def check_workers(self, *checks: tuple[Callable[..., str | None], tuple[object, ...]]) -> None:
+    def check_workers(self, *checks: BoundCheck) -> None:
         """Check all workers, and from now on those that join, by these checks too (see `worker_checks`).
 
         A worker with a problem is named in a note and gets no work. Raises FaceclustError if none is left.

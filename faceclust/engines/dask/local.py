@@ -12,7 +12,6 @@ import dask
 from distributed import Nanny, Scheduler, Security, SpecCluster, Worker
 
 from faceclust.engines.dask.quiet import silence_logs
-from faceclust.errors import UsageError
 
 _LOOPBACK = "127.0.0.1"
 #: Keeps freed memory in the process. By default, workers return each array to the system and fault it in again, which
@@ -53,7 +52,7 @@ def start_local_cluster(workers: int) -> Iterator[SpecCluster]:
     """Start `workers` processes of one thread each, and end them.
 
     They listen on the loopback address, and accept only holders of a key that is made for this cluster: other users
-    of this machine could otherwise run programs in its name. Raises UsageError if cryptography is not installed.
+    of this machine could otherwise run programs in its name.
     """
     environment = dict(os.environ)
     nannies = dict(dask.config.get("distributed.nanny.pre-spawn-environ")) | _KEEP_MEMORY
@@ -61,10 +60,7 @@ def start_local_cluster(workers: int) -> Iterator[SpecCluster]:
         dask.config.set({**_SETTINGS, "distributed.nanny.pre-spawn-environ": nannies}),
         tempfile.TemporaryDirectory(prefix="faceclust-", ignore_cleanup_errors=True) as folder,
     ):
-        try:
-            security = Security.temporary()
-        except ImportError as error:
-            raise UsageError("local:N needs cryptography", hint="pip install 'faceclust[dask]'") from error
+        security = Security.temporary()
         common = {"host": _LOOPBACK, "protocol": "tls://", "security": security, "dashboard": False}
         worker = {
             "cls": Nanny,

@@ -12,8 +12,14 @@ from collections.abc import Iterable
 
 from distributed import Security
 
-from faceclust.engines.dask.address import SchedulerAddress, parse_address
+from faceclust.engines.dask.address import DaskOptions, SchedulerAddress, parse_address
 from faceclust.errors import FaceclustError, UsageError
+
+
+def require_safe_address(options: DaskOptions) -> None:
+    """Raise UsageError for an unsafe address, before any work is done for it."""
+    if options.local_workers is None:
+        resolve_address(options.address, insecure=options.insecure)
 
 
 def resolve_address(address: str, *, insecure: bool) -> SchedulerAddress:

@@ -17,12 +17,13 @@ from pathlib import Path, PurePosixPath
 
 from faceclust.errors import FaceclustError
 from faceclust.files.names import EXTRA_MODULES, PHOTO_EXTENSIONS
-from faceclust.packs.pack import Pack
 from faceclust.packs.registry import load_pack
 from faceclust.packs.verify import require_files
+from faceclust.scan.examine import ScanSettings
 from faceclust.version import __version__
 
-WorkerCheck = Callable[[], str | None]
+#: A check and its arguments.
+BoundCheck = tuple[Callable[..., str | None], tuple[object, ...]]
 #: Photos whose sizes are compared, and entries of folders read to choose them.
 _SAMPLE, _MAX_ENTRIES = 12, 5_000
 
@@ -103,10 +104,23 @@ def check_library(root: str, sizes: Iterable[tuple[str, int]]) -> str | None:
     return None
 
 
-def checks_for_scan(pack: Pack) -> list[tuple[Callable[..., str | None], tuple[object, ...]]]:
-    """Return what a worker must pass before it examines photos with `pack`, as functions and arguments."""
+def check_device(device: str) -> str | None:
+    """Check that this worker has the device that the models are to run on."""
+    from faceclust.packs.session import choose_device  # loads the model runtime
+
+    try:
+        choose_device(device)
+    except FaceclustError as error:
+        return f"{error}; leave out --device, or start this worker on a machine that has it"
+    return None
+
+
+def checks_for_scan(settings: ScanSettings) -> list[BoundCheck]:
+    """Return what a worker must pass before it examines photos."""
     extras = tuple(extra for extra, module in EXTRA_MODULES.items() if find_spec(module))
-    return [(check_children, ()), (check_extras, (extras,)), (check_pack, (pack.name, pack.fingerprint))]
+    pack = settings.pack
+    checks: list[BoundCheck] = [(check_children, ()), (check_extras, (extras,))]
+    return [*checks, (check_pack, (pack.name, pack.fingerprint)), (check_device, (settings.device,))]
 
 
 def sample_photos(root: Path) -> list[tuple[str, int]]:
@@ -135,6 +149,6 @@ def sample_photos(root: Path) -> list[tuple[str, int]]:
     return [(path, size) for _, path, size in sorted(found)[:_SAMPLE]]
 
 
-def run_checks(checks: Iterable[tuple[Callable[..., str | None], tuple[object, ...]]]) -> str | None:
+def run_checks(checks: Iterable[BoundCheck]) -> str | None:
     """Run checks on this worker until one finds a problem."""
     return next((problem for check, arguments in checks if (problem := check(*arguments))), None)
