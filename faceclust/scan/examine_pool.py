@@ -45,7 +45,9 @@ def examine_photos(
     """
     examiner = partial(PhotoExaminer, root, settings)
 
-    def run(batches: Iterable[Batch], should_stop: ShouldStop) -> Iterator[tuple[Batch, list[ExaminedPhoto] | LostTask]]:
+    def run(
+        batches: Iterable[Batch], should_stop: ShouldStop
+    ) -> Iterator[tuple[Batch, list[ExaminedPhoto] | LostTask]]:
         return run_isolated(examiner, batches, workers, should_stop, PHOTO_TIME_LIMIT)
 
     return examine_in_batches(run, settings.device, tasks, should_stop)

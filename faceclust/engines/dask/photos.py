@@ -37,7 +37,7 @@ _NO_ANSWER_LIMIT = 120.0
 _STOP_PATIENCE = 10.0
 #: Seconds between checks of `should_stop` and of the workers; seconds to fetch an answer.
 _POLL_INTERVAL, _FETCH_LIMIT = 0.2, 5.0
-#: Workers that may disappear during a batch with the same photo, before the photo is skipped. Its last attempt is alone.
+#: Workers that may disappear while they have the same photo, before it is skipped. The last one has it alone.
 _MAX_LOSSES = 3
 
 
@@ -154,7 +154,7 @@ class _ClusterScan:
     def _update_workers(self) -> None:
         known, now = self._cluster.workers(), time.monotonic()
         for address in self._workers.keys() - known.keys():
-            for batch in self._workers.pop(address).batches[:]:
+            for batch in reversed(self._workers.pop(address).batches[:]):  # the one in progress last
                 self._give_back_lost(batch)
         for address in known.keys() - self._workers.keys() - self._refused.keys():
             self._workers[address] = _Worker(address, known[address], now)
@@ -222,19 +222,17 @@ class _ClusterScan:
     def _choose_tasks(self, worker: _Worker) -> tuple[ExamineTask, ...]:
         """Return the next photos for a worker, () if there are none for it now."""
         chosen: list[ExamineTask] = []
-        passed_over = []
+        passed_over: list[ExamineTask] = []
         while self._again and len(chosen) < worker.batch_size:
             task = self._again.popleft()
             if task.ref in self._unanswered:
                 (chosen if self._may_read(worker, task.ref) else passed_over).append(task)
         self._again.extendleft(reversed(passed_over))
         while self._has_more and len(chosen) < worker.batch_size:
-            task = next(self._tasks, None)
-            if task is None:
-                self._has_more = False
-            else:
-                self._unanswered[task.ref] = task
-                chosen.append(task)
+            new = list(itertools.islice(self._tasks, worker.batch_size - len(chosen)))
+            self._has_more = bool(new)
+            self._unanswered.update((task.ref, task) for task in new)
+            chosen += new
         while self._alone and not chosen:
             task = self._alone.popleft()
             if task.ref in self._unanswered:
@@ -257,10 +255,11 @@ class _ClusterScan:
     # -- receiving ------------------------------------------------------------
 
     def _take_answers(self) -> Iterator[tuple[PhotoRef, ExaminedPhoto]]:
-        for ref in self._lethal[:]:
-            reason = f"{_MAX_LOSSES} workers disappeared while they examined it"
-            yield self._settle(ref, ExaminedPhoto(SkippedPhoto(ref, SkipReason.OUT_OF_MEMORY, reason)))
-        self._lethal.clear()
+        while self._lethal:
+            ref = self._lethal.pop()
+            if ref in self._unanswered:
+                detail = f"{_MAX_LOSSES} workers disappeared while they examined it"
+                yield self._settle(ref, ExaminedPhoto(SkippedPhoto(ref, SkipReason.OUT_OF_MEMORY, detail)))
         for batch in list(self._batches.values()):
             if batch.future.done() and batch.worker.address in self._workers:
                 answer = self._fetch(batch)

@@ -20,7 +20,7 @@ from faceclust.errors import PackError
 from faceclust.packs.registry import clear_pack_cache, load_pack
 from faceclust.packs.session import choose_device
 from faceclust.packs.verify import require_files
-from faceclust.scan.examine import ExaminedPhoto, ExamineTask, PhotoExaminer, ScanSettings
+from faceclust.scan.examine import ExaminedPhoto, PhotoExaminer, ScanSettings
 from faceclust.scan.examine_pool import PHOTO_TIME_LIMIT, Batch, examine_in_batches
 from faceclust.scan.workers.pool import WorkerPool
 from faceclust.types import PhotoRef, SkippedPhoto, SkipReason
@@ -98,14 +98,15 @@ class PhotoTeam:
         """
         report()
         began = last = reported = time.monotonic()
-        examined, lost, stopping = [], set(), False
-        for ref, one in examine_in_batches(self._pool.run, self._device, tasks, lambda: stopping):
+        examined, lost, is_slow = [], set(), threading.Event()
+        for ref, one in examine_in_batches(self._pool.run, self._device, tasks, is_slow.is_set):
             now = time.monotonic()
             examined.append((ref, one))
             if is_unreadable(one):
                 if _is_lost(self._root / ref.folder):
                     lost.add(ref.folder)
-                stopping = stopping or now - last > _SLOW_FAILURE
+                if now - last > _SLOW_FAILURE:
+                    is_slow.set()
             last = now
             if now - reported > _REPORT_INTERVAL:
                 reported = now

@@ -144,9 +144,9 @@ class WorkerPool(Generic[T, R]):
                     self._kill(worker)
                     idle.remove(worker)
         while len(self._processes) < self._size and len(idle) < wanted:
-            worker: WorkerProcess[T, R] = WorkerProcess(self._create_worker, self._growth_limit)
-            self._processes.append(worker)
-            idle.append(worker)
+            started: WorkerProcess[T, R] = WorkerProcess(self._create_worker, self._growth_limit)
+            self._processes.append(started)
+            idle.append(started)
 
     def _distribute_tasks(self) -> None:
         ready_workers = [worker for worker in self._processes if worker.accepts_task]
