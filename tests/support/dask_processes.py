@@ -52,6 +52,7 @@ class DaskProcesses:
         self._mark = uuid.uuid4().hex
         self._environment = {**(environment or {}), _MARK: self._mark}
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._schedulers: set[subprocess.Popen[bytes]] = set()
         folder.mkdir(parents=True, exist_ok=True)
 
     def __enter__(self) -> DaskProcesses:
@@ -84,6 +85,7 @@ class DaskProcesses:
         host = ("--host", self.host, "--port", str(port), "--dashboard-address", f"{self.host}:0")
         words = [sys.executable, "-m", "dask", "scheduler", *host, "--scheduler-file", str(told), *options]
         process = self.start("scheduler", words, **environment)
+        self._schedulers.add(process)
         self._wait_while_alive(process, "scheduler", lambda: told.exists() and told.read_text().rstrip().endswith("}"))
         self.address = json.loads(told.read_text())["address"]
         return process
@@ -124,10 +126,15 @@ class DaskProcesses:
 
         `constants` of modules, such as time limits, are changed in its process. `before` is as for `start_worker`.
         """
-        words = [*COMMAND, *map(str, arguments), "--dask", self.address]
+        words = self.command(*arguments, "--dask", self.address)
         if constants:
             words[1:3] = ["-c", _WITH_CONSTANTS, json.dumps(constants)]
         return self.start(name, [*before, *words], **environment)
+
+    @staticmethod
+    def command(*arguments: str | Path) -> list[str]:
+        """Return the words of a faceclust command."""
+        return [*COMMAND, *map(str, arguments)]
 
     def finish(self, process: subprocess.Popen[bytes], name: str, seconds: float = 60) -> tuple[int, str]:
         """Wait for the end of a process; return its exit code and output."""
@@ -141,12 +148,25 @@ class DaskProcesses:
         """Return the command of each running process of this cluster, by process id."""
         return {pid: _read_command(pid) for pid in _list_pids() if _has_mark(pid, self._mark) and is_running(pid)}
 
+    @property
+    def port(self) -> int:
+        """That of the scheduler."""
+        return int(self.address.rpartition(":")[2])
+
+    def kill_scheduler(self) -> None:
+        """Kill the scheduler by SIGKILL."""
+        for process in self._schedulers:
+            process.kill()
+            process.wait()
+
     def stop(self) -> None:
-        """End scheduler and workers as a user does, by SIGINT, and wait until no process is left."""
-        for process in reversed(self._processes):
-            if process.poll() is None:
-                process.send_signal(signal.SIGCONT)
-                process.send_signal(signal.SIGINT)
+        """End everything as a user does, by SIGINT, the schedulers last; wait until no process is left."""
+        for some in (set(self._processes) - self._schedulers, self._schedulers):
+            for process in some:
+                if process.poll() is None:
+                    process.send_signal(signal.SIGINT)
+            for process in some:
+                process.wait(30)
         self.wait_for_no_process()
 
     def wait_for_no_process(self, seconds: float = 30) -> None:

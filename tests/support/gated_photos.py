@@ -13,7 +13,7 @@ from tests.support.command import wait_for
 from tests.support.sample_photos import COLLINS, HOPPER
 from tests.support.scan_builders import make_face_photo, make_faceless_photo, write_photo
 
-_PATCH = '''
+_PATCH = """
 import os, time
 from pathlib import Path
 from PIL import Image
@@ -35,7 +35,7 @@ def open_gated(fp, *arguments, **options):
     return original(fp, *arguments, **options)
 
 Image.open = open_gated
-'''
+"""
 GATED, COUNTED, DEADLY, NO_MEMORY = b"..GATE..", b".COUNT..", b".DEADLY.", b"NOMEMORY"
 
 
@@ -55,10 +55,7 @@ class Gate:
     def seen(self) -> Counter[int]:
         """Return how many photos each process has begun, by the process id of its parent."""
         return Counter(
-            {
-                int(path.name.removeprefix("seen-")): path.stat().st_size
-                for path in self._folder.glob("seen-*")
-            }
+            {int(path.name.removeprefix("seen-")): path.stat().st_size for path in self._folder.glob("seen-*")}
         )
 
     def wait_until_seen(self, count: int) -> None:
@@ -70,6 +67,8 @@ def write_gated_photos(root: Path, count: int, ending: bytes = GATED) -> None:
     """Write photos with and without a face, in two folders."""
     for number in range(count):
         content = (
-            make_face_photo((COLLINS, HOPPER)[number % 2], number // 4) if number % 4 < 2 else make_faceless_photo(number)
+            make_face_photo((COLLINS, HOPPER)[number % 2], number // 4)
+            if number % 4 < 2
+            else make_faceless_photo(number)
         )
         write_photo(root / f"{number % 2}/{number}.bmp", content + b"%d" % number + ending)
