@@ -27,7 +27,9 @@ _Job = TypeVar("_Job")
 class Cluster(Protocol):
     """The part of a Dask cluster that tasks need."""
 
-    client: Client
+    @property
+    def client(self) -> Client:
+        """The connection."""
 
     def workers(self) -> dict[str, str]:
         """Return the address and name of the workers that are alive now."""

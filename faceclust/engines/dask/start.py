@@ -9,9 +9,11 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from distributed import Client
+
 from faceclust.cluster.pair_engine import PairEngine
 from faceclust.engines.dask.address import MIN_FACES, DaskOptions
-from faceclust.engines.dask.connection import Client, DaskCluster, open_cluster
+from faceclust.engines.dask.connection import DaskCluster, open_cluster
 from faceclust.engines.dask.pairs import DaskPairEngine
 from faceclust.engines.dask.photos import examine_on_cluster
 from faceclust.engines.dask.worker_checks import check_library, checks_for_scan, sample_photos

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from faceclust.errors import FaceclustError
 from faceclust.files.names import EXTRA_MODULES, PHOTO_EXTENSIONS
-from faceclust.packs.registry import load_pack
+from faceclust.packs.registry import clear_pack_cache, load_pack
 from faceclust.packs.verify import require_files
 from faceclust.scan.examine import ScanSettings
 from faceclust.version import __version__
@@ -68,6 +68,7 @@ def check_children() -> str | None:
 def check_pack(name: str, fingerprint: str) -> str | None:
     """Check that this worker has the client's model pack, undamaged."""
     try:
+        clear_pack_cache()  # a worker lasts for days
         pack = load_pack(name)
         if pack.fingerprint != fingerprint:
             return f"its pack {name} is another one than on this machine; install the same pack on both"
