@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from distributed import Client, Future, KilledWorker, as_completed
-from distributed.comm import CommClosedError
+from distributed import CancelledError, Client, Future, KilledWorker, as_completed
 
 from faceclust.errors import FaceclustError
 
@@ -17,8 +16,7 @@ _IN_FLIGHT = 2  # tasks given out for each worker, so that it need not wait for 
 _MAX_DEATHS = 3  # workers that a task may end, each time given out alone, before the run fails
 _MIN_LATE, _LATE_WITHOUT_MEASURE = 10.0, 60.0  # seconds after which a task is given out once more
 _TIMES_LATE = 5  # or this many times the mean time of an answer
-_MAX_WAIT = 300.0  # seconds without workers, or without a connection, before the run fails
-_WORKERS_EVERY = 2.0  # seconds between two looks at the workers
+_WORKERS_EVERY = 1.0  # seconds between two looks at the workers
 _POLL = 0.005  # seconds between two looks for answers
 
 _Job = TypeVar("_Job")
@@ -32,14 +30,21 @@ class Cluster(Protocol):
         """The connection."""
 
     def workers(self) -> dict[str, str]:
-        """Return the address and name of the workers that are alive now."""
+        """Return the workers that may be given work: address → name. Empty while the connection is lost.
+
+        Raises FaceclustError if there is no scheduler or no worker for a while.
+        """
+
+    def submit(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Future:
+        """Submit a call to these workers."""
 
 
 @dataclass
 class _Try:
-    """A task on its way: the number of its job, and when it was given out."""
+    """A task on its way: the number of its job, and to which workers and when it was given out."""
 
     number: int
+    workers: set[str]
     given: float = field(default_factory=time.monotonic)
 
 
@@ -79,6 +84,10 @@ class _Table:
         late = [number for number, given in last_given.items() if time.monotonic() - given > limit]
         return min(late, default=None)
 
+    def tries_without(self, alive: set[str]) -> list[Future]:
+        """Return the tasks that were given to workers of which none is alive."""
+        return [future for future, given in self.tries.items() if given.workers.isdisjoint(alive)]
+
     def take(self, number: int, given: _Try) -> bool:
         """Note an answer; return false if the job was answered before."""
         if self.answered[number]:
@@ -97,19 +106,21 @@ def collect_answers(
 
     A job is given out again if its worker is lost, if what it needs is lost, or if it is late. A job that
     several workers did not survive is given out alone. Raises FaceclustError if a task raises an error, if a job ends
-    every worker, or if the connection or all workers stay away.
+    every worker, or if the connection or all workers are lost for good.
     """
-    table, connection = _Table(len(jobs)), _Connection(cluster)
+    table, workers = _Table(len(jobs)), _Workers(cluster)
     completed = as_completed(loop=cluster.client.loop, with_results=True, raise_errors=False)
     try:
         while table.unanswered:
-            room = connection.room()
+            room = workers.room
+            if room:
+                workers.cancel(table.tries_without(set(workers.alive)))
             while room and (number := table.next_job(room)) is not None:
-                future = connection.attempt(lambda number=number: submit(jobs[number]))  # type: ignore[misc]
+                future = workers.attempt(lambda number=number: submit(jobs[number]))  # type: ignore[misc]
                 if future is None:
                     table.waiting.appendleft(number)
                     break
-                table.tries[future] = _Try(number)
+                table.tries[future] = _Try(number, set(workers.alive))
                 completed.add(future)
             arrived = completed.next_batch(block=False)
             if not arrived:
@@ -120,12 +131,12 @@ def collect_answers(
                 if status == "finished":
                     future.release()
                     if table.take(given.number, given):
-                        connection.cancel([other for other, its in table.tries.items() if its.number == given.number])
+                        workers.cancel([other for other, its in table.tries.items() if its.number == given.number])
                         yield jobs[given.number], answer
                 elif not table.answered[given.number]:
                     _give_again(table, given.number, status, answer)
     finally:
-        connection.cancel(list(table.tries))
+        workers.cancel(list(table.tries))
 
 
 def _give_again(table: _Table, number: int, status: str | None, answer: Any) -> None:
@@ -147,40 +158,26 @@ def _give_again(table: _Table, number: int, status: str | None, answer: Any) -> 
     table.alone.append(number)
 
 
-class _Connection:
-    """The connection to the scheduler, and the number of workers."""
+class _Workers:
+    """The workers that are alive, as of a moment ago."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self._cluster, self._count, self._looked = cluster, 0, -_WORKERS_EVERY
-        self._good = time.monotonic()
+        self._cluster, self._looked = cluster, -_WORKERS_EVERY
+        self.alive: dict[str, str] = {}
 
+    @property
     def room(self) -> int:
-        """Return how many tasks may be on their way; 0 without workers or connection.
-
-        Raises FaceclustError once these have stayed away for too long.
-        """
-        now = time.monotonic()
-        if now - self._looked >= _WORKERS_EVERY:
-            self._looked = now
-            self._count = 0
-            if self._cluster.client.status == "running":
-                self._count = len(self.attempt(self._cluster.workers) or ())
-            if self._count:
-                self._good = now
-            elif self._cluster.client.status in ("closed", "closing"):
-                raise FaceclustError("lost the connection to the Dask scheduler", hint="see its log, then run again")
-            elif now - self._good > _MAX_WAIT:
-                raise FaceclustError(
-                    f"no Dask workers for {_MAX_WAIT:.0f} seconds", hint="start workers (dask worker), then run again"
-                )
-        return _IN_FLIGHT * self._count
+        """The number of tasks that may be on their way; 0 without workers or connection."""
+        if time.monotonic() - self._looked >= _WORKERS_EVERY:
+            self._looked, self.alive = time.monotonic(), self._cluster.workers()
+        return _IN_FLIGHT * len(self.alive)
 
     def attempt(self, call: Callable[[], Any]) -> Any:
         """Return what a call to the scheduler returns, None if the connection or the workers are lost."""
         try:
             return call()
-        except (OSError, TimeoutError, CommClosedError):
-            self._looked, self._count = time.monotonic(), 0
+        except (OSError, TimeoutError, CancelledError):
+            self._looked, self.alive = time.monotonic(), {}
             return None
 
     def cancel(self, futures: list[Future]) -> None:

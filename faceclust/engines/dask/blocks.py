@@ -80,7 +80,7 @@ class Side(NamedTuple):
 
 
 class Lists(NamedTuple):
-    """Short lists of some rows: `counts` uint8 of each row; `columns` uint16 and `values` float32, row by row, ascending."""
+    """Short lists of rows: the `counts` of each row, and its `columns` and float32 `values`, row by row, ascending."""
 
     counts: NDArray[np.uint8]
     columns: Positions16

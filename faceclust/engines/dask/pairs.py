@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -108,7 +109,7 @@ class DaskPairEngine:
         def submit(block: _Block) -> Future:
             start = block.rows.start
             if start not in sent or sent[start].status != "finished":
-                sent[start] = scatter(self._cluster.client, means.targets(rows[block.rows]))
+                sent[start] = scatter(self._cluster, means.targets(rows[block.rows]))
             right = uploads.side(block.columns.start, block.columns.stop)
             part = None if mask is None else restrict_mask(mask, block.rows, block.columns)
             return self._submit(sent[start], right, best.limits[block.rows].copy(), None, part)
@@ -125,11 +126,10 @@ class DaskPairEngine:
 
     def _upload(self, means: ClusterMeans, clusters: Indices) -> Uploads:
         """Send what the workers do not know yet of these clusters."""
-        client = self._cluster.client
         if self._embeddings is None or self._embeddings.points is not means.points:
             path = mapped_file(means.points)
             there = None if path is None else self._path_on_workers(path)
-            self._embeddings = Embeddings(client, means.points, self._choose_side(len(means.points)), there)
+            self._embeddings = Embeddings(self._cluster, means.points, self._choose_side(len(means.points)), there)
             self._uploads = None
         if self._uploads is None or self._uploads.means is not means:
             self._uploads = Uploads(self._embeddings, means)
@@ -139,9 +139,7 @@ class DaskPairEngine:
     def _submit(
         self, left: Any, right: Any, row_limits: Float32, column_limits: Float32 | None, mask: TileMask | None
     ) -> Future:
-        return self._cluster.client.submit(
-            *(compare_block, left, right, row_limits, column_limits, mask, LIST_LENGTH), pure=False
-        )
+        return self._cluster.submit(compare_block, left, right, row_limits, column_limits, mask, LIST_LENGTH)
 
     def _answers(
         self, blocks: list[_Block], submit: Callable[[_Block], Future]
@@ -184,7 +182,7 @@ def _split(count: int, size: int) -> list[slice]:
     """Split `count` positions into ranges of about equal length, at most `size`."""
     pieces = -(-count // size)
     cuts = np.linspace(0, count, pieces + 1).astype(int).tolist()
-    return [slice(first, last) for first, last in zip(cuts, cuts[1:], strict=False)]
+    return [slice(first, last) for first, last in pairwise(cuts)]
 
 
 def _area(block: _Block) -> int:

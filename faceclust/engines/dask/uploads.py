@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import random
 import uuid
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from distributed import Client, Future
+from distributed import Future
 from numpy.typing import NDArray
 
 from faceclust.cluster.distances import ClusterMeans
+from faceclust.engines.dask.answers import Cluster
 from faceclust.engines.dask.blocks import FileRows, Part, Patch, Side, sample_rows
 from faceclust.types import Indices
 
@@ -21,8 +23,8 @@ _MAX_PATCHES = 16  # of a part; they are replaced by one when there are more
 class Embeddings:
     """The points (n, d) on the workers, in parts of `size` rows: parts of a file that all can read, or sent."""
 
-    def __init__(self, client: Client, points: NDArray[np.floating], size: int, path_on_workers: str | None) -> None:
-        self.client, self.points, self.size, self._path = client, points, size, path_on_workers
+    def __init__(self, cluster: Cluster, points: NDArray[np.floating], size: int, path_on_workers: str | None) -> None:
+        self.cluster, self.points, self.size, self._path = cluster, points, size, path_on_workers
         self._sent: dict[int, Future] = {}
         self._samples: dict[int, int] = {}
 
@@ -47,7 +49,7 @@ class Embeddings:
             )
         future = self._sent.get(number)
         if not is_usable(future):
-            future = self._sent[number] = scatter(self.client, _as_float16_if_exact(block))
+            future = self._sent[number] = scatter(self.cluster, _as_float16_if_exact(block))
         return future
 
 
@@ -102,7 +104,7 @@ class Uploads:
                 start = number * self._embeddings.size
                 squares = self.means.square_sums[start : start + self._embeddings.size]
                 sizes = self.means.sizes[start : start + self._embeddings.size]
-                self._squares[number] = scatter(self._embeddings.client, (squares / sizes).astype(np.float32))
+                self._squares[number] = scatter(self._embeddings.cluster, (squares / sizes).astype(np.float32))
             if not all(is_usable(patch) for _, patch in self._patches.get(number, [])):
                 self._replace_patches(number)
             parts.append(self._part(number, some))
@@ -131,7 +133,7 @@ class Uploads:
     def _add_patch(self, number: int, some: Indices) -> None:
         if len(some):
             patch: Patch = (some - number * self._embeddings.size).astype(np.uint16), self.means.targets(some)
-            self._patches[number].append((len(some), scatter(self._embeddings.client, patch)))
+            self._patches[number].append((len(some), scatter(self._embeddings.cluster, patch)))
             self._sent_sizes[some] = self.means.sizes[some]
 
     def _by_part(self, clusters: Indices) -> list[tuple[int, Indices]]:
@@ -141,9 +143,12 @@ class Uploads:
         return [(int(some[0]) // self._embeddings.size, some) for some in np.split(clusters, places) if len(some)]
 
 
-def scatter(client: Client, value: Any) -> Future:
-    """Send a value to one worker, from where the others fetch it."""
-    return client.scatter([value], hash=False)[0]
+def scatter(cluster: Cluster, value: Any) -> Future:
+    """Send a value to one worker, from where the others fetch it. Raises TimeoutError or OSError without workers."""
+    workers = list(cluster.workers())
+    if not workers:
+        raise TimeoutError("no workers")
+    return cluster.client.scatter([value], workers=[random.choice(workers)], hash=False)[0]
 
 
 def is_usable(future: Future | None) -> bool:
