@@ -146,7 +146,7 @@ def _give_again(table: _Table, number: int, status: str | None, answer: Any) -> 
     error = answer[1] if isinstance(answer, tuple) else answer
     if not isinstance(error, KilledWorker):
         raise FaceclustError(
-            f"a task on the Dask cluster failed: {type(error).__name__}: {error}",
+            f"a task on the Dask cluster failed: {type(error).__name__}: {' '.join(str(error).split())[:300]}",
             hint="this is a bug of faceclust, or its workers have other versions; without --dask it may work",
         ) from error
     table.deaths[number] += 1

@@ -111,8 +111,8 @@ def compare_block(
     those of the rows.
     """
     try:
-        targets = _open_side(right)
-        rows = left if isinstance(left, np.ndarray) else _open_side(left)
+        targets = open_side(right)
+        rows = left if isinstance(left, np.ndarray) else open_side(left)
     except (OSError, ValueError) as error:
         return Unreadable(str(error))
     alone = not isinstance(left, np.ndarray) and left.key == right.key
@@ -156,7 +156,7 @@ def _to_probes(targets: Float32) -> Float32:
     return rows
 
 
-def _open_side(side: Side) -> Float32:
+def open_side(side: Side) -> Float32:
     """Return the rows of `ClusterMeans.targets` of a side. Raises OSError or ValueError if a file is unreadable."""
     with _lock:
         targets = _sides.pop(side.key, None)

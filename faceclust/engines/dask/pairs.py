@@ -50,14 +50,15 @@ class DaskPairEngine:
     ) -> None:
         self._cluster, self._note, self._path_on_workers = cluster, note, path_on_workers
         self._min_clusters, self._min_pairs, self._side = min_clusters, min_pairs, side
-        self._threads = ThreadEngine()
+        self._threads, self._is_noted = ThreadEngine(), False
         self._embeddings: Embeddings | None = None
         self._uploads: Uploads | None = None
 
     def compare_all(self, means: ClusterMeans, clusters: Indices, limit: float, on_rows: OnRows) -> Comparison:
         """See `PairEngine`."""
         if len(clusters) < self._min_clusters:
-            if self._embeddings is None:
+            if not self._is_noted and self._embeddings is None:
+                self._is_noted = True
                 self._note(
                     f"comparing {len(clusters):,} faces on this machine alone, which is faster than the Dask cluster"
                 )

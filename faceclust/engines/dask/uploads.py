@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,14 @@ def _as_float16_if_exact(rows: NDArray[np.floating]) -> NDArray[np.floating]:
     return half if np.array_equal(half.astype(rows.dtype), rows) else np.ascontiguousarray(rows)
 
 
+@dataclass
+class _SentMeans:
+    """The means of some clusters, in ascending order; None before the first task needs them."""
+
+    clusters: Indices
+    future: Future | None = None
+
+
 class Uploads:
     """The clusters of one `ClusterMeans` on the workers. What has changed since the last use is sent, and only that."""
 
@@ -77,64 +86,51 @@ class Uploads:
         self.means, self._embeddings = means, embeddings
         self._sent_sizes = np.ones(len(means.sizes), np.int64)
         self._squares: dict[int, Future] = {}
-        self._patches: dict[int, list[tuple[int, Future]]] = {}
+        self._patches: dict[int, list[_SentMeans]] = {}
         self._name, self._version = uuid.uuid4().hex, itertools.count()
         self._key = ""
 
     def update(self, clusters: Indices) -> None:
-        """Send the means of those of `clusters`, in ascending order, whose size has changed."""
+        """Note which means of `clusters` (ascending) have changed: the workers receive them before their next task."""
         self._clusters, self._key = clusters, f"{self._name}-{next(self._version)}"
         changed = clusters[self.means.sizes[clusters] != self._sent_sizes[clusters]]
+        size = self._embeddings.size
         for number, some in self._by_part(changed):
             patches = self._patches.setdefault(number, [])
-            size = self._embeddings.size
-            if len(patches) >= _MAX_PATCHES or sum(count for count, _ in patches) + len(some) > size // 2:
-                self._replace_patches(number)
-            else:
-                self._add_patch(number, some)
+            if len(patches) >= _MAX_PATCHES or sum(len(patch.clusters) for patch in patches) + len(some) > size // 2:
+                first, last = np.searchsorted(clusters, (number * size, (number + 1) * size))
+                some = clusters[first:last]
+                some = some[self.means.sizes[some] > 1]
+                self._sent_sizes[number * size : (number + 1) * size] = 1
+                patches.clear()
+            patches.append(_SentMeans(some))
+            self._sent_sizes[some] = self.means.sizes[some]
 
     def side(self, first: int, last: int) -> Side:
         """Return the clusters first to last − 1 of the last `update`, as an argument of a task.
 
-        What the workers have lost is sent again.
+        Sends what the workers do not have, or have lost. Raises TimeoutError or OSError without workers.
         """
-        parts = []
-        for number, some in self._by_part(self._clusters[first:last]):
-            if not is_usable(self._squares.get(number)):
-                start = number * self._embeddings.size
-                squares = self.means.square_sums[start : start + self._embeddings.size]
-                sizes = self.means.sizes[start : start + self._embeddings.size]
-                self._squares[number] = scatter(self._embeddings.cluster, (squares / sizes).astype(np.float32))
-            if not all(is_usable(patch) for _, patch in self._patches.get(number, [])):
-                self._replace_patches(number)
-            parts.append(self._part(number, some))
+        parts = [self._part(number, some) for number, some in self._by_part(self._clusters[first:last])]
         mode = "sent" if self._embeddings.are_sent else "file"
         return Side(f"{self._key}-{first}-{last}-{mode}", self.means.centre, parts)
 
     def _part(self, number: int, some: Indices) -> Part:
-        first = number * self._embeddings.size
-        members = np.zeros(min(self._embeddings.size, len(self.means.sizes) - first), np.bool_)
+        cluster, first = self._embeddings.cluster, number * self._embeddings.size
+        part = slice(first, first + self._embeddings.size)
+        squares = self._squares.get(number)
+        if not is_usable(squares):
+            values = (self.means.square_sums[part] / self.means.sizes[part]).astype(np.float32)
+            squares = self._squares[number] = scatter(cluster, values)
+        patches = self._patches.get(number, [])
+        for patch in patches:
+            if not is_usable(patch.future):
+                rows: Patch = (patch.clusters - first).astype(np.uint16), self.means.targets(patch.clusters)
+                patch.future = scatter(cluster, rows)
+        members = np.zeros(len(self.means.sizes[part]), np.bool_)
         members[some - first] = True
-        patches: list[Any] = [patch for _, patch in self._patches.get(number, [])]
-        squares: Any = self._squares[number]
-        rows: Any = self._embeddings.rows(number)
-        return Part(rows, squares, patches, np.packbits(members).tobytes())
-
-    def _replace_patches(self, number: int) -> None:
-        """Send one patch with all clusters of a part that have merged."""
-        first, last = np.searchsorted(
-            self._clusters, [number * self._embeddings.size, (number + 1) * self._embeddings.size]
-        )
-        some = self._clusters[first:last]
-        self._patches[number] = []
-        self._sent_sizes[number * self._embeddings.size : (number + 1) * self._embeddings.size] = 1
-        self._add_patch(number, some[self.means.sizes[some] > 1])
-
-    def _add_patch(self, number: int, some: Indices) -> None:
-        if len(some):
-            patch: Patch = (some - number * self._embeddings.size).astype(np.uint16), self.means.targets(some)
-            self._patches[number].append((len(some), scatter(self._embeddings.cluster, patch)))
-            self._sent_sizes[some] = self.means.sizes[some]
+        arguments: list[Any] = [self._embeddings.rows(number), squares, [patch.future for patch in patches]]
+        return Part(*arguments, np.packbits(members).tobytes())
 
     def _by_part(self, clusters: Indices) -> list[tuple[int, Indices]]:
         """Split clusters in ascending order by the part that their point is in."""
@@ -148,7 +144,10 @@ def scatter(cluster: Cluster, value: Any) -> Future:
     workers = list(cluster.workers())
     if not workers:
         raise TimeoutError("no workers")
-    return cluster.client.scatter([value], workers=[random.choice(workers)], hash=False)[0]
+    try:
+        return cluster.client.scatter([value], workers=[random.choice(workers)], hash=False)[0]
+    except KeyError as error:  # the worker has left meanwhile
+        raise TimeoutError("the worker is lost") from error
 
 
 def is_usable(future: Future | None) -> bool:
