@@ -79,22 +79,51 @@ class SmallestEntries:
         for start in range(0, len(self.limits), _CHUNK):
             some = np.flatnonzero(good & (rows >= start) & (rows < start + _CHUNK))
             if len(some):
-                self._merge_pending(rows[some], columns[some], values[some])
+                part = slice(start, min(start + _CHUNK, len(self.limits)))
+                self._merge_pending(part, rows[some], columns[some], values[some])
 
-    def _merge_pending(self, rows: Positions, columns: Positions, values: Float32) -> None:
-        touched = np.flatnonzero(np.bincount(rows))
+    def merge_lists(
+        self, rows: slice, counts: NDArray[np.integer], columns: NDArray[np.integer], values: Float32
+    ) -> None:
+        """Add short lists of consecutive rows, at most `length` entries each; no entry may be added twice.
+
+        `counts` are those of each row. `columns` and float32 `values` follow row by row, in ascending order of
+        the values, which makes this much faster than `add`.
+        """
+        owner = np.repeat(np.arange(rows.start, rows.stop), counts)
+        good = values <= self.limits[owner]
+        owner, columns, values = owner[good], columns[good], values[good]
+        starts = np.flatnonzero(np.diff(owner, prepend=-1))
+        if not len(starts):
+            return
+        touched, counts = owner[starts], np.diff(np.append(starts, len(owner)))
         length = self.columns.shape[1]
-        rows = np.concatenate([rows, np.repeat(touched, length)])
-        columns = np.concatenate([columns, self.columns[touched].ravel()])
-        values = np.concatenate([values, self.values[touched].ravel()])
-        # Sort by row and value as one integer: the bits of non-negative floats sort like the floats.
-        key = (rows << np.int64(32)) | (np.maximum(values, 0) + np.float32(0)).view(np.int32)
-        order = np.argsort(key)
-        rows = rows[order]
-        starts = np.searchsorted(rows, touched)
-        rank = np.arange(len(rows)) - np.repeat(starts, np.diff(np.append(starts, len(rows))))
-        kept = rank < length
-        order, rows, rank = order[kept], rows[kept], rank[kept]
-        self.columns[rows, rank], self.values[rows, rank] = columns[order], values[order]
+        keys = np.full((len(touched), 2 * length), np.iinfo(np.int64).max)
+        keys[:, :length] = _sort_keys(self.columns[touched], self.values[touched])
+        rank = np.arange(length, length + len(owner)) - np.repeat(starts, counts)
+        keys[np.repeat(np.arange(len(touched)), counts), rank] = _sort_keys(columns, values)
+        keys.sort(axis=1)
+        kept = keys[:, :length]
+        self.columns[touched] = kept.astype(np.int32)  # the lower half of the bits
+        self.values[touched] = (kept >> 32).astype(np.int32).view(np.float32)
         filled = touched[self.columns[touched, -1] >= 0]
         self.limits[filled] = self.values[filled, -1]
+
+    def _merge_pending(self, part: slice, rows: Positions, columns: Positions, values: Float32) -> None:
+        order = np.argsort((rows << np.int64(32)) | _ordered_bits(values))  # by row and value, as one integer
+        rows = rows[order]
+        counts = np.bincount(rows - part.start, minlength=part.stop - part.start)
+        rank = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+        length = self.columns.shape[1]
+        order = order[rank < length]
+        self.merge_lists(part, np.minimum(counts, length), columns[order], values[order])
+
+
+def _ordered_bits(values: Float32) -> NDArray[np.int32]:
+    """Return integers that sort like the values, of which negative ones count as 0."""
+    return (np.maximum(values, 0) + np.float32(0)).view(np.int32)
+
+
+def _sort_keys(columns: NDArray[np.integer], values: Float32) -> NDArray[np.int64]:
+    """Return integers that sort by value and then by column; empty slots come last."""
+    return (_ordered_bits(values).astype(np.int64) << 32) | (columns.astype(np.int64) & 0xFFFFFFFF)

@@ -32,13 +32,13 @@ Patch = tuple[Positions16, Float32]
 
 
 class FileRows(NamedTuple):
-    """Rows `first` to `first + count` of a matrix in a file: `dimension` values of `dtype` from `offset` bytes on."""
+    """Rows `first` to `first + points` of a matrix in a file: `dimension` values of `dtype` from `offset` bytes on."""
 
     path: str
     offset: int
     dtype: str
     first: int
-    count: int
+    points: int
     dimension: int
     sample: int
 
@@ -46,7 +46,7 @@ class FileRows(NamedTuple):
         """Map the rows into memory. Raises OSError or ValueError if the file is missing or another one."""
         dtype = np.dtype(self.dtype)
         start = self.offset + self.first * self.dimension * dtype.itemsize
-        rows = np.memmap(self.path, dtype, "r", start, (self.count, self.dimension))
+        rows = np.memmap(self.path, dtype, "r", start, (self.points, self.dimension))
         if sample_rows(rows) != self.sample:
             raise ValueError(f"{self.path}: other content than on the client")
         return rows
@@ -55,7 +55,7 @@ class FileRows(NamedTuple):
 def sample_rows(rows: NDArray[np.floating]) -> int:
     """Return a checksum of a few rows, evenly spaced."""
     places = np.linspace(0, len(rows) - 1, _SAMPLE).astype(np.int64)
-    return zlib.crc32(np.ascontiguousarray(rows[places]))
+    return zlib.crc32(rows[places].tobytes())
 
 
 class Part(NamedTuple):

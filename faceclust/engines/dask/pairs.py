@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -86,7 +87,6 @@ class DaskPairEngine:
             rows = round(len(clusters) * (1 - np.sqrt(max(0.0, 1 - done / (len(clusters) * (len(clusters) + 1) / 2)))))
             on_rows(rows - shown)
             shown = rows
-        best.flush()
         return Comparison(best, means.float32_error)
 
     def compare_some(
@@ -122,7 +122,6 @@ class DaskPairEngine:
             done += (block.rows.stop - block.rows.start) * (block.columns.stop - block.columns.start)
             on_rows(done // len(columns) - shown)
             shown = done // len(columns)
-        best.flush()
         return Comparison(best, means.float32_error)
 
     def _upload(self, means: ClusterMeans, clusters: Indices) -> Uploads:
@@ -166,7 +165,7 @@ class DaskPairEngine:
         if self._side is not None:
             return self._side
         workers = max(1, len(self._cluster.workers()))
-        sides = int(np.ceil(np.sqrt(2 * _TASKS_EACH * workers)))
+        sides = math.ceil(math.sqrt(2 * _TASKS_EACH * workers))
         largest = _MAX_SIDE_OF_MANY if workers > _MANY_WORKERS else _MAX_SIDE
         return min(max(-(-count // sides), _MIN_SIDE), largest)
 
@@ -182,16 +181,15 @@ class DaskPairEngine:
 def _split(count: int, size: int) -> list[slice]:
     """Split `count` positions into ranges of about equal length, at most `size`."""
     pieces = -(-count // size)
-    cuts = np.linspace(0, count, pieces + 1).astype(int).tolist()
+    cuts = [count * piece // pieces for piece in range(pieces + 1)]
     return [slice(first, last) for first, last in pairwise(cuts)]
 
 
 def _area(block: _Block) -> int:
     height, width = block.rows.stop - block.rows.start, block.columns.stop - block.columns.start
-    return height * (height + 1) // 2 if block.rows == block.columns else height * width
+    return int(height * (height + 1) // 2 if block.rows == block.columns else height * width)
 
 
 def _merge(best: SmallestEntries, rows: slice, columns: slice, lists: Lists) -> None:
     """Merge the lists of some rows among some columns."""
-    places = np.repeat(np.arange(rows.start, rows.stop, dtype=np.int32), lists.counts)
-    best.add(places, lists.columns.astype(np.int32) + np.int32(columns.start), lists.values)
+    best.merge_lists(rows, lists.counts, lists.columns.astype(np.int32) + np.int32(columns.start), lists.values)

@@ -38,7 +38,7 @@ class Embeddings:
         """Whether workers receive the embeddings, since there is no file that all of them can read."""
         return self._path is None
 
-    def rows(self, number: int) -> Future | FileRows:
+    def rows(self, number: int) -> Any:
         """Return a part, as an argument of a task."""
         first = number * self.size
         block = self.points[first : first + self.size]
@@ -129,8 +129,8 @@ class Uploads:
                 patch.future = scatter(cluster, rows)
         members = np.zeros(len(self.means.sizes[part]), np.bool_)
         members[some - first] = True
-        arguments: list[Any] = [self._embeddings.rows(number), squares, [patch.future for patch in patches]]
-        return Part(*arguments, np.packbits(members).tobytes())
+        sent: list[Any] = [squares, *(patch.future for patch in patches)]  # Dask replaces them by their values
+        return Part(self._embeddings.rows(number), sent[0], sent[1:], np.packbits(members).tobytes())
 
     def _by_part(self, clusters: Indices) -> list[tuple[int, Indices]]:
         """Split clusters in ascending order by the part that their point is in."""
