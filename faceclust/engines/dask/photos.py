@@ -75,7 +75,8 @@ class _Worker:
 
     @property
     def accepts_batch(self) -> bool:
-        return not self.is_silent and len(self.batches) < _BATCHES_IN_FLIGHT
+        is_alone = any(batch.is_alone for batch in self.batches)
+        return not (self.is_silent or is_alone) and len(self.batches) < _BATCHES_IN_FLIGHT
 
     @property
     def batch_size(self) -> int:
@@ -92,11 +93,13 @@ class _Worker:
 
 @dataclass(eq=False)
 class _Batch:
-    """A batch in flight. `has_begun`: its worker has started it."""
+    """A batch in flight. `is_alone`: its photo is one that may have ended or blocked another worker, so that this one
+    gets no other meanwhile. `has_begun`: its worker has started it."""
 
     number: int
     tasks: tuple[ExamineTask, ...]
     worker: _Worker
+    is_alone: bool
     has_begun: bool = False
     future: Future[BatchAnswer] = field(init=False)
 
@@ -205,11 +208,14 @@ class _ClusterScan:
         """Fill up all workers, those with the fewest batches first."""
         for limit in range(1, _BATCHES_IN_FLIGHT + 1):
             for worker in list(self._workers.values()):
-                if len(worker.batches) < limit and worker.accepts_batch and (tasks := self._choose_tasks(worker)):
-                    self._submit(worker, tasks)
+                if len(worker.batches) < limit and worker.accepts_batch:
+                    if tasks := self._choose_tasks(worker):
+                        self._submit(worker, tasks)
+                    elif not worker.batches and (tasks := self._choose_suspect()):
+                        self._submit(worker, tasks, is_alone=True)
 
-    def _submit(self, worker: _Worker, tasks: tuple[ExamineTask, ...]) -> None:
-        batch = _Batch(next(self._numbers), tasks, worker)
+    def _submit(self, worker: _Worker, tasks: tuple[ExamineTask, ...], *, is_alone: bool = False) -> None:
+        batch = _Batch(next(self._numbers), tasks, worker, is_alone)
         self._batches[batch.number] = batch  # first, because a sign of progress may come at once
         if not worker.batches:
             worker.last_sign = time.monotonic()
@@ -233,11 +239,14 @@ class _ClusterScan:
             self._has_more = bool(new)
             self._unanswered.update((task.ref, task) for task in new)
             chosen += new
-        while self._alone and not chosen:
+        return tuple(chosen)
+
+    def _choose_suspect(self) -> tuple[ExamineTask, ...]:
+        while self._alone:
             task = self._alone.popleft()
             if task.ref in self._unanswered:
-                chosen.append(task)
-        return tuple(chosen)
+                return (task,)
+        return ()
 
     def _may_read(self, worker: _Worker, ref: PhotoRef) -> bool:
         return worker.address not in self._failed_on.get(ref, ()) or self._has_failed_everywhere(ref)
@@ -314,7 +323,7 @@ class _ClusterScan:
     def _give_back_lost(self, batch: _Batch) -> None:
         """Try the photos of a lost batch again; those that were lost often, one by one."""
         # The connection may have been lost instead, which cancels all futures.
-        was_in_progress = batch is batch.worker.batches[0] and batch.future.status != "cancelled"
+        was_in_progress = batch is batch.worker.batches[0] and not batch.future.done()
         self._forget(batch)
         for task in batch.tasks:
             if task.ref in self._unanswered:
