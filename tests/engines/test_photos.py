@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -52,7 +51,7 @@ def examine(cluster: DaskCluster, tmp_path: Path) -> Examine:
         tasks = []
         for name in names:
             (tmp_path / name).touch()
-            status = os.stat(tmp_path / name)
+            status = (tmp_path / name).stat()
             tasks.append(ExamineTask(PhotoRef(name, status.st_size, status.st_mtime_ns)))
             if name in gone:
                 (tmp_path / name).unlink()
