@@ -15,7 +15,7 @@ import pytest
 from faceclust import Library
 from tests.support.command import wait_for
 from tests.support.dask_processes import descendants_of, is_running, kill, paused, slowed_down, worker_below
-from tests.support.dask_scans import DaskScan, Rows, started
+from tests.support.dask_runs import DaskScan, Rows, started
 from tests.support.gated_photos import COUNTED, DEADLY, NO_MEMORY, write_gated_photos
 from tests.support.scan_builders import read_cached_rows
 
@@ -40,7 +40,7 @@ def scan(photos_and_rows: tuple[Path, Rows], tmp_path: Path) -> Iterator[DaskSca
 def test_a_worker_is_killed(scan: DaskScan) -> None:
     nanny, _ = scan.dask.start_workers("a", "b")
     scan.start()
-    worker = scan.wait_for_photo_on(nanny)
+    worker = scan.wait_for_work_on(nanny)
     below = descendants_of(worker)
     assert below
     kill(worker)
@@ -53,7 +53,7 @@ def test_a_worker_is_killed(scan: DaskScan) -> None:
 def test_a_nanny_is_killed(scan: DaskScan) -> None:
     nanny, _ = scan.dask.start_workers("a", "b")
     scan.start()
-    worker = scan.wait_for_photo_on(nanny)
+    worker = scan.wait_for_work_on(nanny)
     below = [worker, *descendants_of(worker)]
     kill(nanny.pid)
     wait_for(lambda: not any(map(is_running, below)))
@@ -64,9 +64,9 @@ def test_a_nanny_is_killed(scan: DaskScan) -> None:
 
 def test_all_workers_are_killed_and_none_comes(scan: DaskScan) -> None:
     nannies = scan.dask.start_workers("a", "b")
-    scan.start(connection_ALONE=2.0)
+    scan.start(constants={"connection._ALONE": 2.0})
     for nanny in nannies:
-        scan.wait_for_photo_on(nanny)
+        scan.wait_for_work_on(nanny)
     kill(*(nanny.pid for nanny in nannies))
     assert "has had no worker" in scan.finish(1)
     scan.gate.open()
@@ -79,7 +79,7 @@ def test_all_workers_are_killed_and_none_comes(scan: DaskScan) -> None:
 def test_all_workers_are_killed_and_others_join(scan: DaskScan) -> None:
     (nanny,) = scan.dask.start_workers("a")
     scan.start()
-    scan.wait_for_photo_on(nanny)
+    scan.wait_for_work_on(nanny)
     kill(nanny.pid)
     scan.wait_for_output("is gone; 0 left")
     scan.gate.open()
@@ -91,8 +91,8 @@ def test_all_workers_are_killed_and_others_join(scan: DaskScan) -> None:
 
 def test_the_scheduler_is_killed(scan: DaskScan) -> None:
     (nanny,) = scan.dask.start_workers("a")
-    scan.start(connection_RECONNECT=2.0)
-    scan.wait_for_photo_on(nanny)
+    scan.start(constants={"connection._RECONNECT": 2.0})
+    scan.wait_for_work_on(nanny)
     scan.dask.kill_scheduler()
     assert "lost the connection" in scan.finish(1)
     scan.gate.open()
@@ -107,7 +107,7 @@ def test_the_scheduler_is_killed(scan: DaskScan) -> None:
 def test_the_scheduler_is_started_again(scan: DaskScan) -> None:
     (nanny,) = scan.dask.start_workers("a")
     scan.start()
-    scan.wait_for_photo_on(nanny)
+    scan.wait_for_work_on(nanny)
     scan.dask.kill_scheduler()
     scan.wait_for_output("connecting again")
     scan.gate.open()
@@ -120,7 +120,7 @@ def test_the_scheduler_is_started_again(scan: DaskScan) -> None:
 def test_the_client_is_killed(scan: DaskScan) -> None:
     (nanny,) = scan.dask.start_workers("a")
     client = scan.start()
-    scan.wait_for_photo_on(nanny)
+    scan.wait_for_work_on(nanny)
     kill(client.pid)
     client.wait()
     scan.gate.open()
@@ -134,7 +134,7 @@ def test_the_user_stops(scan: DaskScan) -> None:
     nannies = scan.dask.start_workers("a", "b")
     client = scan.start()
     for nanny in nannies:
-        scan.wait_for_photo_on(nanny)
+        scan.wait_for_work_on(nanny)
     client.send_signal(signal.SIGINT)
     scan.wait_for_output("finishing the photos already started")
     scan.gate.open()
@@ -148,8 +148,8 @@ def test_the_user_stops(scan: DaskScan) -> None:
 
 def test_a_worker_hangs(scan: DaskScan) -> None:
     nanny, _ = scan.dask.start_workers("a", "b")
-    scan.start(photos_SILENCE_LIMIT=1.0)
-    worker = scan.wait_for_photo_on(nanny)
+    scan.start(constants={"photos._SILENCE_LIMIT": 1.0})
+    worker = scan.wait_for_work_on(nanny)
     with paused([worker, *descendants_of(worker)]):
         scan.gate.open()
         assert "photos go to others" in scan.finish()
@@ -191,7 +191,7 @@ def test_a_photo_that_kills_its_process_on_every_worker_is_skipped_alone(tmp_pat
 def test_workers_join_and_leave(scan: DaskScan) -> None:
     (first,) = scan.dask.start_workers("a")
     scan.start()
-    scan.wait_for_photo_on(first)
+    scan.wait_for_work_on(first)
     others = [scan.dask.start_worker(name) for name in "bcde"]
     scan.wait_for_output("joined; 5 now")
     for process in (first, others[0], others[1]):

@@ -12,7 +12,7 @@ from faceclust import Library
 from faceclust.installer.add import add_pack_from_manifest
 from tests.support.command import run_checked
 from tests.support.dask_processes import Hosts, other_mounts
-from tests.support.dask_scans import DaskScan, Rows, started
+from tests.support.dask_runs import DaskScan, Rows, started
 from tests.support.gated_photos import write_gated_photos
 from tests.support.scan_builders import read_cached_rows
 from tests.support.synthetic_people import write_detector
@@ -53,11 +53,13 @@ def test_the_network_of_a_worker_is_cut_and_comes_back(
         nanny = scan.dask.start_worker("a", **host, **_NOTICES_CUTS)
         scan.dask.wait_for_worker("a")
         scan.start("--dask-insecure")
-        scan.wait_for_photo_on(nanny)
+        scan.wait_for_work_on(nanny)
         hosts.cut("one")
         scan.wait_for_output("is gone; 0 left")
         scan.gate.open()
         hosts.join("one")
+        nanny.wait(60)  # a worker ends once it has noticed the cut, so it has to be started again
+        scan.dask.start_worker("a again", **host, **_NOTICES_CUTS)
         scan.finish()
         scan.check_rows()
         scan.dask.stop()
@@ -72,8 +74,8 @@ def test_the_network_of_the_client_is_cut_and_comes_back(
         nanny = scan.dask.start_worker("a", **_NOTICES_CUTS)
         scan.dask.wait_for_worker("a")
         settings = {"distributed.comm.timeouts.connect": "2s", "distributed.comm.timeouts.tcp": "11s"}
-        scan.start("--dask-insecure", before=hosts.enter("one"), connection_CLIENT_SETTINGS=settings)
-        scan.wait_for_photo_on(nanny)
+        scan.start("--dask-insecure", before=hosts.enter("one"), constants={"connection._CLIENT_SETTINGS": settings})
+        scan.wait_for_work_on(nanny)
         hosts.cut("one")
         scan.wait_for_output("connecting again")
         scan.gate.open()
@@ -130,7 +132,7 @@ def test_the_mount_of_a_worker_goes_away(scan: DaskScan) -> None:
     scan.dask.wait_for_worker("a")
     scan.dask.start_workers("b")
     scan.start()
-    scan.wait_for_photo_on(nanny)
+    scan.wait_for_work_on(nanny)
     scan.dask.finish(
         scan.dask.start(
             "mount", ["nsenter", "-t", str(nanny.pid), "-m", "mount", "-t", "tmpfs", "none", str(scan.root)]

@@ -102,9 +102,9 @@ class DaskProcesses:
         words += ["--host", host, "--dashboard-address", f"{host}:0", "--local-directory", str(self.folder / name)]
         return self.start(name, [*before, *words, *options], **_WORKER_ENVIRONMENT, **environment)
 
-    def start_workers(self, *names: str) -> list[subprocess.Popen[bytes]]:
+    def start_workers(self, *names: str, options: Sequence[str] = ()) -> list[subprocess.Popen[bytes]]:
         """Start several workers and wait until they are connected."""
-        processes = [self.start_worker(name) for name in names]
+        processes = [self.start_worker(name, *options) for name in names]
         for name in names:
             self.wait_for_worker(name)
         return processes

@@ -1,7 +1,8 @@
-"""Photos whose examination waits at a gate, or kills its process, so that a test can act in the midst of it.
+"""Photos, and blocks of pairs, that wait at a gate while they are examined, so that a test can act meanwhile.
 
 `Gate.environment` makes Python processes do so, by a `sitecustomize` module that changes Pillow. In other
-processes these are ordinary photos.
+processes these are ordinary photos. `Gate.preload` is a script for `dask worker --preload`, which makes
+comparisons of pairs wait. Some photos end the process that examines them instead.
 """
 
 from __future__ import annotations
@@ -36,6 +37,22 @@ def open_gated(fp, *arguments, **options):
 
 Image.open = open_gated
 """
+_PRELOAD = """
+import os, time
+from pathlib import Path
+from faceclust.engines.dask import blocks
+
+original, gate = blocks.compare_block, Path(os.environ["TEST_GATE"])
+
+def compare_block(*arguments):
+    with open(gate / f"seen-{os.getpid()}", "a") as log:
+        log.write(".")
+    while not (gate / "open").exists():
+        time.sleep(0.02)
+    return original(*arguments)
+
+blocks.compare_block = compare_block
+"""
 GATED, COUNTED, DEADLY, NO_MEMORY = b"..GATE..", b".COUNT..", b".DEADLY.", b"NOMEMORY"
 
 
@@ -46,20 +63,22 @@ class Gate:
         self._folder = folder
         (folder / "patch").mkdir(parents=True)
         (folder / "patch/sitecustomize.py").write_text(_PATCH)
+        self.preload = folder / "gate.py"
+        self.preload.write_text(_PRELOAD)
         self.environment = {"PYTHONPATH": str(folder / "patch"), "TEST_GATE": str(folder)}
 
     def open(self) -> None:
-        """Let all photos pass, now and later."""
+        """Let all work pass, now and later."""
         (self._folder / "open").touch()
 
     def seen(self) -> Counter[int]:
-        """Return how many photos each process has begun, by the process id of its parent."""
+        """Return how many photos or blocks each worker has begun, by its process id."""
         return Counter(
             {int(path.name.removeprefix("seen-")): path.stat().st_size for path in self._folder.glob("seen-*")}
         )
 
     def wait_until_seen(self, count: int) -> None:
-        """Wait until the examination of so many photos has begun."""
+        """Wait until the examination of so much work has begun."""
         wait_for(lambda: self.seen().total() >= count)
 
 
