@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import dask
-from distributed import Client, Future
+from distributed import Client, Future, Security
+from distributed.comm import connect
 
 from faceclust.engines.dask.address import DaskOptions, SchedulerAddress
 from faceclust.engines.dask.quiet import silence_logs, silence_warnings
@@ -68,6 +69,7 @@ class DaskCluster:
         self._refused: dict[str, str] = {}
         self._pending: dict[str, Future] = {}
         self._names: dict[str, str] = {}
+        self._noted: set[str] = set()
         self._is_checking = True
         self._was_connected = True
         self._refreshed = 0.0
@@ -107,7 +109,7 @@ class DaskCluster:
         A worker with a problem is named in a note and gets no work. Raises FaceclustError if none is left.
         """
         self._checks += checks
-        self._usable, self._pending, self._is_checking = {}, {}, True
+        self._usable, self._refused, self._pending, self._is_checking = {}, {}, {}, True
         deadline = time.monotonic() + _CHECK
         while True:
             self._refreshed = 0.0
@@ -192,7 +194,10 @@ class DaskCluster:
 
     def _refuse(self, address: str, problem: str) -> None:
         self._refused[address] = problem
-        self.note(f"worker {self._names.get(address, address)}: {problem}")
+        text = f"worker {self._names.get(address, address)}: {problem}"
+        if text not in self._noted:
+            self._noted.add(text)
+            self.note(text)
 
     def _no_worker_error(self) -> FaceclustError:
         if self._refused:
@@ -202,36 +207,36 @@ class DaskCluster:
 
 
 def _connect(address: SchedulerAddress) -> Client:
-    """Raises UsageError if certificates are missing, FaceclustError if nobody answers."""
+    """Raises UsageError if certificates are missing, FaceclustError if no scheduler answers."""
     security = find_credentials(address)
     try:
-        socket.create_connection((address.host, address.port), timeout=_CONNECT).close()
-    except OSError as error:
-        raise _unreachable_error(address, error.strerror or str(error)) from error
-    try:
+        socket.create_connection((address.host, address.port), timeout=_CONNECT).close()  # Dask would try repeatedly
+        asyncio.run(_shake_hands(str(address), security))
         with block_interrupts():
             client = Client(str(address), security=security, timeout=_CONNECT, set_as_default=False)
     except Exception as error:
-        cause = _find_cause(error)
-        raise _unreachable_error(address, f"{cause}" or type(cause).__name__) from error
+        raise _unreachable_error(address, error) from error
     client._timeout = _RECONNECT  # a network may be down for a minute
     return client
 
 
-def _unreachable_error(address: SchedulerAddress, reason: str) -> FaceclustError:
+async def _shake_hands(address: str, security: Security) -> None:
+    """Connect and disconnect. A client would wait forever for a server that accepts and says nothing."""
+    async with asyncio.timeout(_CONNECT + 1):
+        comm = await connect(address, timeout=_CONNECT, **security.get_connection_args("client"))
+        await comm.close()
+
+
+def _unreachable_error(address: SchedulerAddress, error: BaseException) -> FaceclustError:
+    """Return an error that names the first cause of `error`, such as a refused certificate."""
+    causes = [error]
+    while cause := causes[-1].__cause__ or causes[-1].__context__:
+        causes.append(cause)
+    reasons = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
+    reason = reasons[-1] if reasons else f"no scheduler of Dask answered within {_CONNECT:g} s"
     return FaceclustError(
-        f"cannot connect to {address}: {reason}", hint="is the scheduler running, and is the address right?"
+        f"cannot connect to {address}: {reason}", hint="is a scheduler running there, and is the address right?"
     )
-
-
-def _find_cause(error: BaseException) -> BaseException:
-    """Return the first cause that says more than that time ran out: that of a refused certificate."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, ssl.SSLError):
-            return seen
-        seen = seen.__cause__ or seen.__context__
-    return error
 
 
 def _describe_failed_check(error: BaseException) -> str:
