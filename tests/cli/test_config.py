@@ -170,6 +170,10 @@ def test_a_binary_file_is_reported(library: Library, user_file: Path) -> None:
         "[cluster]\nundo = true",
         "[calibrate]\nreset = true",
         "[scan]\nworkers = 256",
+        "dask = 'tls://hub'",  # it would send the embeddings there
+        "[cluster]\ndask = 'local:2'",
+        "[scan]\ndask-root = '/photos'",
+        "[scan]\ndask-insecure = true",
         "dry-run = true",
         "[models.add]\nthreshold = 1.0",
         "[cache.clear]\npack = 'dlib'",

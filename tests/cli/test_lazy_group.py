@@ -19,7 +19,20 @@ from faceclust.cli.commands import COMMANDS
 from faceclust.cli.lazy_group import CommandEntry, LazyGroup
 from faceclust.errors import UsageError
 
-HEAVY = ["numpy", "onnxruntime", "PIL", "pyarrow", "sklearn", "scipy", "hdbscan", "rich", "prompt_toolkit", "jinja2"]
+HEAVY = [
+    "dask",
+    "distributed",
+    "numpy",
+    "onnxruntime",
+    "PIL",
+    "pyarrow",
+    "sklearn",
+    "scipy",
+    "hdbscan",
+    "rich",
+    "prompt_toolkit",
+    "jinja2",
+]
 #: Imports inside functions that are meant to wait, and what they wait for.
 DEFERRED_IMPORTS = {
     "common.py": {"faceclust.packs.registry"},  # a shell that asks for the names of packs
@@ -89,6 +102,10 @@ def test_help_imports_nothing_heavy() -> None:
 def test_scanning_an_unchanged_library_imports_nothing_heavy(library: Library) -> None:
     library.scan(workers=0)
     assert list_heavy_imports("scan", str(library.root)) == []
+
+
+def test_dask_is_imported_for_its_option_only(library: Library) -> None:
+    assert not {"dask", "distributed"} & {*list_heavy_imports("cluster", "--full", "--library", str(library.root))}
 
 
 def test_command_modules_import_at_their_top() -> None:

@@ -81,6 +81,10 @@ def test_the_main_job_opens_no_socket_and_writes_nothing_elsewhere(tmp_path: Pat
     ):
         done = run_guarded(*arguments, home=home)
         assert done.returncode == 0, (arguments, done.returncode, done.stderr)
+    small = ["cluster", "--full", "--dask", "local:1"]  # too few faces for a cluster
+    assert run_guarded(*small, home=home).returncode == 0
+    (photos / "new.jpg").write_bytes(next(photos.rglob("*.jpg")).read_bytes() + b"\0")
+    assert run_guarded("scan", photos, "--dask", "local:1", home=home).returncode == -signal.SIGSYS
     left = {path.relative_to(home).as_posix() for path in home.rglob("*") if path.is_file()}
     assert left == {"faceclust/last-library"}
 

@@ -24,7 +24,7 @@ from tests.support.sandbox import Sandbox, contains_canary
 #: The arguments that each command is run with. Slow commands have one row, so that they are rare.
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "scan": ("@LIBRARY@ -j1", "@LIBRARY@ -j1", "@LIBRARY@/2019 -j1", "@LIBRARY@ -j1 --precision int8"),
-    "cluster": ("", "--full", "--undo", "--dry-run", "--algorithm hdbscan", "--json"),
+    "cluster": ("", "--full", "--undo", "--dry-run", "--algorithm hdbscan", "--json", "--full --dask local:1"),
     "label": ("", "--thorough"),
     "name": ("@FACE0@ Dora", "@FACE1@ @FACE2@ Dora", "@FACE2@ Ben", "2019/collins-0.jpg#1 Dora --new --yes"),
     "confirm": ("Eileen",),

@@ -17,9 +17,9 @@ from faceclust.errors import FaceclustError, UsageError
 
 
 def require_safe_address(options: DaskOptions) -> None:
-    """Raise UsageError for an unsafe address, before any work is done for it."""
+    """Raise UsageError for an unsafe address, or one without certificates, before any work is done for it."""
     if options.local_workers is None:
-        resolve_address(options.address, insecure=options.insecure)
+        find_credentials(resolve_address(options.address, insecure=options.insecure))
 
 
 def resolve_address(address: str, *, insecure: bool) -> SchedulerAddress:
