@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from faceclust.errors import FaceclustError
 from faceclust.files.names import PRECISIONS
 from faceclust.photos.embedded_metadata import EmbeddedMetadata
 from faceclust.progress import Progress, ShouldStop
@@ -153,7 +154,7 @@ class _ScanRun:
         change = ModelChangeReporter(self._home, self._info.pack, list(self._folders.values()), self._note)
         progress.start("scanning", len(pending), "photos")
         tasks = copies.iter_tasks(pending)
-        for listed, examined in examine(tasks, should_stop):
+        for listed, examined in self._save_before_errors(examine(tasks, should_stop)):
             folder = self._folders[listed.folder]
             self._record_outcome(folder, listed, examined, copies)
             change.advance()
@@ -168,6 +169,16 @@ class _ScanRun:
         self._settle_deferred_photos()
         self._save_unsaved_folders()
         progress.finish()
+
+    def _save_before_errors(
+        self, examined: Iterator[tuple[PhotoRef, ExaminedPhoto]]
+    ) -> Iterator[tuple[PhotoRef, ExaminedPhoto]]:
+        """Pass results on. If no more can be had, as without any worker, save those before."""
+        try:
+            yield from examined
+        except FaceclustError:
+            self._save_unsaved_folders()
+            raise
 
     def _examine_drawn_faces(self, examine: ExaminePhotos, should_stop: ShouldStop) -> None:
         """Add the drawn faces that the caches lack."""

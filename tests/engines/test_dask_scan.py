@@ -15,6 +15,7 @@ from faceclust import Library
 from faceclust.engines.dask import start
 from faceclust.engines.dask.address import DaskOptions
 from faceclust.engines.dask.connection import DaskCluster, open_cluster
+from faceclust.progress import SilentProgress
 from faceclust.scan.result import ScanResult
 from tests.support.dask_processes import children_of, is_running
 from tests.support.deadly_photos import write_deadly_photo, write_patch
@@ -111,12 +112,24 @@ def test_a_worker_that_is_killed_takes_its_children_along_and_loses_no_photo(
     wait_for(lambda: not any(map(is_running, children)))
 
 
+class CountingProgress(SilentProgress):
+    """Counts the photos examined."""
+
+    steps = 0
+
+    def start(self, stage: str, total: int | None, unit: str = "") -> None:
+        self.steps = 0
+
+    def advance(self, steps: int = 1, **counts: int) -> None:
+        self.steps += steps
+
+
 @pytest.mark.slow
 def test_a_scan_that_was_stopped_is_resumed(roots: tuple[Path, Path]) -> None:
     one, other = roots
     scan(one, dask=False)
-    stops = iter([False] * 12)
-    result = Library(other).scan(dask="local:2", should_stop=lambda: next(stops, True))
-    assert result.interrupted and 0 < result.remaining
+    progress = CountingProgress()
+    result = Library(other, progress=progress).scan(dask="local:2", should_stop=lambda: progress.steps > 0)
+    assert result.interrupted and result.remaining > 0 < result.scanned
     assert scan(other, dask=True).remaining == 0
     assert read_caches(one) == read_caches(other)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from faceclust import Library
+from faceclust.errors import FaceclustError
 from faceclust.files.names import DEFAULT_PACK
 from faceclust.packs.registry import load_pack
+from faceclust.progress import ShouldStop
+from faceclust.scan import examine_pool, run
 from faceclust.scan import folder as folders
-from faceclust.scan import run
 from faceclust.scan.crawl import crawl
-from faceclust.scan.examine import ScanSettings
+from faceclust.scan.examine import ExaminedPhoto, ExamineTask, ScanSettings
 from faceclust.scan.folder import ScanFolder
 from faceclust.scan.result import ScanResult
 from faceclust.store.folder_cache import FolderCache
@@ -106,3 +108,19 @@ def test_photos_deferred_for_a_forgotten_face_are_rescanned_after_a_stop(small_l
     assert [place.photo for place in Library(small_library.root).occurrences] == ["b/hopper.bmp"]
     Library(small_library.root).scan(workers=0)
     assert is_unchanged(small_library.root)
+
+
+def test_results_before_an_error_are_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as the loss of all workers of a cluster."""
+    for number in range(3):
+        write_photo(tmp_path / f"{number}.bmp", make_faceless_photo(number))
+    library, examine_here = Library(tmp_path), examine_pool.examine_photos
+
+    def examine(tasks: Iterable[ExamineTask], should_stop: ShouldStop) -> Iterator[tuple[PhotoRef, ExaminedPhoto]]:
+        yield from examine_here(tmp_path, ScanSettings(library.pack), 0, itertools.islice(tasks, 2), should_stop)
+        raise FaceclustError("no worker is left")
+
+    monkeypatch.setattr(examine_pool, "examine_photos", lambda *arguments: examine(*arguments[-2:]))
+    with pytest.raises(FaceclustError, match="no worker is left"):
+        library.scan()
+    assert len(read_cached_rows(library)[""]) == 2

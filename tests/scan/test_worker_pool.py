@@ -17,7 +17,7 @@ import pytest
 
 from faceclust.errors import FaceclustError
 from faceclust.scan.workers import pool
-from faceclust.scan.workers.pool import run_isolated
+from faceclust.scan.workers.pool import WorkerPool, run_isolated
 from faceclust.scan.workers.process import LossCause, LostTask
 from tests.support.scan_builders import make_faceless_photo, write_photo
 from tests.support.scripted_worker import ScriptedWorker, has_exited, wait_for
@@ -239,6 +239,44 @@ def test_the_first_worker_ignores_ctrl_c_from_its_start(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, tmp_path / "scan.py"], capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr) == ("WorkerReady\n", "")
+
+
+@pytest.fixture
+def lasting_pool(tmp_path: Path) -> Iterator[WorkerPool[str, Any]]:
+    pool: WorkerPool[str, Any] = WorkerPool(partial(ScriptedWorker, tmp_path), 1, 60.0, 100_000_000, lasting=True)
+    yield pool
+    pool.shut_down()
+
+
+@POSIX_ONLY
+def test_a_lasting_pool_keeps_its_processes_and_replaces_those_that_die(lasting_pool: WorkerPool[str, Any]) -> None:
+    def run_again(*tasks: str) -> dict[str, Any]:
+        return dict(lasting_pool.run(tasks, lambda: False))
+
+    first = run_again("task 1", "task 2")["task 1"][1]
+    assert run_again() == {}
+    outcomes = run_again("task 3", "segfault", "task 4")
+    assert outcomes["task 3"] == ("TASK 3", first)
+    assert outcomes["segfault"] == LostTask(LossCause.CRASHED, "signal SIGSEGV")
+    assert run_again("task 5")["task 5"][0] == "TASK 5"
+
+
+@POSIX_ONLY
+def test_a_process_of_a_lasting_pool_that_died_while_idle_costs_no_task(lasting_pool: WorkerPool[str, Any]) -> None:
+    first = dict(lasting_pool.run(["task"], lambda: False))["task"][1]
+    (process,) = multiprocessing.active_children()
+    process.kill()
+    process.join()
+    ((_, outcome),) = lasting_pool.run(["once segfault"], lambda: False)  # its one death is not the second
+    assert outcome[0] == "ONCE SEGFAULT" and outcome[1] != first
+
+
+def test_a_lasting_pool_forgets_the_tasks_of_a_run_that_was_stopped(lasting_pool: WorkerPool[str, Any]) -> None:
+    done: list[str] = []
+    for task, _ in lasting_pool.run((f"task {number}" for number in range(100)), lambda: bool(done)):
+        done.append(task)
+    assert 1 <= len(done) < 10
+    assert [task for task, _ in lasting_pool.run(["another"], lambda: False)] == ["another"]
 
 
 def _fail_to_open() -> ScriptedWorker:
