@@ -37,6 +37,7 @@ def _scripted(monkeypatch: pytest.MonkeyPatch, cluster: DaskCluster) -> None:
     NOTES.clear()
     monkeypatch.setattr(photos, "examine_batch", examine_by_name)
     monkeypatch.setattr(photos, "_BATCH_SECONDS", 0.1)
+    monkeypatch.setattr(photos, "_ALL_REFUSED_LIMIT", 0.5)
 
 
 Examine = Callable[..., dict[str, ExaminedPhoto]]

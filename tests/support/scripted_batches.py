@@ -9,7 +9,7 @@ from pathlib import Path
 
 from distributed import get_worker
 
-from faceclust.engines.dask.team import BatchAnswer, PhotoBatch
+from faceclust.engines.dask.team import PROGRESS_TOPIC, BatchAnswer, PhotoBatch
 from faceclust.errors import PackError
 from faceclust.scan.examine import ExaminedPhoto, KnownPhoto
 from faceclust.types import PhotoRef, SkippedPhoto, SkipReason
@@ -23,7 +23,7 @@ def examine_by_name(batch: PhotoBatch) -> BatchAnswer:
     """
     worker, began = get_worker(), time.monotonic()
     root = Path(batch.settings.root)
-    worker.log_event(batch.topic, batch.number)
+    worker.log_event(PROGRESS_TOPIC, batch.id)
     examined, lost = [], set()
     for task in batch.tasks:
         ref = task.ref

@@ -17,7 +17,14 @@ from typing import Any
 from distributed import CancelledError, Future, KilledWorker
 
 from faceclust.engines.dask.connection import DaskCluster
-from faceclust.engines.dask.team import BatchAnswer, PhotoBatch, WorkerSettings, examine_batch, is_unreadable
+from faceclust.engines.dask.team import (
+    PROGRESS_TOPIC,
+    BatchAnswer,
+    PhotoBatch,
+    WorkerSettings,
+    examine_batch,
+    is_unreadable,
+)
 from faceclust.errors import FaceclustError
 from faceclust.files.safe_paths import lstat_if_present
 from faceclust.photos.reading import read_head
@@ -31,8 +38,8 @@ _BATCH_SECONDS, _MAX_BATCH = 3.0, 200
 _BATCHES_IN_FLIGHT = 2
 #: Seconds without a finished photo, beyond the usual time of one, until a worker's photos are given to others.
 _SILENCE_LIMIT = 60.0
-#: Seconds without a worker that answers, before the scan is given up.
-_NO_ANSWER_LIMIT = 120.0
+#: Seconds before the scan is given up: while no worker answers, and while all are left out.
+_NO_ANSWER_LIMIT, _ALL_REFUSED_LIMIT = 120.0, 10.0
 #: Seconds that batches in progress may take after a stop.
 _STOP_PATIENCE = 10.0
 #: Seconds between checks of `should_stop` and of the workers; seconds to fetch an answer.
@@ -96,7 +103,7 @@ class _Batch:
     """A batch in flight. `is_alone`: its photo is one that may have ended or blocked another worker, so that this one
     gets no other meanwhile. `has_begun`: its worker has started it."""
 
-    number: int
+    id: str
     tasks: tuple[ExamineTask, ...]
     worker: _Worker
     is_alone: bool
@@ -125,9 +132,7 @@ class _ClusterScan:
         self._failed_on: dict[PhotoRef, set[str]] = defaultdict(set)  # workers that could not read the photo
         self._workers: dict[str, _Worker] = {}
         self._refused: dict[str, str] = {}  # address: reason
-        self._batches: dict[int, _Batch] = {}
-        self._numbers = itertools.count()
-        self._topic = f"faceclust-scan-{uuid.uuid4().hex}"
+        self._batches: dict[str, _Batch] = {}
         self._changed = threading.Event()
         self._last_answering = time.monotonic()
         self._lethal: list[PhotoRef] = []
@@ -150,7 +155,7 @@ class _ClusterScan:
             for batch in list(self._batches.values()):
                 self._forget(batch)
             with contextlib.suppress(Exception):  # the connection may be lost
-                self._cluster.client.unsubscribe_topic(self._topic)
+                self._cluster.client.unsubscribe_topic(PROGRESS_TOPIC)
 
     # -- workers --------------------------------------------------------------
 
@@ -162,15 +167,18 @@ class _ClusterScan:
         for address in known.keys() - self._workers.keys() - self._refused.keys():
             self._workers[address] = _Worker(address, known[address], now)
             # The scheduler forgets subscriptions with a lost connection, after which all workers come again.
-            self._cluster.client.subscribe_topic(self._topic, self._note_progress)
+            self._cluster.client.subscribe_topic(PROGRESS_TOPIC, self._note_progress)
         for worker in self._workers.values():
             if worker.batches and not worker.is_silent and now - worker.last_sign > worker.patience:
                 self._give_others_the_batches_of(worker)
         if self._answering_workers() or not known:
             self._last_answering = now
-        elif now - self._last_answering > _NO_ANSWER_LIMIT:
+        elif now - self._last_answering > (_NO_ANSWER_LIMIT if self._workers else _ALL_REFUSED_LIMIT):
             reasons = "; ".join(sorted(set(self._refused.values()))) or "none finishes a photo"
-            raise FaceclustError(f"no worker can examine photos: {reasons}", hint="the photos before are saved")
+            raise FaceclustError(
+                f"no worker can examine photos: {reasons}",
+                hint="all finished work is saved; look after the workers and type the command again",
+            )
 
     def _answering_workers(self) -> set[str]:
         return {address for address, worker in self._workers.items() if not worker.is_silent}
@@ -197,10 +205,6 @@ class _ClusterScan:
         for batch in worker.batches[:]:
             self._forget(batch)
             self._again.extend(batch.tasks)
-        if not self._workers:
-            raise FaceclustError(
-                f"no worker can examine photos; {worker.name}: {reason}", hint="the photos before are saved"
-            )
 
     # -- sending --------------------------------------------------------------
 
@@ -215,13 +219,13 @@ class _ClusterScan:
                         self._submit(worker, tasks, is_alone=True)
 
     def _submit(self, worker: _Worker, tasks: tuple[ExamineTask, ...], *, is_alone: bool = False) -> None:
-        batch = _Batch(next(self._numbers), tasks, worker, is_alone)
-        self._batches[batch.number] = batch  # first, because a sign of progress may come at once
+        batch = _Batch(uuid.uuid4().hex, tasks, worker, is_alone)
+        self._batches[batch.id] = batch  # first, because a sign of progress may come at once
         if not worker.batches:
             worker.last_sign = time.monotonic()
         worker.batches.append(batch)
         batch.future = self._cluster.submit(
-            examine_batch, PhotoBatch(self._settings, tasks, self._topic, batch.number), workers=[worker.address]
+            examine_batch, PhotoBatch(self._settings, tasks, batch.id), workers=[worker.address]
         )
         batch.future.add_done_callback(lambda _: self._changed.set())
 
@@ -323,7 +327,7 @@ class _ClusterScan:
     def _give_back_lost(self, batch: _Batch) -> None:
         """Try the photos of a lost batch again; those that were lost often, one by one."""
         # The connection may have been lost instead, which cancels all futures.
-        was_in_progress = batch is batch.worker.batches[0] and not batch.future.done()
+        was_in_progress = batch is batch.worker.batches[0] and batch.future.status not in ("cancelled", "finished")
         self._forget(batch)
         for task in batch.tasks:
             if task.ref in self._unanswered:
@@ -334,7 +338,7 @@ class _ClusterScan:
                     (self._alone if self._losses[task.ref] == _MAX_LOSSES - 1 else self._again).append(task)
 
     def _forget(self, batch: _Batch) -> None:
-        self._batches.pop(batch.number, None)
+        self._batches.pop(batch.id, None)
         if batch in batch.worker.batches:
             batch.worker.batches.remove(batch)
         with contextlib.suppress(Exception):  # the connection may be lost

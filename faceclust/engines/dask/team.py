@@ -25,6 +25,8 @@ from faceclust.scan.examine_pool import PHOTO_TIME_LIMIT, Batch, examine_in_batc
 from faceclust.scan.workers.pool import WorkerPool
 from faceclust.types import PhotoRef, SkippedPhoto, SkipReason
 
+#: The topic of Dask's events (see `distributed.Worker.log_event`). One for all scans: a scheduler keeps some of each.
+PROGRESS_TOPIC = "faceclust-scan"
 #: Seconds that a child waits for another batch.
 IDLE_LIMIT = 60.0
 #: Seconds between two signs of progress.
@@ -61,12 +63,11 @@ class WorkerSettings:
 
 @dataclass(frozen=True)
 class PhotoBatch:
-    """Photos to examine. `number` is sent to `topic` as a sign of progress (see `Worker.log_event`)."""
+    """Photos to examine. `id` is logged under PROGRESS_TOPIC as a sign of progress."""
 
     settings: WorkerSettings
     tasks: Batch
-    topic: str
-    number: int
+    id: str
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ def examine_batch(batch: PhotoBatch) -> BatchAnswer:
     """Examine a batch as a Dask task. Raises FaceclustError if this worker cannot examine photos."""
     team = _keeper.take(batch.settings)
     try:
-        answer = team.examine(batch.tasks, partial(get_worker().log_event, batch.topic, batch.number))
+        answer = team.examine(batch.tasks, partial(get_worker().log_event, PROGRESS_TOPIC, batch.id))
     except BaseException:
         team.close()
         raise
