@@ -67,18 +67,17 @@ def examine_in_batches(
         if not isinstance(outcome, LostTask):
             yield from zip((task.ref for task in batch), outcome, strict=True)
         elif len(batch) == 1:
-            yield batch[0].ref, ExaminedPhoto(skip_lost_photo(batch[0].ref, outcome))
+            yield batch[0].ref, ExaminedPhoto(_skip_lost_photo(batch[0].ref, outcome))
         else:  # examine each alone to find the one at fault
             singly += [(task,) for task in batch]
     for (task,), outcome in run(singly, should_stop):
         yield (
             task.ref,
-            ExaminedPhoto(skip_lost_photo(task.ref, outcome)) if isinstance(outcome, LostTask) else outcome[0],
+            ExaminedPhoto(_skip_lost_photo(task.ref, outcome)) if isinstance(outcome, LostTask) else outcome[0],
         )
 
 
-def skip_lost_photo(ref: PhotoRef, lost: LostTask) -> SkippedPhoto:
-    """Return the result of a photo that was lost with its process."""
+def _skip_lost_photo(ref: PhotoRef, lost: LostTask) -> SkippedPhoto:
     match lost.cause:
         case LossCause.CRASHED:
             return SkippedPhoto(ref, SkipReason.CRASHED, f"its worker process crashed twice: {lost.detail}")
