@@ -25,6 +25,9 @@ _SETTINGS = {
     "distributed.comm.timeouts.tcp": "30s",
     "distributed.diagnostics.nvml": False,
     "distributed.admin.system-monitor.gil.enabled": False,
+    # Their defaults, 20 ms and 500 ms, take a twentieth of a core while nothing happens.
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "5s",
 }
 
 
