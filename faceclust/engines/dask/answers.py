@@ -17,7 +17,7 @@ _MAX_DEATHS = 3  # workers that a task may end, each time given out alone, befor
 _MIN_LATE, _LATE_WITHOUT_MEASURE = 10.0, 60.0  # seconds after which a task is given out once more
 _TIMES_LATE = 5  # or this many times the mean time of an answer
 _WORKERS_EVERY = 1.0  # seconds between two looks at the workers
-_POLL = 0.005  # seconds between two looks for answers
+_MAX_WAIT = 0.2  # seconds without an answer until the connection and the workers are looked at
 
 _Job = TypeVar("_Job")
 
@@ -122,10 +122,10 @@ def collect_answers(
                     break
                 table.tries[future] = _Try(number, set(workers.alive))
                 completed.add(future)
-            arrived = completed.next_batch(block=False)
-            if not arrived:
-                time.sleep(_POLL)
-            for future, answer in arrived:
+            with completed.thread_condition:
+                if not completed.has_ready():
+                    completed.thread_condition.wait(_MAX_WAIT)
+            for future, answer in completed.next_batch(block=False):
                 given = table.tries.pop(future)
                 status = future.status
                 if status == "finished":

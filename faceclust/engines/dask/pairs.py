@@ -23,7 +23,7 @@ from faceclust.types import Float32, Indices
 _TASKS_EACH = 20  # for each worker, at least, so that the last ones do not keep the others waiting
 _MIN_SIDE, _MAX_SIDE, _MAX_SIDE_OF_MANY = 2_000, 25_000, 50_000  # clusters on a side of a block
 _MANY_WORKERS = 64  # from here on the scheduler is the limit, so tasks are larger
-_MIN_ROWS, _MIN_PAIRS = 2_048, 10**8  # fewer are compared sooner here
+_MIN_PAIRS = 10**8  # fewer are compared sooner here
 
 
 class _Block(NamedTuple):
@@ -99,7 +99,8 @@ class DaskPairEngine:
         on_rows: OnRows,
     ) -> Comparison:
         """See `PairEngine`."""
-        if len(columns) < self._min_clusters or len(rows) * len(columns) < self._min_pairs:
+        is_known = self._uploads is not None and self._uploads.means is means
+        if not is_known or len(rows) * len(columns) < self._min_pairs:
             return self._threads.compare_some(means, rows, columns, limit, mask, on_rows)
         best = SmallestEntries(len(rows), limit + means.float32_error)
         uploads = self._upload(means, columns)
