@@ -23,6 +23,8 @@ from faceclust.cluster.pair_engine import PairEngine, ThreadEngine
 from faceclust.progress import Progress, SilentProgress
 from faceclust.types import Float32, Float64, Indices
 
+_CHUNK = 1 << 14  # points compared at a time, which bounds the memory
+
 
 def agglomerate(
     embeddings: Float32,
@@ -82,13 +84,21 @@ class _Agglomeration(NearestClusters):
         If a constraint separates some of them, or a must-linked cluster at the same point, they are
         left to the rounds, which resolve the order of merges.
         """
-        _, inverse, counts = np.unique(
-            self.means.square_sums[self.active] / self.means.sizes[self.active],
-            return_inverse=True,
-            return_counts=True,
-        )
-        candidates = self.active[counts[inverse] > 1]  # equal points have equal norms
-        _, label = label_equal_rows(self.means.sums[candidates] / self.means.sizes[candidates, None])
+        norms = self.means.square_sums[self.active] / self.means.sizes[self.active]
+        order = np.argsort(norms, kind="stable")
+        starts = np.flatnonzero(np.diff(norms[order], prepend=-1.0))  # equal points have equal norms
+        counts = np.diff(np.append(starts, len(order)))
+        candidates, counts = self.active[order[np.repeat(counts, counts) > 1]], counts[counts > 1]
+        ends = np.cumsum(counts)
+        while len(candidates):
+            # Runs of equal norm, a few thousand points at a time.
+            count = int(ends[min(np.searchsorted(ends, _CHUNK), len(ends) - 1)])
+            self._merge_equal_points(np.sort(candidates[:count]))
+            candidates, ends = candidates[count:], ends[ends > count] - count
+        self.active = self.active[self.alive[self.active]]
+
+    def _merge_equal_points(self, candidates: Indices) -> None:
+        _, label = label_equal_rows(self.means.sums(candidates) / self.means.sizes[candidates, None])
         for members in groups_of(label):
             equal = candidates[members]
             points = equal[self.means.sizes[equal] == 1]
@@ -97,7 +107,6 @@ class _Agglomeration(NearestClusters):
                 self.exclusions.merge(first, others.tolist())
                 self.merge_group(points)
                 self.alive[others] = False
-        self.active = self.active[self.alive[self.active]]
 
     def _run_round(self, changed: Indices) -> Indices:
         """Merge all reciprocal nearest neighbours; if there are none, rebuild exhausted lists.
