@@ -109,31 +109,35 @@ class _Agglomeration(NearestClusters):
                 self.alive[others] = False
 
     def _run_round(self, changed: Indices) -> Indices:
-        """Merge all reciprocal nearest neighbours; if there are none, rebuild exhausted lists.
+        """Merge all reciprocal nearest neighbours among the `changed` clusters.
 
-        Returns the clusters whose nearest neighbour was updated; an empty array means finished.
+        A merge changes the lists of other clusters too. They are updated if a changed cluster is nearest to
+        them, or if nothing else is left to do. If that is not enough, exhausted lists are rebuilt. Returns
+        the clusters whose lists were updated; an empty array means finished.
         """
-        into, others = self._reciprocal_pairs(changed)
-        if not len(into):
+        a = changed[self.certain[changed]]
+        b = self.nearest[a]
+        a, b = a[b >= 0], b[b >= 0]
+        stale = self.is_stale(b)
+        mutual = ~stale & self.certain[b] & (self.nearest[b] == a)
+        pairs = np.unique(np.minimum(a, b)[mutual] * len(self.parent) + np.maximum(a, b)[mutual])
+        into, others = np.divmod(pairs, len(self.parent))
+        outdated = np.unique(b[stale])
+        if not len(into) and not len(outdated):
             # Without a neighbour within the threshold a cluster is finished, and is in no other list.
             finished = self.certain[self.active] & (self.nearest[self.active] < 0)
             self.active = self.active[self.alive[self.active] & ~finished]
-            exhausted = self.active[~self.certain[self.active]]
-            if len(exhausted):
-                self.rebuild_lists(exhausted)
-                return exhausted
-            into, others = self._nearest_pair()
-            if not len(into):
-                return into
-        return self._merge(into, others)
-
-    def _reciprocal_pairs(self, changed: Indices) -> tuple[Indices, Indices]:
-        a = changed[self.certain[changed]]
-        b = self.nearest[a]
-        mutual = (b >= 0) & self.certain[b] & (self.nearest[b] == a)
-        a, b = a[mutual], b[mutual]
-        pairs = np.unique(np.minimum(a, b) * len(self.parent) + np.maximum(a, b))
-        return np.divmod(pairs, len(self.parent))
+            outdated = self.active[self.is_stale(self.active)]
+            if not len(outdated):
+                exhausted = self.active[~self.certain[self.active]]
+                if len(exhausted):
+                    return self.rebuild_lists(exhausted)
+                into, others = self._nearest_pair()
+        if len(into):
+            self._merge(into, others)
+        if len(outdated):
+            self.update_lists(outdated)
+        return np.concatenate([into, outdated])
 
     def _nearest_pair(self) -> tuple[Indices, Indices]:
         """Return the nearest pair of all: it may merge even if ties form a ring without reciprocal pairs."""
@@ -143,7 +147,7 @@ class _Agglomeration(NearestClusters):
         first = np.lexsort((high, low, self.distance[a]))[:1]
         return low[first], high[first]
 
-    def _merge(self, into: Indices, others: Indices) -> Indices:
+    def _merge(self, into: Indices, others: Indices) -> None:
         lists = self.lists
         if self.history is not None:
             self.history.rounds.append((into, others, self.distance[into] + self.rule.initial_means.shift))
@@ -154,14 +158,7 @@ class _Agglomeration(NearestClusters):
             self.exclusions.merge(a, [b])
         self.parent[others] = into
         self.alive[others] = False
-        gone = np.zeros(len(self.parent), np.bool_)
-        gone[pair] = True
-        nearest = self.nearest[self.active]
-        lost = self.active[gone[nearest] & (nearest >= 0)]
-        lost = lost[self.alive[lost] & ~gone[lost]]
-        if np.count_nonzero(self.alive[self.active]) < 0.9 * len(self.active):
-            self.active = self.active[self.alive[self.active]]
+        self.clock += 1
+        self.merged_at[pair] = self.clock
         self.update_lists(into, others)
-        self.update_lists(lost)
         self.progress.advance(len(into))
-        return np.concatenate([into, lost])

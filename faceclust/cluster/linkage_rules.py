@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceclust.cluster.distances import ClusterMeans
 from faceclust.types import Float32, Float64, Indices
@@ -35,18 +36,26 @@ class LinkageRule(Protocol):
 
     means: ClusterMeans  # of the current clusters
     uses_means: bool  # whether distances follow from the clusters' means alone
+    uses_part_sizes: bool  # whether `combine_entries` needs sizes
     has_offsets: bool  # whether offsets are added to the distances of points
     initial_means: ClusterMeans  # what the initial lists compare; single points for some rules
 
     def combine_entries(
-        self, rows: Indices, others: Indices, distances: Float64, sizes: Indices, starts: Indices, source_count: int
+        self,
+        rows: Indices,
+        others: Indices,
+        distances: Float64,
+        stale: NDArray[np.bool_],
+        sizes: NDArray[np.int32] | None,
+        starts: Indices,
+        source_count: int,
     ) -> Float64:
         """Return the current distances between clusters `rows[k]` and `others[k]`.
 
         The list entries `starts[k]` to `starts[k + 1]` are for parts of them: `distances`, and
-        `sizes` at the time these were computed. `source_count` is 2 if each row has just been merged
-        from two clusters with a list each. inf means beyond the list's bound; a value beyond the bound
-        need not be exact.
+        `sizes` at the time these were computed. `stale[k]` is false if neither cluster has merged since.
+        `source_count` is 2 if each row has just been merged from two clusters with a list each. inf
+        means beyond the list's bound; a value beyond the bound need not be exact.
         """
 
     def merged_bound(self, bounds: Float64, weights: Indices, limit: float) -> Float64:
@@ -60,18 +69,23 @@ class AverageLinkage:
     """The mean over all pairs (UPGMA), computed from sums alone."""
 
     uses_means = True
+    uses_part_sizes = False
 
     def __init__(self, points: Float32, offsets: Float64 | None = None) -> None:
         self.means = self.initial_means = ClusterMeans(points, offsets)
         self.has_offsets = offsets is not None
 
     def combine_entries(
-        self, rows: Indices, others: Indices, distances: Float64, sizes: Indices, starts: Indices, source_count: int
+        self,
+        rows: Indices,
+        others: Indices,
+        distances: Float64,
+        stale: NDArray[np.bool_],
+        sizes: NDArray[np.int32] | None,
+        starts: Indices,
+        source_count: int,
     ) -> Float64:
         out = distances[starts]
-        stale = sizes[starts] != self.means.sizes[others]
-        if source_count == 2:
-            stale[:] = True
         out[stale] = self.means.pair_distances(rows[stale], others[stale])
         return out
 
@@ -88,6 +102,7 @@ class _ExtremeLinkage:
     """Common code of complete and single linkage, which compare clusters by their points."""
 
     uses_means = False
+    uses_part_sizes = False
     uses_farthest_pair: bool
 
     def __init__(self, points: Float32, offsets: Float64 | None = None) -> None:
@@ -109,10 +124,19 @@ class CompleteLinkage(_ExtremeLinkage):
     """The distance of the farthest pair (Lance and Williams 1967)."""
 
     uses_farthest_pair = True
+    uses_part_sizes = True
 
     def combine_entries(
-        self, rows: Indices, others: Indices, distances: Float64, sizes: Indices, starts: Indices, source_count: int
+        self,
+        rows: Indices,
+        others: Indices,
+        distances: Float64,
+        stale: NDArray[np.bool_],
+        sizes: NDArray[np.int32] | None,
+        starts: Indices,
+        source_count: int,
     ) -> Float64:
+        assert sizes is not None
         # The maximum is known only if every part of the other cluster is listed.
         complete = np.add.reduceat(sizes, starts) == source_count * self.means.sizes[others]
         return np.where(complete, np.maximum.reduceat(distances, starts), np.inf)
@@ -124,7 +148,14 @@ class SingleLinkage(_ExtremeLinkage):
     uses_farthest_pair = False
 
     def combine_entries(
-        self, rows: Indices, others: Indices, distances: Float64, sizes: Indices, starts: Indices, source_count: int
+        self,
+        rows: Indices,
+        others: Indices,
+        distances: Float64,
+        stale: NDArray[np.bool_],
+        sizes: NDArray[np.int32] | None,
+        starts: Indices,
+        source_count: int,
     ) -> Float64:
         return np.asarray(np.minimum.reduceat(distances, starts))
 

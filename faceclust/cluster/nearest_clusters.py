@@ -15,13 +15,15 @@ from faceclust.types import Float64, Indices
 
 _CHUNK = 1 << 16  # lists updated at a time, which bounds the memory
 _MIN_REPORTED_PAIRS = 10**9  # comparing this many pairs takes long enough for a progress stage
+_MIN_REBUILT = 256  # lists rebuilt at a time, because each time has a fixed cost
+_REBUILT_SHARE = 0.1  # lists whose best entries differ by this share of the limit are rebuilt together
 
 
 class NearestClusters:
     """The clusters, their lists of neighbours, and each one's nearest neighbour if that is certain.
 
-    A list is updated only when its cluster or its nearest neighbour has merged. Until then its
-    entries keep the names and sizes of the clusters they were computed for.
+    A list is updated if its cluster has merged, or if its nearest neighbour has merged and the list is
+    needed. Until then its entries keep the names of the clusters they were computed for.
     """
 
     def __init__(
@@ -41,10 +43,13 @@ class NearestClusters:
         self.exclusions = ExclusionIndex(constraints.exclusions, self.find, n)
         self.alive = self.parent == np.arange(n)
         self.active: Indices = np.flatnonzero(self.alive)  # clusters that may still grow, and some merged ones
-        self.lists = NeighbourLists.unknown(n)
+        self.lists = NeighbourLists.unknown(n, with_sizes=rule.uses_part_sizes)
         self.nearest = np.full(n, -1, np.int64)
         self.distance = np.full(n, np.inf)
         self.certain = np.zeros(n, np.bool_)
+        self.clock = 0  # rounds of merges so far
+        self.merged_at = np.zeros(n, np.int32)  # when a cluster merged last
+        self.updated_at = np.zeros(n, np.int32)  # when its list was updated last
 
     def report_progress(self) -> None:
         """Resume the caller's progress stage, after a stage of comparing."""
@@ -65,61 +70,101 @@ class NearestClusters:
         self.parent[ids] = roots
         return np.asarray(roots)
 
+    def is_stale(self, clusters: Indices) -> NDArray[np.bool_]:
+        """Return which clusters' nearest neighbours have merged since their lists were updated."""
+        nearest = self.nearest[clusters]
+        return (nearest >= 0) & (self.merged_at[nearest] > self.updated_at[clusters])
+
     def build_lists(self) -> None:
         """Build the lists of all clusters in one pass over half of all pairs."""
         # Rules that compare points need lists of points to start with, not of clusters.
         start = self.active if self.rule.uses_means else np.arange(len(self.parent))
         self.progress.start("comparing faces", len(start), "faces")
         on_rows = triangle_progress(self.progress.advance, len(start))
-        found = self.engine.compare_all(self.rule.initial_means, start, self.limit, on_rows)
+        listed, bound = _candidates(
+            self.engine.compare_all(self.rule.initial_means, start, self.limit, on_rows), np.inf
+        )
         self.progress.finish()
-        self._store_exact_distances(start, start, found)
-        if not self.rule.uses_means:
-            seeded = self.active[self.means.sizes[self.active] > 1]
-            self.lists.ids[seeded], self.lists.bound[seeded] = -1, -np.inf
-            self._choose_nearest(seeded)
-
-    def _store_exact_distances(self, rows: Indices, columns: Indices, found: Comparison) -> None:
-        """Convert float32 lists of `rows` among `columns` to lists with exact distances."""
-        best = found.nearest
-        # A pair that was left out is no nearer than the farthest kept one, up to rounding.
-        left_out = best.limits.astype(np.float64) - 2 * found.error
-        self.lists.bound[rows] = np.where(best.full_rows, left_out, np.inf)
-        self.lists.ids[rows] = -1
-        for first in range(0, len(rows), _CHUNK):
-            some = rows[first : first + _CHUNK]
-            listed = best.columns[first : first + _CHUNK]
-            row, slot = np.nonzero(listed >= 0)
-            near, row_ids = columns[listed[row, slot]], some[row]
+        self.lists.bound[start] = bound
+        for first in range(0, len(start), _CHUNK):
+            some = start[first : first + _CHUNK]
+            row, slot = np.nonzero(listed[first : first + _CHUNK] >= 0)
+            near, row_ids = start[listed[first + row, slot]], some[row]
             distances = self.rule.initial_means.pair_distances(row_ids, near)
             good = (distances <= self.limit) & (near != row_ids)
             row_ids, slot, near = row_ids[good], slot[good], near[good]
             self.lists.ids[row_ids, slot] = near
             self.lists.distances[row_ids, slot] = distances[good]
-            self.lists.sizes[row_ids, slot] = self.rule.initial_means.sizes[near]
+            if self.lists.sizes is not None:
+                self.lists.sizes[row_ids, slot] = self.rule.initial_means.sizes[near]
             self.update_lists(some[self.alive[some]])
+        if not self.rule.uses_means:
+            seeded = self.active[self.means.sizes[self.active] > 1]
+            self.lists.ids[seeded], self.lists.bound[seeded] = -1, -np.inf
+            self._choose_nearest(seeded)
 
-    def rebuild_lists(self, clusters: Indices) -> None:
-        """Rebuild these clusters' lists from all clusters that may still grow."""
+    def rebuild_lists(self, clusters: Indices) -> Indices:
+        """Rebuild those of these clusters' lists with the nearest best entries; return their clusters."""
         if self.rule.uses_means:
-            self._rebuild_by_means(clusters)
+            clusters = rebuilt = self._rebuild_by_means(clusters)
             clusters = clusters[~self.certain[clusters]]
+        else:
+            rebuilt = clusters
         if len(clusters):
             members = ClusterMembers(self.find(np.arange(len(self.parent))))
             for cluster in clusters.tolist():
                 self._rebuild_exactly(cluster, members)
         self._choose_nearest(clusters)
+        self.certain[clusters] = True  # even if an entry at the same distance was left out
+        return rebuilt
 
-    def _rebuild_by_means(self, clusters: Indices) -> None:
-        long = len(clusters) * len(self.active) > _MIN_REPORTED_PAIRS
+    def _rebuild_by_means(self, clusters: Indices) -> Indices:
+        """Rebuild lists up to a limit beyond their best entries.
+
+        Of the clusters that a cluster does not list, those whose own bound is above the limit either list the
+        cluster or are farther from it than the limit. So only the others are compared.
+        """
+        best = np.minimum(self.distance[clusters], self.limit)
+        few = np.partition(best, _MIN_REBUILT)[_MIN_REBUILT] if len(best) > _MIN_REBUILT else np.inf
+        limit = min(max(few, best.min() + _REBUILT_SHARE * self.limit), self.limit)
+        clusters = clusters[best <= limit]
+        columns = self.active[self.lists.bound[self.active] <= limit]
+        long = len(clusters) * len(columns) > _MIN_REPORTED_PAIRS
         if long:
             self.progress.start("comparing groups", len(clusters), "groups")
-        mask = self.exclusions.build_tile_mask(clusters, self.active)
+        mask = self.exclusions.build_tile_mask(clusters, columns)
         on_rows = self.progress.advance if long else lambda rows: None
-        found = self.engine.compare_some(self.means, clusters, self.active, self.limit, mask, on_rows)
-        self._store_exact_distances(clusters, self.active, found)
+        listed, bound = _candidates(
+            self.engine.compare_some(self.means, clusters, columns, limit, mask, on_rows),
+            np.inf if limit == self.limit else np.nextafter(limit, np.inf),
+        )
+        row, slot = np.nonzero(listed >= 0)
+        pairs = [(row, columns[listed[row, slot]]), self._listed_by_others(clusters, limit)]
+        row, slot = np.nonzero(self.lists.ids[clusters] >= 0)
+        pairs.append((row, self.find(self.lists.ids[clusters[row], slot])))
+        row, near = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+        kept = near != clusters[row]
+        row, near = np.divmod(np.unique(row[kept] * len(self.parent) + near[kept]), len(self.parent))
+        distances = self.means.pair_distances(clusters[row], near)
+        good = distances <= self.limit
+        self.lists.bound[clusters] = np.maximum(self.lists.bound[clusters], bound)
+        self._write_lists(clusters, *self._truncate_lists(clusters, row[good], near[good], distances[good]))
+        self._choose_nearest(clusters)
         if long:
             self.report_progress()
+        return clusters
+
+    def _listed_by_others(self, clusters: Indices, limit: float) -> tuple[Indices, Indices]:
+        """Return positions in `clusters`, ascending, and the clusters that list them up to the limit.
+
+        Only clusters with a bound above the limit are considered.
+        """
+        others = self.active[(self.lists.bound[self.active] > limit) & (self.distance[self.active] <= limit)]
+        owner, slot = np.nonzero((self.lists.ids[others] >= 0) & (self.lists.distances[others] <= limit))
+        listed = self.find(self.lists.ids[others[owner], slot])
+        place = np.minimum(np.searchsorted(clusters, listed), len(clusters) - 1)
+        hit = clusters[place] == listed
+        return place[hit], others[owner[hit]]
 
     def _rebuild_exactly(self, cluster: int, members: ClusterMembers) -> None:
         """Rebuild one cluster's list in float64, ties by name.
@@ -137,10 +182,10 @@ class NearestClusters:
         kept = order[:LIST_LENGTH]
         lists.ids[cluster] = -1
         lists.ids[cluster, : len(kept)], lists.distances[cluster, : len(kept)] = others[kept], distances[kept]
-        lists.sizes[cluster, : len(kept)] = self.means.sizes[others[kept]]
-        lists.bound[cluster] = (
-            np.nextafter(distances[order[LIST_LENGTH]], np.inf) if len(order) > LIST_LENGTH else np.inf
-        )
+        if lists.sizes is not None:
+            lists.sizes[cluster, : len(kept)] = self.means.sizes[others[kept]]
+        self.updated_at[cluster] = self.clock
+        lists.bound[cluster] = distances[order[LIST_LENGTH]] if len(order) > LIST_LENGTH else np.inf
 
     def update_lists(self, rows: Indices, others: Indices | None = None) -> None:
         """Update the lists of clusters and choose their nearest neighbours.
@@ -155,18 +200,24 @@ class NearestClusters:
         ids = np.concatenate([self.lists.ids[source] for source in sources], axis=1)
         owner, slot = np.nonzero(ids >= 0)
         distances = np.concatenate([self.lists.distances[source] for source in sources], axis=1)[owner, slot]
-        sizes = np.concatenate([self.lists.sizes[source] for source in sources], axis=1)[owner, slot]
         roots = self.find(ids[owner, slot])
         kept = roots != rows[owner]
-        owner, roots, distances, sizes = owner[kept], roots[kept], distances[kept], sizes[kept]
+        if self.lists.sizes is None:
+            sizes = None
+        else:
+            sizes = np.concatenate([self.lists.sizes[source] for source in sources], axis=1)[owner, slot][kept]
+        owner, roots, distances = owner[kept], roots[kept], distances[kept]
         order = np.argsort(owner * len(self.parent) + roots)
         owner, roots = owner[order], roots[order]
         starts = np.flatnonzero((np.diff(owner, prepend=-1) != 0) | (np.diff(roots, prepend=-1) != 0))
-        if len(starts):
-            distances = self.rule.combine_entries(
-                rows[owner[starts]], roots[starts], distances[order], sizes[order], starts, len(sources)
-            )
         owner, roots = owner[starts], roots[starts]
+        if len(starts):
+            stale = np.ones(len(starts), np.bool_)
+            if others is None:
+                stale = self.merged_at[roots] > self.updated_at[rows[owner]]
+            distances = self.rule.combine_entries(
+                rows[owner], roots, distances[order], stale, None if sizes is None else sizes[order], starts, len(sources)
+            )
         good = distances <= self.limit
         owner, roots, distances = owner[good], roots[good], distances[good]
         self._write_lists(rows, *self._truncate_lists(rows, owner, roots, distances))
@@ -194,7 +245,9 @@ class NearestClusters:
         self.lists.ids[rows] = -1
         self.lists.ids[rows[owner], slot] = roots
         self.lists.distances[rows[owner], slot] = distances
-        self.lists.sizes[rows[owner], slot] = self.means.sizes[roots]
+        if self.lists.sizes is not None:
+            self.lists.sizes[rows[owner], slot] = self.means.sizes[roots]
+        self.updated_at[rows] = self.clock
 
     def _choose_nearest(self, rows: Indices) -> None:
         """Choose the nearest listed neighbour that is not excluded, and remove excluded ones.
@@ -217,3 +270,11 @@ class NearestClusters:
             bound = lists.bound[done]
             self.certain[done] = (best[~excluded] < bound) | (bound == np.inf)
             rows = rows[excluded]
+
+
+def _candidates(found: Comparison, bound: float) -> tuple[NDArray[np.int32], Float64]:
+    """Return the columns found for each row, and a lower bound of what was left out: `bound` if a row is not full."""
+    best = found.nearest
+    # A pair that was left out is no nearer than the farthest kept one, up to rounding.
+    left_out = best.limits.astype(np.float64) - 2 * found.error
+    return best.columns, np.where(best.full_rows, np.minimum(left_out, bound), bound)

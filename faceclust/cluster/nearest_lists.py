@@ -19,23 +19,23 @@ class NeighbourLists:
     """Up to LIST_LENGTH neighbours within the threshold for each cluster.
 
     `ids` (n, LIST_LENGTH) int32 are −1 in empty slots. `distances` (n, LIST_LENGTH) are float64.
-    `sizes` (n, LIST_LENGTH) int32 are the neighbours' sizes at the time of the distance. `bound` (n,)
+    `sizes` (n, LIST_LENGTH) int32 are the neighbours' sizes at the time of the distance, if needed. `bound` (n,)
     is a lower bound for every allowed cluster within the threshold that is not listed: inf if all
     are listed, −inf if nothing is known.
     """
 
     ids: NDArray[np.int32]
     distances: Float64
-    sizes: NDArray[np.int32]
+    sizes: NDArray[np.int32] | None
     bound: Float64
 
     @classmethod
-    def unknown(cls, n: int) -> NeighbourLists:
+    def unknown(cls, n: int, *, with_sizes: bool) -> NeighbourLists:
         """Return n empty lists about which nothing is known."""
         return cls(
             ids=np.full((n, LIST_LENGTH), -1, np.int32),
-            distances=np.full((n, LIST_LENGTH), np.inf),
-            sizes=np.zeros((n, LIST_LENGTH), np.int32),
+            distances=np.empty((n, LIST_LENGTH)),
+            sizes=np.zeros((n, LIST_LENGTH), np.int32) if with_sizes else None,
             bound=np.full(n, -np.inf),
         )
 
