@@ -25,9 +25,9 @@ _SETTINGS = {
     "distributed.comm.timeouts.tcp": "30s",
     "distributed.diagnostics.nvml": False,
     "distributed.admin.system-monitor.gil.enabled": False,
-    # Their defaults, 20 ms and 500 ms, take a twentieth of a core while nothing happens.
-    "distributed.admin.tick.interval": "500ms",
-    "distributed.admin.system-monitor.interval": "5s",
+    # An idle process measures itself so often by default that it takes 3 % of a core.
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.tick.interval": "1s",
 }
 
 
