@@ -88,6 +88,16 @@ def read_dask_options(dask: str | None, dask_root: str | None, dask_insecure: bo
     return None
 
 
+def format_dask_options() -> str:
+    """Return the options for a cluster that were typed, to be typed again."""
+    params = click.get_current_context().params
+    typed = {name: params[name] for name in ("dask", "dask_root", "dask_insecure") if is_on_command_line(name)}
+    return "".join(
+        f" --{name.replace('_', '-')}" + ("" if value is True else f" {shlex.quote(value)}")
+        for name, value in typed.items()
+    )
+
+
 def folder_option(function: F) -> F:
     """Add the option `--folder FOLDER`."""
     return click.option(

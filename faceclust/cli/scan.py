@@ -13,6 +13,7 @@ import faceclust
 from faceclust.cli.common import (
     command_for,
     dask_options,
+    format_dask_options,
     json_option,
     library_option,
     print_json,
@@ -149,6 +150,7 @@ def command(
     if result.interrupted:
         what = "".join(f" --again {shlex.quote(str(photo))}" for photo in again) or f" {shlex.quote(str(root))}"
         command_line = f"faceclust scan{what}" + (f" --min-face {min_face}" if min_face else "")
+        command_line += format_dask_options()
         print_failure(f"stopped; all finished photos are saved. To continue: {command_line}")
         ctx.exit(130)
     if result.unreadable:

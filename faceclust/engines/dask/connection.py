@@ -7,6 +7,7 @@ import contextlib
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ from faceclust.engines.dask.quiet import silence_logs, silence_warnings
 from faceclust.engines.dask.security import find_credentials, resolve_address
 from faceclust.engines.dask.worker_checks import BoundCheck, Software, check_software, run_checks
 from faceclust.errors import FaceclustError
+from faceclust.progress import ShouldStop
 from faceclust.scan.workers.process import block_interrupts, hide_main_module
+from faceclust.text.plural import format_count
 
 #: Seconds: to connect; to try again after the connection was lost; until all checks of workers are answered; without
 #: any worker, before giving up; between two looks at the list of workers; for the scheduler to answer.
@@ -30,8 +33,12 @@ _CLIENT_SETTINGS = {"distributed.comm.timeouts.connect": "10s", "distributed.com
 
 
 @contextmanager
-def open_cluster(options: DaskOptions, note: Callable[[str], None]) -> Iterator[DaskCluster]:
+def open_cluster(
+    options: DaskOptions, note: Callable[[str], None], should_stop: ShouldStop = lambda: False
+) -> Iterator[DaskCluster]:
     """Connect to a cluster, or start one, and check its workers. `note` is told what happens to workers.
+
+    Once `should_stop()` is true, workers are no longer waited for.
 
     Raises UsageError for an address that is unsafe or without certificates, FaceclustError if the scheduler cannot be
     reached, and if it has no workers that can be used.
@@ -52,7 +59,7 @@ def open_cluster(options: DaskOptions, note: Callable[[str], None]) -> Iterator[
             client, name = _connect(address), str(address)
         silence_logs()  # of modules that were loaded now
         stack.callback(_close, client)
-        cluster = DaskCluster(client, options, name, note)
+        cluster = DaskCluster(client, options, name, note, should_stop)
         cluster.check_workers()
         yield cluster
 
@@ -60,8 +67,15 @@ def open_cluster(options: DaskOptions, note: Callable[[str], None]) -> Iterator[
 class DaskCluster:
     """A connection to a cluster. All methods are called from one thread."""
 
-    def __init__(self, client: Client, options: DaskOptions, name: str, note: Callable[[str], None]) -> None:
-        self.client, self.note = client, note
+    def __init__(
+        self,
+        client: Client,
+        options: DaskOptions,
+        name: str,
+        note: Callable[[str], None],
+        should_stop: ShouldStop = lambda: False,
+    ) -> None:
+        self.client, self.note, self._should_stop = client, note, should_stop
         self.is_local = options.local_workers is not None
         self._name, self._root = name, options.root
         self._checks: list[BoundCheck] = [(check_software, (Software.here(),))]
@@ -114,14 +128,18 @@ class DaskCluster:
         while True:
             self._refreshed = 0.0
             self.workers()
-            if (self._names and not self._pending) or time.monotonic() > deadline:
+            if (self._names and not self._pending) or time.monotonic() > deadline or self._should_stop():
                 break
             time.sleep(0.05)
         self._is_checking = False
+        if self._should_stop():
+            return
         for address in self._pending:
             self._refuse(address, f"no answer within {_CHECK:.0f} s; it gets work once it answers")
         if not self._usable:
             raise self._no_worker_error()
+        if not checks and not self.is_local:
+            self.note(f"connected to {self._name}, with {format_count(len(self._usable), 'worker')}")
 
     def _require_connection(self) -> None:
         """Raises FaceclustError if the client has given up."""
@@ -211,7 +229,8 @@ def _connect(address: SchedulerAddress) -> Client:
     security = find_credentials(address)
     try:
         socket.create_connection((address.host, address.port), timeout=_CONNECT).close()  # Dask would try repeatedly
-        asyncio.run(_shake_hands(str(address), security))
+        with ThreadPoolExecutor(1) as pool:  # this thread may have an event loop, as in a notebook
+            pool.submit(asyncio.run, _shake_hands(str(address), security)).result()
         with block_interrupts():
             client = Client(str(address), security=security, timeout=_CONNECT, set_as_default=False)
     except Exception as error:

@@ -33,9 +33,9 @@ def examine_with_dask(
     """Examine photos on a cluster, whose workers are checked first; see `ExaminePhotos`, `open_cluster`."""
     tasks = iter(tasks)
     first = list(itertools.islice(tasks, 1))
-    if not first:
+    if not first or should_stop():
         return
-    with open_cluster(options, note) as cluster:
+    with open_cluster(options, note, should_stop) as cluster:
         library = (cluster.library_root_on_workers(root), tuple(sample_photos(root)))
         cluster.check_workers((check_library, library), *checks_for_scan(settings))
         yield from examine_on_cluster(cluster, root, settings, itertools.chain(first, tasks), should_stop)
