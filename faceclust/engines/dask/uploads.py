@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import os
 import random
 import uuid
 from dataclasses import dataclass
@@ -55,14 +57,25 @@ class Embeddings:
 
 
 def mapped_file(points: NDArray[np.floating]) -> Path | None:
-    """Return the file that a matrix is mapped from as a whole, None for a matrix in memory."""
+    """Return the file that a matrix is mapped from as a whole, readable by others; None for a matrix in memory."""
     if isinstance(points, np.memmap) and points.filename is not None and points.flags.c_contiguous:
         whole = points
         while isinstance(whole.base, np.memmap):
             whole = whole.base
         if whole.ctypes.data == points.ctypes.data:
+            _write_to_disk(Path(points.filename))
             return Path(points.filename)
     return None
+
+
+def _write_to_disk(path: Path) -> None:
+    """Let other machines that have mounted the disk read all of a file that was just written."""
+    with contextlib.suppress(OSError):  # files that are opened for reading cannot be flushed on Windows
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _as_float16_if_exact(rows: NDArray[np.floating]) -> NDArray[np.floating]:
