@@ -192,6 +192,18 @@ class TileMask:
     columns: Indices
     blocks: Sequence[tuple[Indices, Indices]]
 
+    def entries_in(self, row_range: slice, column_range: slice) -> tuple[Indices, Indices]:
+        """Return the excluded entries of a tile: rows and columns relative to its start, some of them repeated."""
+        first, last = np.searchsorted(self.rows, (row_range.start, row_range.stop))
+        row, column = self.rows[first:last] - row_range.start, self.columns[first:last]
+        inside = (column >= column_range.start) & (column < column_range.stop)
+        parts = [(row[inside], column[inside] - column_range.start)]
+        for rows, columns in self.blocks:
+            grid = np.ix_(_within(rows, row_range), _within(columns, column_range))
+            parts.append(tuple(side.ravel() for side in np.broadcast_arrays(*grid)))
+        rows, columns = (np.concatenate(sides) for sides in zip(*parts, strict=True))
+        return rows, columns
+
     def __call__(self, tile: Float32, row_range: slice, column_range: slice) -> None:
         """Set the excluded entries of this tile to nan, which is below no limit."""
         first, last = np.searchsorted(self.rows, (row_range.start, row_range.stop))

@@ -57,7 +57,16 @@ class ClusterMeans:
         #: Distances are rounded to multiples of this, so that equal ones stay equal despite rounding errors.
         self.distance_step = _ceil_power_of_two(largest) * 2.0**-46
         #: An upper bound of the error of a float32 distance, from `probes` and `targets`.
-        self.float32_error = (dimension + 8) * largest * 2.0**-24
+        self.float32_error = (values.shape[1] + 8) * largest * 2.0**-24
+        self._largest = largest
+
+    def error_of_rounded(self, unit: float) -> float:
+        """Return an upper bound of the error of a float32 distance whose product is of rounded vectors.
+
+        `unit` is the largest relative error of a number that is rounded. The squared norms are not.
+        """
+        # By Cauchy-Schwarz 4·unit·|a|·|b|, and a hundredth for unit² and numbers too small for the format.
+        return self.float32_error + 1.01 * unit * self._largest
 
     def shift_limit(self, limit: float) -> float:
         """Return a limit of true distances on the scale of the distances computed here."""

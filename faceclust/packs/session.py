@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceclust.errors import PackError, is_out_of_memory
 from faceclust.packs.onnx_file import read_onnx
@@ -134,7 +135,47 @@ class OnnxModel:
         return {name: _as_float32(value) for name, value in zip(self._outputs, values, strict=True)}
 
 
-def _create_session(model: bytes, device: str, name: str, *, few_shapes: bool) -> onnxruntime.InferenceSession:
+class OnnxGraph:
+    """An ONNX graph with several inputs of any type, on a device (see DEVICES) with one CPU thread.
+
+    Float32 products are not rounded to TF32, which CUDA may otherwise do. Raises PackError if the device
+    cannot be used.
+    """
+
+    def __init__(self, model: bytes, device: str, name: str) -> None:
+        self.name, self._device = name, device
+        settings = {"use_tf32": "0"} if device == "cuda" else {}
+        self._session = _create_session(model, device, name, few_shapes=False, settings=settings)
+
+    def copy_to_device(self, array: NDArray[Any]) -> Any:
+        """Return an input for many calls, which lies in the device's memory if the device is CUDA."""
+        with _translate_memory_errors(self.name):
+            location = "cuda" if self._device == "cuda" else "cpu"
+            return onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array), location, 0)
+
+    def __call__(self, inputs: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+        """Run the graph on arrays and results of `copy_to_device`, by name. Return the outputs by name."""
+        binding = self._session.io_binding()
+        with _translate_memory_errors(self.name):
+            for name, value in inputs.items():
+                is_array = isinstance(value, np.ndarray)
+                bind = binding.bind_cpu_input if is_array else binding.bind_ortvalue_input
+                bind(name, np.ascontiguousarray(value) if is_array else value)
+            names = [output.name for output in self._session.get_outputs()]
+            for name in names:
+                binding.bind_output(name)
+            self._session.run_with_iobinding(binding)
+            return dict(zip(names, binding.copy_outputs_to_cpu(), strict=True))
+
+
+def _create_session(
+    model: bytes,
+    device: str,
+    name: str,
+    *,
+    few_shapes: bool,
+    settings: Mapping[str, str] | None = None,
+) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -145,9 +186,10 @@ def _create_session(model: bytes, device: str, name: str, *, few_shapes: bool) -
         options.add_session_config_entry("session.x64quantprecision", "1")
     # The CPU runs the operators that the device lacks.
     providers = list(dict.fromkeys([DEVICES[device], DEVICES["cpu"]]))
+    chosen = [(providers[0], dict(settings)), *providers[1:]] if settings else providers
     try:
         with _translate_memory_errors(name):
-            session = onnxruntime.InferenceSession(model, options, providers=providers)
+            session = onnxruntime.InferenceSession(model, options, providers=chosen)
     except MemoryError:
         raise
     except Exception as error:  # onnxruntime's exceptions have no common base class
