@@ -199,10 +199,10 @@ class TileMask:
         inside = (column >= column_range.start) & (column < column_range.stop)
         parts = [(row[inside], column[inside] - column_range.start)]
         for rows, columns in self.blocks:
-            grid = np.ix_(_within(rows, row_range), _within(columns, column_range))
-            parts.append(tuple(side.ravel() for side in np.broadcast_arrays(*grid)))
-        rows, columns = (np.concatenate(sides) for sides in zip(*parts, strict=True))
-        return rows, columns
+            row, column = _within(rows, row_range), _within(columns, column_range)
+            parts.append((np.repeat(row, len(column)), np.tile(column, len(row))))
+        row, column = (np.concatenate(sides) for sides in zip(*parts, strict=True))
+        return row, column
 
     def __call__(self, tile: Float32, row_range: slice, column_range: slice) -> None:
         """Set the excluded entries of this tile to nan, which is below no limit."""

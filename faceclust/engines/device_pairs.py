@@ -7,6 +7,7 @@ gives the same clusters with a larger error bound: more lists are rebuilt, by th
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from math import sqrt
 from typing import Any
 
@@ -38,15 +39,18 @@ class DevicePairEngine:
     """A `PairEngine` that computes distances on a device, one of `packs.session.DEVICES`.
 
     The device's error is measured against float64 before each comparison. It chooses the error bound,
-    the smallest that is at least twice as large: float32's, or that of a format with fewer bits. Raises
-    PackError if ONNX Runtime cannot use the device. A comparison raises FaceclustError if the error
+    the smallest that is at least twice as large: float32's, or that of a format with fewer bits. A
+    comparison raises PackError if ONNX Runtime cannot use the device, and FaceclustError if its error
     exceeds every bound.
     """
 
     def __init__(self, device: str) -> None:
-        self._device = device
-        self._graph = OnnxGraph(build_tile_graph(), device, "the comparison of pairs")
-        self._threads = ThreadEngine()
+        self._device, self._threads = device, ThreadEngine()
+
+    @cached_property
+    def _graph(self) -> OnnxGraph:
+        """The tile. Opening a GPU takes seconds, and adding a few faces to groups needs none."""
+        return OnnxGraph(build_tile_graph(), self._device, "the comparison of pairs")
 
     def compare_all(self, means: ClusterMeans, clusters: Indices, limit: float, on_rows: OnRows) -> Comparison:
         """See `PairEngine`. All pairs are compared, not half of them, because a row's list needs a whole row."""

@@ -12,7 +12,7 @@ _OPSET, _IR_VERSION = 17, 8
 _FLOAT, _INT32, _INT64 = 1, 6, 7  # TensorProto.DataType
 
 #: Inputs and outputs: element type and shape.
-_INPUTS = {
+_INPUTS: dict[str, tuple[int, tuple[int | str, ...]]] = {
     "rows": (_FLOAT, ("r", "d")),
     "columns": (_FLOAT, ("c", "d")),
     "row_squares": (_FLOAT, ("r", 1)),
@@ -21,7 +21,10 @@ _INPUTS = {
     "hidden_values": (_FLOAT, ("h",)),
     "length": (_INT64, (1,)),
 }
-_OUTPUTS = {"nearest": (_INT32, ("r", "k")), "distances": (_FLOAT, ("r", "k"))}
+_OUTPUTS: dict[str, tuple[int, tuple[int | str, ...]]] = {
+    "nearest": (_INT32, ("r", "k")),
+    "distances": (_FLOAT, ("r", "k")),
+}
 
 
 def build_tile_graph() -> bytes:

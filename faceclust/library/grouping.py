@@ -12,13 +12,14 @@ from faceclust.catalogue.constraints import build_constraints, describe_contradi
 from faceclust.cluster.group import Grouping, check_params, group_faces
 from faceclust.cluster.numbering import Changes, compare_clusterings
 from faceclust.cluster.pair_engine import PairEngine
-from faceclust.engines.dask.address import DaskOptions, as_dask_options, require_dask
 from faceclust.errors import PackError, UsageError
 from faceclust.library.calibration import AUTO_THRESHOLD, LINKAGE_OPTIONS, default_threshold
 from faceclust.store.clusters import SavedClusterings
 from faceclust.store.schema import release_memory
 from faceclust.types import ClusterParams
 from faceclust.types.arguments import require_number, require_threshold
+
+_MIN_FACES_FOR_GPU = 50_000  # threads compare fewer in about the time that it takes to open a GPU
 
 
 def cluster(
@@ -27,7 +28,7 @@ def cluster(
     *,
     full: bool = False,
     dry_run: bool = False,
-    dask: DaskOptions | str | None = None,
+    device: str = "auto",
     **options: Any,
 ) -> Grouping:
     """Group the faces by person and save the result; `undo_cluster` restores the previous grouping.
@@ -37,15 +38,17 @@ def cluster(
     fields of `ClusterParams`, such as `algorithm` (average, complete, single, hdbscan), `min_size`
     (smaller groups are dissolved) or `min_quality` (faces below it only join finished groups, or
     form groups of their own; 0 treats all faces alike), or `local_scaling` (how much nearer faces have to
-    be that look like many others; 0 switches it off). `dry_run`: save nothing. `dask`: compare the faces on this
-    cluster, given by options or an address, if they are many; the result is the same.
+    be that look like many others; 0 switches it off). `dry_run`: save nothing. `device`: what compares all
+    faces, one of `packs.session.DEVICES`; "auto" is a CUDA GPU for large libraries, and otherwise "cpu", which
+    is threads. The groups are the same on each device.
 
     Group numbers are stable between runs. With unchanged options, groups stay as they are and take
     in new faces; `full` groups all faces from scratch. Two faces of one photo never share a group
     unless the user confirmed both as one person; faces confirmed as one person always do.
 
     Raises UsageError for an invalid threshold or option, NothingScannedError before the first scan,
-    LibraryBusyError if another process scans or clusters the library, and FaceclustError if the cluster cannot be used.
+    LibraryBusyError if another process scans or clusters the library, PackError if the device is
+    missing, and FaceclustError if it is not precise enough.
     """
     cluster = as_dask_options(dask)
     params = _cluster_params(library, threshold, **options)
@@ -75,7 +78,7 @@ def cluster(
             history=history,
             models=library.embedding_space,
             full=full,
-            engine=engine,
+            engine=_pair_engine(device, len(faces)),
         )
         if not dry_run:
             _saved_clusterings(library).save(grouping.clustering, current)
@@ -86,16 +89,15 @@ def cluster(
     return grouping
 
 
-def _choose_engine(library: Catalogue, cluster: DaskOptions | None) -> AbstractContextManager[PairEngine | None]:
-    """Return what compares pairs of faces: a cluster, or None for threads of this process."""
-    if cluster is None:
-        return nullcontext()
-    require_dask()
-    from faceclust.engines.dask.security import require_safe_address  # loads Dask
-    from faceclust.engines.dask.start import open_pair_engine
+def _pair_engine(device: str, faces: int) -> PairEngine | None:
+    """Return what compares the pairs of faces; None stands for threads. Raises PackError if the device is missing."""
+    if device == "cpu" or (device == "auto" and faces < _MIN_FACES_FOR_GPU):
+        return None
+    from faceclust.engines.device_pairs import DevicePairEngine  # loads the model runtime, as the next line does
+    from faceclust.packs.session import choose_device
 
-    require_safe_address(cluster)
-    return open_pair_engine(cluster, library.progress.note, library.root)
+    chosen = choose_device(device)
+    return None if chosen == "cpu" else DevicePairEngine(chosen)
 
 
 def _warn_unknown_radius(library: Catalogue, params: ClusterParams) -> None:

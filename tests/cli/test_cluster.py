@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -17,7 +18,11 @@ import pytest
 
 from faceclust import Library
 from faceclust.catalogue.constraints import build_constraints
+from faceclust.cluster.pair_engine import Comparison
+from faceclust.engines.device_pairs import DevicePairEngine
 from faceclust.errors import UsageError
+from faceclust.library import grouping
+from faceclust.packs.session import DEVICES, available_providers
 from faceclust.types import LOCAL_SCALING, ClusterParams
 from tests.benchmarks.synthetic import synthetic_faces
 from tests.support.command import COMMAND, run, run_checked
@@ -390,3 +395,37 @@ def test_caches_are_grouped_without_their_photos(tmp_path: Path) -> None:
     together_ = [(label, photo) for label, photo in zip(labels.tolist(), photos.tolist(), strict=True) if label >= 0]
     assert len(together_) == len(set(together_)) and grouping.full_reason
     assert np.unique(labels).tolist() == [-1, *range(1, grouping.clustering.labels.max() + 1)]
+
+
+def test_a_device_compares_all_faces_with_the_same_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    faces = synthetic_faces(600)
+    write_caches(tmp_path, faces.embeddings, faces.photo)
+    arguments = ("cluster", "--full", "--threshold", str(THRESHOLD), "--library", str(tmp_path))
+    for _ in range(2):
+        run_checked(*arguments)
+    before = (tmp_path / ".faceclust" / "clusters.parquet").read_bytes()
+    used = []
+
+    class Engine(DevicePairEngine):
+        def compare_all(self, *arguments: Any) -> Comparison:
+            used.append(self._device)
+            return super().compare_all(*arguments)
+
+    monkeypatch.setattr("faceclust.engines.device_pairs.DevicePairEngine", lambda device: Engine("cpu"))
+    monkeypatch.setattr("faceclust.packs.session.choose_device", lambda device: "cuda")
+    monkeypatch.setattr(grouping, "_MIN_FACES_FOR_GPU", 600)
+    for device, passes in (("cpu", 0), ("auto", 3), ("cuda", 6)):
+        record = json.loads(run_checked(*arguments, "--device", device, "--json"))
+        assert record["device"] == device and len(used) == passes
+        assert (tmp_path / ".faceclust" / "clusters.parquet").read_bytes() == before
+    monkeypatch.setattr(grouping, "_MIN_FACES_FOR_GPU", 601)
+    run_checked(*arguments)
+    assert len(used) == 6
+
+
+def test_a_missing_device_is_refused(library: Library) -> None:
+    if DEVICES["cuda"] in available_providers():
+        pytest.skip("this ONNX Runtime supports CUDA")
+    done = run("cluster", "--device", "cuda", "--library", library.root)
+    assert done.returncode == 1
+    assert "does not support cuda" in done.stderr and "pip install onnxruntime-gpu" in done.stderr

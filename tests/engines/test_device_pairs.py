@@ -270,5 +270,5 @@ def test_cuda_must_not_round_products_to_tf32(monkeypatch: pytest.MonkeyPatch) -
             return ["CUDAExecutionProvider"]
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
-    DevicePairEngine("cuda")
+    assert DevicePairEngine("cuda")._graph
     assert opened == [[("CUDAExecutionProvider", {"use_tf32": "0"}), "CPUExecutionProvider"]]
