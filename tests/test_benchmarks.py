@@ -107,6 +107,9 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[str | Path]]] = {
     "albums": lambda inputs: [*inputs.library_and_truth(), "--link", "copy"],
     "calibrate": lambda inputs: [*inputs.many_people_and_truth(), "--people", "12", "--far", "0.01", "--confirm"],
     "cluster": lambda inputs: ["--sizes", "120"],
+    "device_pairs": lambda inputs: [
+        *("--device", "cpu", "--whole", "300", "--pass", "400", "--album", inputs.labelled(), "--workers", "1")
+    ],
     "drawn_boxes": lambda inputs: [inputs.labelled(), "--people", "1"],
     "embedders": lambda inputs: [inputs.labelled(), "dlib", "--workers", "1", "--splits", "1"],
     "dask": lambda inputs: [
