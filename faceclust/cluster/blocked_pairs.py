@@ -12,17 +12,24 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from faceclust.types import Float32
+from faceclust.cluster.integer_filter import IntegerFilter
+from faceclust.types import Float32, Indices, UInt8
 
 Positions = NDArray[np.int32]
 NearPairs = tuple[Positions, Positions, Float32]
+#: Excludes pairs of a tile with these rows and columns.
+Mask = Callable[[NDArray[Any], slice, slice], None]
 
 _TILE_ROWS, _TILE_COLUMNS = 512, 2048  # float32: 4 MB
+_UFUNC_BUFFER = 2048  # entries
+_MIN_PAIRS_PER_CANDIDATE = 64  # with more candidates the float32 product of the tile is as fast
+_MIN_TRIALS = 16  # tiles before the filter is given up
 _BLOCK_ROWS = 128  # of a few thousand columns: some MB for each thread
 
 
@@ -37,11 +44,9 @@ def find_near_pairs(
     targets: Float32,
     row_limits: Float32,
     column_limits: Float32 | None = None,
-    mask: Callable[[Float32, slice, slice], None] | None = None,
+    mask: Mask | None = None,
     on_rows: Callable[[int], None] | None = None,
-    *,
-    rectangle: bool = False,
-    threads: int | None = None,
+    integer_filter: IntegerFilter | None = None,
 ) -> Iterator[NearPairs]:
     """Yield row, column and product of the pairs whose product is at most the row's limit.
 
@@ -50,51 +55,23 @@ def find_near_pairs(
     of either. Unless it is a `rectangle` of other rows than columns, m = n and the product is symmetric
     then: it yields only pairs row < column. The limits are read again for each
     tile, so the caller may lower them in between. `mask` receives a tile and its row and column
-    ranges, and may set excluded pairs to nan. `on_rows` receives the number of rows just finished.
-    `threads` is the number of cores by default; one is the caller's own thread.
+    ranges, and may set excluded pairs to nan, or to the lowest integer. `on_rows` receives the number of
+    rows just finished. `integer_filter` is one for `targets`; it affects the speed and the rounding.
     """
-    symmetric = column_limits is not None and not rectangle
-    threads = threads or os.cpu_count() or 1
-    local = threading.local()
-
-    def tile(left: Float32, r: int, c: int) -> NearPairs:
-        if not hasattr(local, "product"):
-            local.product = np.empty(_TILE_ROWS * _TILE_COLUMNS, np.float32)
-            local.near, local.other = (
-                np.empty(_TILE_ROWS * _TILE_COLUMNS, np.bool_),
-                np.empty(_TILE_ROWS * _TILE_COLUMNS, np.bool_),
-            )
-        right = targets[c : c + _TILE_COLUMNS]
-        shape, size = (len(left), len(right)), len(left) * len(right)
-        product, near = local.product[:size].reshape(shape), local.near[:size].reshape(shape)
-        np.matmul(left, right.T, out=product)
-        if mask is not None:
-            mask(product, slice(r, r + len(left)), slice(c, c + len(right)))
-        np.less_equal(product, row_limits[r : r + len(left), None], out=near)
-        if column_limits is not None:
-            other = local.other[:size].reshape(shape)
-            np.less_equal(product, column_limits[c : c + len(right)], out=other)
-            np.logical_or(near, other, out=near)
-        hits = np.flatnonzero(near)
-        rows = (hits // len(right)).astype(np.int32)
-        columns = (hits - rows.astype(np.int64) * len(right) + c).astype(np.int32)
-        rows += np.int32(r)
-        found = rows, columns, product.ravel()[hits]
-        if symmetric and c < r + _TILE_ROWS:
-            above = rows < columns
-            found = found[0][above], found[1][above], found[2][above]
-        return found
-
-    with _blas_controller().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+    search = _TileSearch(targets, row_limits, column_limits, mask, integer_filter)
+    threads = os.cpu_count() or 1
+    with (
+        _blas_controller().limit(limits=1, user_api="blas"),
+        # NumPy compares a tile with limits of its rows twice as fast if a buffer holds no more than a row.
+        ThreadPoolExecutor(threads, initializer=np.setbufsize, initargs=(_UFUNC_BUFFER,)) as pool,
+    ):
         waiting: deque[Future[NearPairs]] = deque()
         try:
             for r in range(0, len(row_limits), _TILE_ROWS):
                 left = probes(slice(r, min(r + _TILE_ROWS, len(row_limits))))
-                for c in range(r if symmetric else 0, len(targets), _TILE_COLUMNS):
-                    if threads == 1:
-                        yield tile(left, r, c)
-                        continue
-                    waiting.append(pool.submit(tile, left, r, c))
+                encoded = integer_filter.encode(left) if integer_filter else None
+                for c in range(r if search.is_symmetric else 0, len(targets), _TILE_COLUMNS):
+                    waiting.append(pool.submit(search.find, left, encoded, r, c))
                     if len(waiting) > 2 * threads:
                         yield waiting.popleft().result()
                 if on_rows is not None:
@@ -104,6 +81,96 @@ def find_near_pairs(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+class _TileSearch:
+    """Finds the near pairs of a tile. Threads share it, and each has its own buffers."""
+
+    def __init__(
+        self,
+        targets: Float32,
+        row_limits: Float32,
+        column_limits: Float32 | None,
+        mask: Mask | None,
+        integer_filter: IntegerFilter | None,
+    ) -> None:
+        self._targets, self._row_limits, self._column_limits = targets, row_limits, column_limits
+        self._mask, self._filter = mask, integer_filter
+        self.is_symmetric = column_limits is not None
+        self._buffers = _Buffers()
+        self._tried = self._dense = 0  # tiles with a filter, and those of them with many candidates
+
+    def find(self, left: Float32, encoded: UInt8 | None, r: int, c: int) -> NearPairs:
+        """Return the near pairs of the probes `left` from row r on and the targets of a tile from column c on."""
+        right = self._targets[c : c + _TILE_COLUMNS]
+        rows, columns = slice(r, r + len(left)), slice(c, c + len(right))
+        candidates = None
+        if encoded is not None and 2 * self._dense <= self._tried + _MIN_TRIALS:
+            candidates = self._find_candidates(encoded, rows, columns)
+        if candidates is not None:
+            row, column = self._drop_lower_half(*candidates, r, c)
+            values = np.einsum("ij,ij->i", left[row], right[column])
+            near = values <= self._row_limits[rows][row]
+            if self._column_limits is not None:
+                near |= values <= self._column_limits[columns][column]
+            row, column, values = row[near], column[near], values[near]
+        else:
+            product = self._buffer(np.float32, (len(left), len(right)))
+            np.matmul(left, right.T, out=product)
+            if self._mask is not None:
+                self._mask(product, rows, columns)
+            limits = self._row_limits[rows], None if self._column_limits is None else self._column_limits[columns]
+            row, column = self._drop_lower_half(*self._compare(np.less_equal, product, *limits), r, c)
+            values = product[row, column]
+        return (row + r).astype(np.int32), (column + c).astype(np.int32), values
+
+    def _find_candidates(self, encoded: UInt8, rows: slice, columns: slice) -> tuple[Indices, Indices] | None:
+        """Return the pairs of a tile that the filter does not rule out; None if they are many."""
+        assert self._filter is not None
+        product = self._buffer(np.int32, (len(encoded), columns.stop - columns.start))
+        self._filter.multiply(encoded, columns, product)
+        if self._mask is not None:
+            self._mask(product, rows, columns)
+        convert = self._filter.convert_limits
+        column_limits = None if self._column_limits is None else convert(self._column_limits[columns])
+        row, column = self._compare(np.greater_equal, product, convert(self._row_limits[rows]), column_limits)
+        self._tried += 1
+        if len(row) * _MIN_PAIRS_PER_CANDIDATE > product.size:
+            self._dense += 1
+            return None
+        return row, column
+
+    def _compare(
+        self, compare: np.ufunc, product: NDArray[Any], row_limits: NDArray[Any], column_limits: NDArray[Any] | None
+    ) -> tuple[Indices, Indices]:
+        """Return row and column of the entries of a tile that are within a limit."""
+        near = self._buffer(np.bool_, product.shape)
+        compare(product, row_limits[:, None], out=near)
+        if column_limits is not None:
+            other = self._buffer(np.uint8, product.shape).view(np.bool_)
+            compare(product, column_limits, out=other)
+            np.logical_or(near, other, out=near)
+        hits = np.flatnonzero(near)
+        row = hits // product.shape[1]
+        return row, hits - row * product.shape[1]
+
+    def _drop_lower_half(self, row: Indices, column: Indices, r: int, c: int) -> tuple[Indices, Indices]:
+        if not self.is_symmetric or c >= r + _TILE_ROWS:
+            return row, column
+        above = row + r < column + c
+        return row[above], column[above]
+
+    def _buffer(self, dtype: type[np.generic], shape: tuple[int, ...]) -> NDArray[Any]:
+        """Return an array of this thread, which is used again for the next tile."""
+        arrays = self._buffers.arrays
+        if dtype not in arrays:
+            arrays[dtype] = np.empty(_TILE_ROWS * _TILE_COLUMNS, dtype)
+        return arrays[dtype][: shape[0] * shape[1]].reshape(shape)
+
+
+class _Buffers(threading.local):
+    def __init__(self) -> None:
+        self.arrays: dict[type[np.generic], NDArray[Any]] = {}
 
 
 def map_row_blocks(function: Callable[[slice], Float32], n: int) -> Iterator[Float32]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faceclust.cluster.labels import groups_of
-from faceclust.types import Float32, Indices
+from faceclust.types import Indices
 
 _MIN_BLOCK_PAIRS = 4096  # an exclusion of more pairs is masked as a block, which is faster
 
@@ -204,14 +205,15 @@ class TileMask:
         row, column = (np.concatenate(sides) for sides in zip(*parts, strict=True))
         return row, column
 
-    def __call__(self, tile: Float32, row_range: slice, column_range: slice) -> None:
-        """Set the excluded entries of this tile to nan, which is below no limit."""
+    def __call__(self, tile: NDArray[Any], row_range: slice, column_range: slice) -> None:
+        """Set the excluded entries of this tile to nan, which is below no limit, or to the lowest integer."""
+        excluded = np.nan if tile.dtype.kind == "f" else np.iinfo(tile.dtype).min
         first, last = np.searchsorted(self.rows, (row_range.start, row_range.stop))
         row, column = self.rows[first:last] - row_range.start, self.columns[first:last]
         inside = (column >= column_range.start) & (column < column_range.stop)
-        tile[row[inside], column[inside] - column_range.start] = np.nan
+        tile[row[inside], column[inside] - column_range.start] = excluded
         for rows, columns in self.blocks:
-            tile[np.ix_(_within(rows, row_range), _within(columns, column_range))] = np.nan
+            tile[np.ix_(_within(rows, row_range), _within(columns, column_range))] = excluded
 
 
 def _within(positions: Indices, bounds: slice) -> Indices:

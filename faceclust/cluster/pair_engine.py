@@ -22,17 +22,20 @@ clusters are equal to the last bit nevertheless, if an engine keeps this contrac
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from faceclust.cluster.blocked_pairs import find_near_pairs
+from faceclust.cluster.blocked_pairs import NearPairs, find_near_pairs
 from faceclust.cluster.constraints import TileMask
 from faceclust.cluster.distances import ClusterMeans
+from faceclust.cluster.integer_filter import IntegerFilter, IntegerProduct
 from faceclust.cluster.nearest_lists import SmallestEntries
-from faceclust.types import Indices
+from faceclust.types import Float32, Indices
 
 OnRows = Callable[[int], None]
+
+_MIN_FILTERED_ROWS = 2048  # with fewer, converting the columns to integers takes longer than is saved
 
 
 @dataclass(frozen=True)
@@ -73,14 +76,18 @@ class PairEngine(Protocol):
 
 
 class ThreadEngine:
-    """Compares pairs in threads of this process, by NumPy's matrix product."""
+    """Compares pairs in threads of this process, by NumPy's matrix product.
+
+    `integer_product` multiplies matrices of 8-bit integers. If it is given, it rules out most pairs beforehand.
+    """
+
+    def __init__(self, integer_product: IntegerProduct | None = None) -> None:
+        self._integer_product = integer_product
 
     def compare_all(self, means: ClusterMeans, clusters: Indices, limit: float, on_rows: OnRows) -> Comparison:
         """See `PairEngine`."""
         best = SmallestEntries(len(clusters), limit + means.float32_error)
-        pairs = find_near_pairs(
-            lambda rows: means.probes(clusters[rows]), means.targets(clusters), best.limits, best.limits, None, on_rows
-        )
+        pairs = self._find_near_pairs(means, clusters, clusters, best.limits, best.limits, None, on_rows)
         for rows, columns, values in pairs:
             best.add(rows, columns, values)
             best.add(columns, rows, values)
@@ -98,10 +105,25 @@ class ThreadEngine:
     ) -> Comparison:
         """See `PairEngine`."""
         best = SmallestEntries(len(rows), limit + means.float32_error)
-        pairs = find_near_pairs(
-            lambda some: means.probes(rows[some]), means.targets(columns), best.limits, None, mask, on_rows
-        )
-        for found in pairs:
+        for found in self._find_near_pairs(means, rows, columns, best.limits, None, mask, on_rows):
             best.add(*found)
         best.flush()
         return Comparison(best, means.float32_error)
+
+    def _find_near_pairs(
+        self,
+        means: ClusterMeans,
+        rows: Indices,
+        columns: Indices,
+        row_limits: Float32,
+        column_limits: Float32 | None,
+        mask: TileMask | None,
+        on_rows: OnRows,
+    ) -> Iterator[NearPairs]:
+        targets, integer_filter = means.targets(columns), None
+        if self._integer_product is not None and len(rows) >= _MIN_FILTERED_ROWS:
+            built = IntegerFilter(self._integer_product, targets, means.float32_error)
+            integer_filter = built if built.is_useful else None
+        return find_near_pairs(
+            lambda some: means.probes(rows[some]), targets, row_limits, column_limits, mask, on_rows, integer_filter
+        )

@@ -17,7 +17,7 @@ from faceclust.cluster.constraints import TileMask
 from faceclust.cluster.distances import ClusterMeans
 from faceclust.cluster.nearest_lists import SmallestEntries
 from faceclust.cluster.pair_engine import Comparison, OnRows, ThreadEngine
-from faceclust.engines.tile_graph import build_tile_graph
+from faceclust.engines.onnx_graphs import build_tile_graph
 from faceclust.errors import FaceclustError
 from faceclust.packs.session import OnnxGraph
 from faceclust.types import Float32, Indices

@@ -146,6 +146,7 @@ class OnnxGraph:
         self.name, self._device = name, device
         settings = {"use_tf32": "0"} if device == "cuda" else {}
         self._session = _create_session(model, device, name, few_shapes=False, settings=settings)
+        self._outputs = [output.name for output in self._session.get_outputs()]
 
     def copy_to_device(self, array: NDArray[Any]) -> Any:
         """Return an input for many calls, which lies in the device's memory if the device is CUDA."""
@@ -153,19 +154,27 @@ class OnnxGraph:
             location = "cuda" if self._device == "cuda" else "cpu"
             return onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array), location, 0)
 
-    def __call__(self, inputs: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-        """Run the graph on arrays and results of `copy_to_device`, by name. Return the outputs by name."""
+    def __call__(
+        self, inputs: Mapping[str, Any], out: Mapping[str, NDArray[Any]] | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Run the graph on arrays and results of `copy_to_device`, by name. Return the outputs by name.
+
+        `out` are C-contiguous arrays that outputs are written to; these are not returned. Threads may call this
+        at the same time.
+        """
         binding = self._session.io_binding()
         with _translate_memory_errors(self.name):
             for name, value in inputs.items():
                 is_array = isinstance(value, np.ndarray)
                 bind = binding.bind_cpu_input if is_array else binding.bind_ortvalue_input
                 bind(name, np.ascontiguousarray(value) if is_array else value)
-            names = [output.name for output in self._session.get_outputs()]
+            for name, array in (out or {}).items():
+                binding.bind_ortvalue_output(name, onnxruntime.OrtValue.ortvalue_from_numpy(array))
+            names = [name for name in self._outputs if name not in (out or {})]
             for name in names:
                 binding.bind_output(name)
             self._session.run_with_iobinding(binding)
-            return dict(zip(names, binding.copy_outputs_to_cpu(), strict=True))
+            return dict(zip(names, binding.copy_outputs_to_cpu(), strict=True)) if names else {}
 
 
 def _create_session(
@@ -182,7 +191,7 @@ def _create_session(
     options.log_severity_level = 4
     # Planning memory by shape takes a tenth off an embedder's time, but costs memory for each shape.
     options.enable_mem_pattern = few_shapes
-    if not _has_exact_int8_sums():
+    if not has_exact_int8_sums():
         options.add_session_config_entry("session.x64quantprecision", "1")
     # The CPU runs the operators that the device lacks.
     providers = list(dict.fromkeys([DEVICES[device], DEVICES["cpu"]]))
@@ -230,7 +239,7 @@ def _summarise_error(error: Exception) -> str:
 
 
 @cache
-def _has_exact_int8_sums() -> bool:
+def has_exact_int8_sums() -> bool:
     """Does the processor sum 8-bit products without overflow? False if unknown.
 
     x86 processors without VNNI sum in 16 bits, which can overflow and would change embeddings. They

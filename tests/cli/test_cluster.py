@@ -18,6 +18,7 @@ import pytest
 
 from faceclust import Library
 from faceclust.catalogue.constraints import build_constraints
+from faceclust.cluster import pair_engine
 from faceclust.cluster.pair_engine import Comparison
 from faceclust.engines.device_pairs import DevicePairEngine
 from faceclust.errors import UsageError
@@ -412,8 +413,10 @@ def test_a_device_compares_all_faces_with_the_same_groups(tmp_path: Path, monkey
             return super().compare_all(*arguments)
 
     monkeypatch.setattr("faceclust.engines.device_pairs.DevicePairEngine", lambda device: Engine("cpu"))
-    monkeypatch.setattr("faceclust.packs.session.choose_device", lambda device: "cuda")
+    monkeypatch.setattr("faceclust.packs.session.choose_device", lambda device: "cpu" if device == "cpu" else "cuda")
+    monkeypatch.setattr(grouping, "_MIN_FACES_FOR_RUNTIME", 600)
     monkeypatch.setattr(grouping, "_MIN_FACES_FOR_GPU", 600)
+    monkeypatch.setattr(pair_engine, "_MIN_FILTERED_ROWS", 0)
     for device, passes in (("cpu", 0), ("auto", 3), ("cuda", 6)):
         record = json.loads(run_checked(*arguments, "--device", device, "--json"))
         assert record["device"] == device and len(used) == passes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -11,16 +10,22 @@ import onnx
 import onnxruntime
 import pytest
 
-from faceclust.cluster.constraints import Constraints, ExclusionIndex, TileMask, same_photo_exclusions
+from faceclust.cluster.constraints import ExclusionIndex, TileMask, same_photo_exclusions
 from faceclust.cluster.distances import ClusterMeans
-from faceclust.cluster.group import group_faces
 from faceclust.cluster.pair_engine import Comparison, ThreadEngine
 from faceclust.engines import device_pairs
 from faceclust.engines.device_pairs import DevicePairEngine
-from faceclust.engines.tile_graph import build_tile_graph
+from faceclust.engines.onnx_graphs import build_integer_product_graph, build_tile_graph
 from faceclust.errors import FaceclustError
-from faceclust.types import ClusterParams
-from tests.benchmarks.synthetic import face_table, synthetic_faces
+from tests.support.pair_contract import (
+    POINTS,
+    assert_equal_clusterings,
+    check_contract,
+    exact_distances,
+    group,
+    lattice,
+    synthetic,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -29,58 +34,6 @@ def many_small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device_pairs, "_TILE_COLUMNS", 219)
     monkeypatch.setattr(device_pairs, "_MIN_PAIRS", 0)
     monkeypatch.setattr("faceclust.cluster.constraints._MIN_BLOCK_PAIRS", 20)
-
-
-def synthetic(n: int) -> np.ndarray:
-    return synthetic_faces(n, dimension=64).embeddings
-
-
-def lattice(n: int) -> np.ndarray:
-    """Points full of ties and duplicates."""
-    return np.random.default_rng(n).integers(-2, 3, (n, 3)).astype(np.float32) / 2
-
-
-def scattered(n: int) -> np.ndarray:
-    """Points of several lengths around 3.15, far from the origin, a third of them in pairs that are nearly equal."""
-    rng = np.random.default_rng(n)
-    points = rng.normal(size=(max(1, n // 7), 128))[rng.integers(0, max(1, n // 7), n)] * 0.27
-    points += 0.03 * rng.normal(size=points.shape)
-    points[: n // 3] = points[n - n // 3 :] + 1e-4
-    return (points + 0.2).astype(np.float32)
-
-
-def duplicates(n: int) -> np.ndarray:
-    return np.tile(synthetic(n // 2), (3, 1))[:n]
-
-
-POINTS: dict[str, Callable[[int], np.ndarray]] = {
-    "synthetic": synthetic,
-    "lattice": lattice,
-    "scattered": scattered,
-    "duplicates": duplicates,
-}
-
-
-def check_contract(
-    found: Comparison, exact: np.ndarray, allowed: np.ndarray, limit: float, *, may_list: np.ndarray | None = None
-) -> None:
-    """Check what `Comparison` promises. `exact` (rows, columns) are float64 distances, and `allowed` pairs wanted."""
-    best = found.nearest
-    rows, slots = np.nonzero(best.columns >= 0)
-    listed = np.zeros(exact.shape, np.int64)
-    np.add.at(listed, (rows, best.columns[rows, slots]), 1)
-    assert listed.max(initial=0) <= 1
-    assert not (listed.astype(bool) & ~(allowed if may_list is None else may_list)).any()
-    errors = np.abs(best.values[rows, slots] - exact[rows, best.columns[rows, slots]])
-    assert errors.max(initial=0) <= found.error
-    promised = np.where(best.full_rows, best.limits.astype(np.float64) - 2 * found.error, np.inf)
-    left_out = np.where(allowed & (listed == 0) & (exact <= limit), exact, np.inf)
-    assert (left_out.min(axis=1, initial=np.inf) >= promised).all()
-
-
-def exact_distances(means: ClusterMeans, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    pairs = means.pair_distances(np.repeat(rows, len(columns)), np.tile(columns, len(rows)))
-    return pairs.reshape(len(rows), len(columns))
 
 
 @pytest.mark.parametrize("points", POINTS)
@@ -128,24 +81,6 @@ def test_a_cluster_takes_no_place_in_its_own_list() -> None:
     assert found.nearest.full_rows.all()
     assert (found.nearest.columns[:200] >= 200).all()
     assert (found.nearest.columns != every[:, None]).all()
-
-
-def group(embeddings: np.ndarray, engine: Any) -> dict[str, Any]:
-    """Everything that a clustering saves. Photos have up to a few faces, so that exclusions matter."""
-    n = len(embeddings)
-    photo = np.random.default_rng(n).integers(0, max(1, n // 2), n)
-    faces = face_table(np.arange(n), embeddings, photo)
-    constraints = Constraints([np.array([0, n - 1])] if n > 5 else [], same_photo_exclusions(faces.photo_ids))
-    grouping = group_faces(faces, ClusterParams(), constraints, engine=engine)
-    return dataclasses.asdict(grouping.clustering)
-
-
-def assert_equal_clusterings(a: dict[str, Any], b: dict[str, Any]) -> None:
-    for name, value in a.items():
-        if isinstance(value, np.ndarray):
-            assert value.tobytes() == b[name].tobytes(), name
-        else:
-            assert value == b[name], name
 
 
 @pytest.mark.parametrize("points", POINTS)
@@ -252,11 +187,12 @@ def test_large_exclusions_are_hidden_in_fewer_rows_at_a_time(monkeypatch: pytest
     assert steps == [10] * 30
 
 
-def test_the_graph_is_valid_onnx() -> None:
-    model = onnx.load_from_string(build_tile_graph())
+@pytest.mark.parametrize("data", [build_tile_graph(), build_integer_product_graph()], ids=["tile", "product"])
+def test_the_graphs_are_valid_onnx(data: bytes) -> None:
+    model = onnx.load_from_string(data)
     onnx.checker.check_model(model, full_check=True)
     assert (model.ir_version, model.opset_import[0].version) == (8, 17)
-    assert model.SerializeToString(deterministic=True) == build_tile_graph()
+    assert model.SerializeToString(deterministic=True) == data
 
 
 def test_cuda_must_not_round_products_to_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,6 +204,9 @@ def test_cuda_must_not_round_products_to_tf32(monkeypatch: pytest.MonkeyPatch) -
 
         def get_providers(self) -> list[str]:
             return ["CUDAExecutionProvider"]
+
+        def get_outputs(self) -> list[Any]:
+            return []
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
     assert DevicePairEngine("cuda")._graph

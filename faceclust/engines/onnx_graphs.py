@@ -1,6 +1,6 @@
-"""Write the ONNX graph that finds the nearest columns of each row in a tile of squared distances.
+"""Write the ONNX graphs that compare vectors.
 
-ONNX files are protocol buffers (onnx/onnx.proto3). This graph has no weights, and ONNX is no dependency
+ONNX files are protocol buffers (onnx/onnx.proto3). These graphs have no weights, and ONNX is no dependency
 at run time. So the few messages are encoded here.
 """
 
@@ -9,22 +9,10 @@ from __future__ import annotations
 import struct
 
 _OPSET, _IR_VERSION = 17, 8
-_FLOAT, _INT32, _INT64 = 1, 6, 7  # TensorProto.DataType
+_FLOAT, _UINT8, _INT8, _INT32, _INT64 = 1, 2, 3, 6, 7  # TensorProto.DataType
 
-#: Inputs and outputs: element type and shape.
-_INPUTS: dict[str, tuple[int, tuple[int | str, ...]]] = {
-    "rows": (_FLOAT, ("r", "d")),
-    "columns": (_FLOAT, ("c", "d")),
-    "row_squares": (_FLOAT, ("r", 1)),
-    "column_squares": (_FLOAT, (1, "c")),
-    "hidden": (_INT64, ("h", 2)),
-    "hidden_values": (_FLOAT, ("h",)),
-    "length": (_INT64, (1,)),
-}
-_OUTPUTS: dict[str, tuple[int, tuple[int | str, ...]]] = {
-    "nearest": (_INT32, ("r", "k")),
-    "distances": (_FLOAT, ("r", "k")),
-}
+#: Inputs or outputs by name: element type and shape.
+_Values = dict[str, tuple[int, tuple[int | str, ...]]]
 
 
 def build_tile_graph() -> bytes:
@@ -46,9 +34,31 @@ def build_tile_graph() -> bytes:
         _node("TopK", ["allowed", "length"], ["distances", "positions"], axis=1, largest=0),
         _node("Cast", ["positions"], ["nearest"], to=_INT32),
     ]
-    graph = b"".join(_field(1, node) for node in nodes) + _field(2, "distances")
-    graph += b"".join(_field(11, _value(name, *kind)) for name, kind in _INPUTS.items())
-    graph += b"".join(_field(12, _value(name, *kind)) for name, kind in _OUTPUTS.items())
+    inputs: _Values = {
+        "rows": (_FLOAT, ("r", "d")),
+        "columns": (_FLOAT, ("c", "d")),
+        "row_squares": (_FLOAT, ("r", 1)),
+        "column_squares": (_FLOAT, (1, "c")),
+        "hidden": (_INT64, ("h", 2)),
+        "hidden_values": (_FLOAT, ("h",)),
+        "length": (_INT64, (1,)),
+    }
+    return _model(nodes, inputs, {"nearest": (_INT32, ("r", "k")), "distances": (_FLOAT, ("r", "k"))})
+
+
+def build_integer_product_graph() -> bytes:
+    """Return the ONNX file of a product: `rows` (r, k) uint8 minus `zero` (1,) uint8, times `columns` (k, c) int8.
+
+    The output `product` (r, c) is int32.
+    """
+    inputs: _Values = {"rows": (_UINT8, ("r", "k")), "columns": (_INT8, ("k", "c")), "zero": (_UINT8, (1,))}
+    return _model([_node("MatMulInteger", list(inputs), ["product"])], inputs, {"product": (_INT32, ("r", "c"))})
+
+
+def _model(nodes: list[bytes], inputs: _Values, outputs: _Values) -> bytes:
+    graph = b"".join(_field(1, node) for node in nodes) + _field(2, "graph")
+    graph += b"".join(_field(11, _value(name, *kind)) for name, kind in inputs.items())
+    graph += b"".join(_field(12, _value(name, *kind)) for name, kind in outputs.items())
     return _field(1, _IR_VERSION) + _field(7, graph) + _field(8, _field(1, "") + _field(2, _OPSET))
 
 
