@@ -89,6 +89,22 @@ def test_few_faces_are_grouped_by_threads_and_no_cluster_is_started(
 
 @pytest.mark.slow
 @pytest.mark.process
+def test_a_cluster_groups_faces_as_threads_do(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = pytest.importorskip("faceclust.engines.dask.start")
+    open_cluster, opened = start.open_cluster, []
+    monkeypatch.setattr(start, "MIN_FACES", 2)
+    monkeypatch.setattr(start, "open_cluster", lambda *given: opened.append(given) or open_cluster(*given))
+    contents = []
+    for options in ([], ["--dask", "local:1"]):
+        library.home.clusters.unlink(missing_ok=True)
+        done = run("cluster", "--full", "--library", library.root, *options)
+        assert done.returncode == 0
+        contents.append(library.home.clusters.read_bytes())
+    assert contents[0] == contents[1] and len(opened) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.process
 def test_a_scan_with_processes_of_dask_writes_the_same_caches_and_none_of_its_logs(tmp_path: Path) -> None:
     make_labelled_photos(tmp_path / "here")
     shutil.copytree(tmp_path / "here", tmp_path / "there")  # with the same times
