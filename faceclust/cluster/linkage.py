@@ -24,6 +24,7 @@ from faceclust.progress import Progress, SilentProgress
 from faceclust.types import Float32, Float64, Indices
 
 _CHUNK = 1 << 14  # points compared at a time, which bounds the memory
+_MIN_ROUNDS, _CLUSTERS_PER_ROUND = 10, 5000  # rounds between two searches for stale lists
 
 
 def agglomerate(
@@ -57,6 +58,7 @@ def agglomerate(
 
 class _Agglomeration(NearestClusters):
     history: MergeHistory | None = None
+    rounds_since_search = 0
 
     def run(self) -> Indices:
         if not self.rule.has_offsets and not (self.history is not None and self.history.rounds):
@@ -111,9 +113,10 @@ class _Agglomeration(NearestClusters):
     def _run_round(self, changed: Indices) -> Indices:
         """Merge all reciprocal nearest neighbours among the `changed` clusters.
 
-        A merge changes the lists of other clusters too. They are updated if a changed cluster is nearest to
-        them, or if nothing else is left to do. If that is not enough, exhausted lists are rebuilt. Returns
-        the clusters whose lists were updated; an empty array means finished.
+        A merge makes the lists of other clusters stale. A stale list is updated if its cluster is nearest to
+        a changed one. The others are searched for every few rounds, and when nothing else is left to do.
+        If none is stale, exhausted lists are rebuilt. Returns the clusters whose lists were updated; an
+        empty array means finished.
         """
         a = changed[self.certain[changed]]
         b = self.nearest[a]
@@ -123,18 +126,23 @@ class _Agglomeration(NearestClusters):
         pairs = np.unique(np.minimum(a, b)[mutual] * len(self.parent) + np.maximum(a, b)[mutual])
         into, others = np.divmod(pairs, len(self.parent))
         outdated = np.unique(b[stale])
-        if not len(into) and not len(outdated):
+        done = not len(into) and not len(outdated)
+        # Each search goes through all clusters, so it has to be rarer the more there are.
+        self.rounds_since_search += 1
+        if done or self.rounds_since_search > _MIN_ROUNDS + len(self.active) // _CLUSTERS_PER_ROUND:
+            self.rounds_since_search = 0
             # Without a neighbour within the threshold a cluster is finished, and is in no other list.
             finished = self.certain[self.active] & (self.nearest[self.active] < 0)
             self.active = self.active[self.alive[self.active] & ~finished]
             outdated = self.active[self.is_stale(self.active)]
-            if not len(outdated):
-                exhausted = self.active[~self.certain[self.active]]
-                if len(exhausted):
-                    return self.rebuild_lists(exhausted)
-                into, others = self._nearest_pair()
+        if done and not len(outdated):
+            exhausted = self.active[~self.certain[self.active]]
+            if len(exhausted):
+                return self.rebuild_lists(exhausted)
+            into, others = self._nearest_pair()
         if len(into):
             self._merge(into, others)
+            outdated = outdated[self.merged_at[outdated] < self.clock]
         if len(outdated):
             self.update_lists(outdated)
         return np.concatenate([into, outdated])
