@@ -14,7 +14,9 @@ import numpy as np
 
 from faceclust.cluster.constraints import Constraints, find_contradictions, same_photo_exclusions
 from faceclust.cluster.duplicates import find_duplicate_faces
+from faceclust.cluster.face_sets import FaceSets
 from faceclust.cluster.labels import groups_of, label_linked
+from faceclust.cluster.numbering import find_sorted
 from faceclust.people.replay import ReplayedAnswers
 from faceclust.types import ClusterParams, FaceTable, Indices
 
@@ -54,24 +56,34 @@ def build_constraints(
     face. Cannot-linked: the confirmed faces of two people, the faces of one photo, a face and a
     person it was declared not to be, and faces declared different people.
     """
-    position = {face: i for i, face in enumerate(faces.face_ids.tolist())} if answers.has_answers else {}
+    position = _positions_of_answered(answers, faces)
     persons = _confirmed_positions(answers, position)
     rejected = [
-        np.array([position[face], int(persons[name][0])])
+        (position[face], int(persons[name][0]))
         for face, names in answers.rejected.items()
         for name in sorted(names)
         if face in position and name in persons
     ]
-    photos = [] if params.allow_same_photo else same_photo_exclusions(faces.photo_ids)
+    photos = () if params.allow_same_photo else same_photo_exclusions(faces.photo_ids)
     named = np.concatenate([np.empty(0, np.int64), *persons.values()])
-    splits = [np.array(pair) for pair in _cannot_link_pairs(answers, position, _name_by_face(persons))]
-    exclusions = [*photos, *rejected, *splits, *([named] if len(named) else [])]
+    pairs = [*rejected, *_cannot_link_pairs(answers, position, _name_by_face(persons))]
+    separated = FaceSets.of_pairs(np.array(pairs, np.int64).reshape(-1, 2))
+    exclusions = FaceSets.join(photos, separated, [named] if len(named) else [])
     same_photo = [] if params.allow_same_photo else _find_same_photo_contradictions(faces, persons)
-    answered = [group for group in persons.values() if len(group) > 1]
+    answered: Sequence[Indices] = [group for group in persons.values() if len(group) > 1]
     answered = _add_unnamed_links(answered, answers, position, len(faces))
     duplicates = find_duplicate_faces(faces, params.threshold)
     links, contradictions = _add_duplicate_links(duplicates, answered, exclusions, persons, len(faces))
     return Constraints(links, exclusions, named), same_photo + contradictions
+
+
+def _positions_of_answered(answers: ReplayedAnswers, faces: FaceTable) -> dict[str, int]:
+    """Face id → position, for the faces that an answer is about: a library may have many more."""
+    merged = (face for group in answers.merges for face in group)
+    separated = (face for split in answers.splits for side in split for face in side)
+    answered = list({*answers.labels, *answers.rejected, *merged, *separated})
+    place = find_sorted(faces.face_ids, np.array(answered, np.str_))
+    return {face: position for face, position in zip(answered, place.tolist(), strict=True) if position >= 0}
 
 
 def _confirmed_positions(answers: ReplayedAnswers, position: dict[str, int]) -> dict[str, Indices]:
@@ -88,12 +100,12 @@ def _name_by_face(persons: dict[str, Indices]) -> dict[int, str]:
 
 
 def _add_unnamed_links(
-    links: list[Indices], answers: ReplayedAnswers, position: dict[str, int], n: int
-) -> list[Indices]:
+    links: Sequence[Indices], answers: ReplayedAnswers, position: dict[str, int], n: int
+) -> Sequence[Indices]:
     """Add the links between faces declared one person without a name."""
     groups = (sorted(position[face] for face in merged if face in position) for merged in answers.merges)
     unnamed = [np.array(group) for group in groups if len(group) > 1]
-    return groups_of(label_linked(n, [*links, *unnamed])) if unnamed else links
+    return groups_of(label_linked(n, links, unnamed)) if unnamed else links
 
 
 def _cannot_link_pairs(
@@ -120,18 +132,19 @@ def _find_same_photo_contradictions(faces: FaceTable, persons: dict[str, Indices
 
 
 def _add_duplicate_links(
-    duplicates: list[Indices], links: list[Indices], exclusions: list[Indices], persons: dict[str, Indices], n: int
-) -> tuple[list[Indices], list[Contradiction]]:
-    """Add links between duplicates to the links from answers, except where they break an exclusion."""
-    if not duplicates:
+    duplicates: Indices, links: Sequence[Indices], exclusions: FaceSets, persons: dict[str, Indices], n: int
+) -> tuple[Sequence[Indices], list[Contradiction]]:
+    """Add links between duplicates (k, 2) to the links from answers, except where they break an exclusion."""
+    if not len(duplicates):
         return links, []
     answered = label_linked(n, links)
-    linked = label_linked(n, [*links, *duplicates])
-    broken = {int(linked[faces[0]]) for faces in find_contradictions(linked, answered, exclusions)}
+    linked = label_linked(n, links, FaceSets.of_pairs(duplicates))
+    contradictions = find_contradictions(linked, answered, exclusions)
+    broken = np.isin(linked[duplicates[:, 0]], linked[contradictions.members])
     name_of = _name_by_face(persons)
     found = []
-    for a, b in (pair.tolist() for pair in duplicates if int(linked[pair[0]]) in broken):
+    for a, b in duplicates[broken].tolist():
         if a in name_of and b in name_of and name_of[a] != name_of[b]:
             found.append(Contradiction((name_of[a], name_of[b]), (a, b), same_photo=False))
-    consistent = [pair for pair in duplicates if int(linked[pair[0]]) not in broken]
-    return groups_of(label_linked(n, [*links, *consistent])), found
+    consistent = FaceSets.of_pairs(duplicates[~broken])
+    return groups_of(label_linked(n, links, consistent)), found

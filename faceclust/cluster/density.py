@@ -38,7 +38,7 @@ def cluster_hdbscan(
         return np.empty(0, np.int64)
     labels = _hdbscan_labels(embeddings, max(2, min_size), min_samples, progress)
     alone = np.where(labels < 0, -1 - np.arange(n), labels)
-    out = label_linked(n, [*groups_of(alone), *constraints.must_link])
+    out = label_linked(n, groups_of(alone), constraints.must_link)
     exclusions = ExclusionIndex(constraints.exclusions, lambda faces: faces, n)
     for faces in groups_of(out):
         if exclusions.has_contradiction(faces):

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from faceclust.cluster.blocked_pairs import find_near_pairs
 from faceclust.cluster.constraints import Constraints, find_contradictions
 from faceclust.cluster.distances import ClusterMeans
+from faceclust.cluster.face_sets import FaceSets
 from faceclust.cluster.labels import groups_of, label_linked, merge_points
 from faceclust.cluster.numbering import NEW
 from faceclust.cluster.two_passes import subtract_scatter
@@ -74,7 +75,7 @@ def extend_groups(
     exclusions = constraints.restrict_to(subset).exclusions
     grouped = (earlier >= 0) & ~new
     kept = np.array([faces[0] for faces in seeds if grouped[subset[faces]].any()], dtype=np.int64)
-    found = cluster_faces(subset, Constraints(seeds, [*exclusions, kept]))
+    found = cluster_faces(subset, Constraints(seeds, FaceSets.join(exclusions, [kept])))
     unrestricted = cluster_faces(subset, Constraints(seeds, exclusions)) if len(kept) > 1 else found
     clusters[subset] = subset[found]
     return ExtendedClusters(clusters, new, max(0, len(np.unique(found)) - len(np.unique(unrestricted))))
@@ -92,7 +93,7 @@ def _restore_earlier_clusters(earlier: Indices, constraints: Constraints) -> tup
     link_sizes = np.bincount(linked, minlength=n)[linked]
     while True:
         kept = np.where((earlier >= 0) & ~new, earlier, NEW - 1 - np.arange(n))
-        clusters = label_linked(n, [*groups_of(kept), *constraints.must_link])
+        clusters = label_linked(n, groups_of(kept), constraints.must_link)
         conflicting = [
             _faces_to_remove(faces, link_sizes[faces] == 1, kept, clusters)
             for faces in find_contradictions(clusters, linked, constraints.exclusions)

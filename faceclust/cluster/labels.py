@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceclust.cluster.distances import ClusterMeans
+from faceclust.cluster.face_sets import FaceSets
 from faceclust.types import Indices
 
 
-def label_linked(n: int, links: Sequence[Indices]) -> Indices:
+def label_linked(n: int, *links: Sequence[Indices]) -> Indices:
     """Label the connected components of n faces, given groups of linked faces.
 
     Returns (n,) int64: the position of each component's first face.
@@ -20,11 +21,12 @@ def label_linked(n: int, links: Sequence[Indices]) -> Indices:
     from scipy.sparse import coo_array  # slow to import, and most commands do not cluster
     from scipy.sparse.csgraph import connected_components
 
-    a = np.concatenate([np.empty(0, np.int64), *[np.repeat(group[:1], len(group)) for group in links]])
-    b = np.concatenate([np.empty(0, np.int64), *links])
-    component = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)[1]
-    _, first, inverse = np.unique(component, return_index=True, return_inverse=True)
-    return np.asarray(first[inverse], dtype=np.int64)
+    sets = FaceSets.join(*links)
+    a, b = sets.members[np.repeat(sets.starts[:-1], sets.sizes)], sets.members
+    count, component = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)
+    first = np.empty(count, np.int64)
+    first[component[::-1]] = np.arange(n - 1, -1, -1)  # of several values, the last one stays
+    return np.asarray(first[component])
 
 
 def label_equal_rows(rows: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -54,8 +56,7 @@ def merge_points(points: ClusterMeans, clusters: Indices) -> ClusterMeans:
     return points
 
 
-def groups_of(labels: Indices) -> list[Indices]:
+def groups_of(labels: Indices) -> FaceSets:
     """Return the members of each label that occurs more than once, in ascending order."""
     order = np.argsort(labels, kind="stable")
-    parts = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
-    return [part for part in parts if len(part) > 1]
+    return FaceSets.of_runs(labels[order], order)

@@ -41,8 +41,7 @@ def select_low_quality(quality: Float32, min_quality: float, constraints: Constr
     faces qualify, the worst are chosen (ties: by position).
     """
     low = quality < min_quality
-    for faces in (*constraints.must_link, constraints.anchors):
-        low[faces] = False
+    low[constraints.must_link.members] = low[constraints.anchors] = False
     worst = np.flatnonzero(low)
     worst = worst[np.argsort(quality[worst], kind="stable")][: int(MAX_SHARE * len(quality))]
     selected = np.zeros(len(quality), np.bool_)

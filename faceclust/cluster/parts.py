@@ -55,8 +55,7 @@ def parts_of(embeddings: Float32, clusters: Indices, constraints: Constraints, k
         own = np.unique(own, return_inverse=True)[1].astype(np.int64)
         settled = (known[members] >= 0) | linked[members]
         own = _assign_to_nearest(embeddings[members], own, np.isin(own, own[settled]))
-        chains = [*groups_of(own), *groups_of(link_of[members])]
-        if len(np.unique(label_linked(len(members), chains))) == 1:
+        if len(np.unique(label_linked(len(members), groups_of(own), groups_of(link_of[members])))) == 1:
             _, first, inverse = np.unique(own, return_index=True, return_inverse=True)
             parts[members] = members[first[inverse]]
     return parts

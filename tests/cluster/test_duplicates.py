@@ -56,4 +56,4 @@ def test_no_faces() -> None:
         np.empty((0, 4), np.float32),
         np.empty((0, 2), np.int64),
     )
-    assert find_duplicate_faces(empty, 1.0) == []
+    assert find_duplicate_faces(empty, 1.0).shape == (0, 2)
