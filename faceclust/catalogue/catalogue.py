@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from faceclust.store.home import LibraryHome
 from faceclust.store.library_table import LibraryTable
 from faceclust.store.scan_snapshot import read_scan_snapshot
 from faceclust.store.schema import CacheInfo
+from faceclust.store.spilled_embeddings import SpilledEmbeddings
 from faceclust.types import Clustering, FaceOccurrence, FaceTable, Float32, Float64, Person, PhotoInfo, ScannedPhoto
 from faceclust.types.arguments import require_path
 from faceclust.types.face_numbers import format_face_address, split_face_address
@@ -73,6 +74,7 @@ class Catalogue:
         self._models = ModelsInUse(self.home, pack)
         self._noted: set[str] = set()
         self._faces: FaceSnapshot | None = None
+        self._spilled: SpilledEmbeddings | None = None
         self._may_hide_others = False
         self._people: PeopleSnapshot | None = None
         self._journal: Journal | None = None
@@ -105,7 +107,7 @@ class Catalogue:
     @property
     def _face_snapshot(self) -> FaceSnapshot:
         if self._faces is None:
-            stored = StoredFaces(self.home, self._models, self._note_once)
+            stored = StoredFaces(self.home, self._models, self._note_once, self._spilled)
             self._faces = FaceSnapshot(stored, self.home, self._models, lambda: self.journal.events())
         elif self._may_hide_others:
             self._faces = self._faces.refresh()
@@ -127,6 +129,22 @@ class Catalogue:
     def invalidate(self) -> None:
         """Drop both snapshots: the next access reads the caches, the clustering and the journal again."""
         self._faces = self._people = None
+        if self._spilled is not None:
+            self._spilled.discard_stored()
+
+    @contextlib.contextmanager
+    def spill_embeddings(self) -> Iterator[SpilledEmbeddings]:
+        """Read embeddings into files of the home instead of memory, if they are many. The library is locked.
+
+        The faces that were read are invalid afterwards.
+        """
+        self.invalidate()
+        with SpilledEmbeddings(self.home.home, self.cache_info) as self._spilled:
+            try:
+                yield self._spilled
+            finally:
+                self.invalidate()
+                self._spilled = None
 
     def invalidate_people(self) -> None:
         """Drop the answers and persons: the next access replays the journal, which may hide other faces."""

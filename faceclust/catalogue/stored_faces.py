@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 from bisect import bisect_right
 from collections import defaultdict
@@ -20,6 +21,7 @@ from faceclust.store.folder_cache import FolderCache, UnusableCacheError, read_c
 from faceclust.store.home import LibraryHome
 from faceclust.store.library_table import LibraryTable
 from faceclust.store.settings import included_folders
+from faceclust.store.spilled_embeddings import SpilledEmbeddings
 from faceclust.types import FaceOccurrence, FaceTable, PhotoInfo, ScannedPhoto
 from faceclust.types.face_numbers import sort_faces_from_left
 
@@ -28,10 +30,17 @@ class StoredFaces:
     """The saved results of the last scan.
 
     Each value is read when first needed and then kept. `on_note` receives a message for each cache that cannot be used.
+    With `spilled`, the embeddings are moved there.
     """
 
-    def __init__(self, home: LibraryHome, models: ModelsInUse, on_note: Callable[[str], None]) -> None:
-        self._home, self._models, self._on_note = home, models, on_note
+    def __init__(
+        self,
+        home: LibraryHome,
+        models: ModelsInUse,
+        on_note: Callable[[str], None],
+        spilled: SpilledEmbeddings | None = None,
+    ) -> None:
+        self._home, self._models, self._on_note, self._spilled = home, models, on_note, spilled
         self.loaded_table: LibraryTable | None = None
 
     @property
@@ -50,10 +59,14 @@ class StoredFaces:
             # A scan names and skips the others.
             if is_utf8(folder) and not is_skipped(self._home.root, folder, included)
         )
-        folders = list(read_caches(caches, self._note_unusable))
-        if not folders:
+        folders = read_caches(caches, self._note_unusable)
+        first = next(folders, None)
+        if first is None:
             self._require_scan(info.pack)
-        return LibraryTable.from_folders(folders, info)
+        found = itertools.chain([] if first is None else [first], folders)
+        if self._spilled is not None:
+            return LibraryTable.spill_embeddings(found, info, self._spilled)
+        return LibraryTable.from_folders(list(found), info)
 
     def _note_unusable(self, error: UnusableCacheError) -> None:
         # Size and time of the file may be those that the last scan left.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,9 +153,8 @@ def command(
     names, named_before = names_of_groups(opened), _name_of_each_face(opened)
     is_configured = choices["threshold"] != AUTO_THRESHOLD and sources["threshold"] is ParameterSource.DEFAULT_MAP
     calibration = _resolve_threshold(context, opened, choices)
-    grouping = opened.cluster(full=full, dry_run=dry_run, dask=cluster, **choices)
-    labels = grouping.clustering.labels
-    sizes = sorted(Counter(labels[labels >= 0].tolist()).values(), reverse=True)
+    grouping = opened.cluster(full=full, dry_run=dry_run, **choices)
+    sizes = grouping.sizes
     if as_json:
         record = {"calibrated": calibration is not None, "named": len(opened.people()), "written": not dry_run}
         print_json({"library": str(opened.root), **choices, **record, **grouping_record(grouping, sizes)})

@@ -11,6 +11,7 @@ from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.cost import describe_cost, estimate_cost
 from faceclust.cluster.density import cluster_hdbscan
 from faceclust.cluster.incremental import extend_groups
+from faceclust.cluster.labels import groups_of
 from faceclust.cluster.linkage import agglomerate
 from faceclust.cluster.local_scaling import LocalScaling, Surroundings
 from faceclust.cluster.low_quality import absorb_low_quality, select_low_quality
@@ -33,10 +34,18 @@ from faceclust.types import (
     Indices,
 )
 
-_CHUNK = 1 << 16  # faces processed at a time, which bounds the memory
+_CHUNK = 1 << 14  # faces processed at a time, which bounds the memory
 _MIN_FACES_FOR_ESTIMATE = 20_000  # from here on the estimated cost is reported beforehand
 
 _Algorithm = Callable[[Float32, ClusterParams, Constraints, Progress, PairEngine | None], Indices]
+
+
+#: Copies rows of a matrix (n, d), given their positions.
+Gather = Callable[[Float32, Indices], Float32]
+
+
+def _take_rows(matrix: Float32, rows: Indices) -> Float32:
+    return matrix[rows]
 
 
 def cluster_average(
@@ -75,6 +84,12 @@ class Grouping:
     compared: int
     would_merge: int
 
+    @property
+    def sizes(self) -> list[int]:
+        """The number of faces of each group, in descending order."""
+        labels = self.clustering.labels
+        return sorted(np.unique(labels[labels >= 0], return_counts=True)[1].tolist(), reverse=True)
+
 
 def group_faces(
     faces: FaceTable,
@@ -86,13 +101,15 @@ def group_faces(
     models: str = "",
     full: bool = False,
     engine: PairEngine | None = None,
+    gather: Gather = _take_rows,
 ) -> Grouping:
     """Group faces by person.
 
     `history` holds earlier clusterings, the last one first, whose group numbers are kept. If the
     last one has the same parameters and models, its groups are kept too and only new faces are
     clustered, unless they are most of the library or `full` is set. Only average linkage supports
-    this. `engine` compares the pairs when all faces are clustered; the result does not depend on it.
+    this. `engine` compares the pairs when all faces are clustered, and `gather` copies rows of the
+    embeddings; the result does not depend on them.
     Raises UsageError if the algorithm is unknown or a parameter is out of range.
     """
     check_params(params)
@@ -102,7 +119,7 @@ def group_faces(
     if reason:
         known = np.full_like(known, NEW)
     progress = progress or SilentProgress()
-    partition, scaling = _compute_partition(faces, params, constraints, progress, known, earlier, engine)
+    partition, scaling = _compute_partition(faces, params, constraints, progress, known, earlier, engine, gather)
     runs = [earlier_groups(faces.face_ids, run) for run in history]
     highest = max((run.highest_number for run in history), default=0)
     labels = number_groups(partition.clusters, params.min_size, runs, highest, constraints.anchors)
@@ -131,6 +148,7 @@ def _compute_partition(
     known: Indices,
     earlier: Clustering | None,
     engine: PairEngine | None,
+    gather: Gather,
 ) -> tuple[Partition, LocalScaling]:
     """Cluster the good faces, then add the low-quality ones.
 
@@ -140,7 +158,7 @@ def _compute_partition(
     low_quality = select_low_quality(faces.quality, params.min_quality, constraints)
     good = np.flatnonzero(~low_quality)
     all_good = len(good) == len(faces)
-    embeddings = faces.embeddings if all_good else faces.embeddings[good]  # a copy takes memory
+    embeddings = faces.embeddings if all_good else gather(faces.embeddings, good)
     limits = constraints if all_good else constraints.restrict_to(good)
     if earlier is not None and (known != NEW).any():
         scaling = _carry_over_scaling(faces, known, earlier)
@@ -274,17 +292,36 @@ def membership_strength(embeddings: Float32, clusters: Indices) -> Float32:
     This is 1 − (mean squared L2 to the cluster's other faces) / (2r²), and 0 for a face alone: two
     orthogonal embeddings of norm r have a squared L2 of 2r².
     """
-    _, group, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
-    sums = np.stack([np.bincount(group, column, len(sizes)) for column in embeddings.T], axis=1)
-    squares = np.einsum("ij,ij->i", embeddings, embeddings, dtype=np.float64)
+    strength = np.zeros(len(embeddings), np.float32)
+    groups = groups_of(clusters)
+    sizes, first = groups.sizes, 0
+    while first < len(groups):  # as many groups at a time as fit into a chunk
+        end = max(first + 1, int(np.searchsorted(groups.starts, groups.starts[first] + _CHUNK, side="right")) - 1)
+        faces = groups.members[groups.starts[first] : groups.starts[end]]
+        strength[faces] = _strength_in_groups(embeddings, faces, sizes[first:end])
+        first = end
+    return strength
+
+
+def _strength_in_groups(embeddings: Float32, faces: Indices, sizes: Indices) -> Float64:
+    """Return the membership strength of the faces of several groups, one group of `sizes` faces after the other."""
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    sums, squares = np.zeros((len(sizes), embeddings.shape[1])), np.empty(len(faces))
+    parts = [slice(start, start + _CHUNK) for start in range(0, len(faces), _CHUNK)]
+    for part in parts:
+        rows = embeddings[faces[part]]
+        squares[part] = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
+        if len(parts) > 1:  # one group that is larger than a chunk: continue its sum
+            sums[0] = np.add.reduce(np.concatenate([sums, rows]), axis=0)
+        else:
+            sums = np.stack([np.bincount(group, column, len(sizes)) for column in rows.T], axis=1)
     squares_of = np.bincount(group, squares, len(sizes))
-    strength = np.zeros(len(embeddings))
-    for start in range(0, len(embeddings), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        own, others = embeddings[part].astype(np.float64), sizes[group[part]] - 1
+    strength = np.empty(len(faces))
+    for part in parts:
+        own, others = embeddings[faces[part]].astype(np.float64), sizes[group[part]] - 1
         products = np.einsum("ij,ij->i", own, sums[group[part]] - own)
         with np.errstate(invalid="ignore", divide="ignore"):
             rest = squares_of[group[part]] - squares[part] - 2 * products
             distance = squares[part] + rest / others
-            strength[part] = np.where(others > 0, 1 - distance / (2 * squares[part]), 0.0)
-    return np.clip(strength, 0, 1).astype(np.float32)
+            strength[part] = 1 - distance / (2 * squares[part])
+    return np.clip(strength, 0, 1)

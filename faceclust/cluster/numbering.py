@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from faceclust.types import Clustering, Indices
 
 ALONE, NEW = -1, -2  # in place of an earlier group: the face was in no group; the face did not exist
+_CHUNK = 1 << 16  # face ids or matches processed at a time, which bounds the memory
 
 Numbers = NDArray[np.int32]
 
@@ -41,32 +41,33 @@ def number_groups(
         highest_taken = max(highest_taken, int(run.max(initial=0)))
         # Only groups without a number compete, for numbers that are still free.
         open_to = large[inverse] & (numbers[inverse] == ALONE) & ~np.isin(run, numbers[numbers != ALONE])
-        for cluster, number in _best_matches(inverse, np.where(open_to, run, ALONE), anchored):
-            numbers[cluster] = number
+        _take_best_matches(numbers, inverse, np.where(open_to, run, ALONE), anchored)
     order = np.lexsort((names, -counts))
     rest = order[large[order] & (numbers[order] == ALONE)]
     numbers[rest] = np.arange(highest_taken + 1, highest_taken + len(rest) + 1)
     return np.asarray(numbers[inverse])
 
 
-def _best_matches(clusters: Indices, earlier: Indices, anchored: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Match clusters to earlier numbers, each at most once; returns (cluster, number) pairs.
+def _take_best_matches(numbers: Numbers, clusters: Indices, earlier: Indices, anchored: NDArray[np.bool_]) -> None:
+    """Match clusters to earlier numbers, each at most once, and write these to `numbers`, by cluster.
 
     The pair with most common anchors comes first, then the one with most common faces.
     """
-    shared = earlier >= 0
-    both = np.stack([clusters[shared], earlier[shared]])
-    pairs, place, common = np.unique(both, axis=1, return_inverse=True, return_counts=True)
-    anchors = np.bincount(place.ravel(), anchored[shared], pairs.shape[1])
-    used: tuple[set[int], set[int]] = (set(), set())
-    found = []
-    for k in np.lexsort((pairs[0], pairs[1], -common, -anchors)).tolist():
-        cluster, number = int(pairs[0, k]), int(pairs[1, k])
-        if cluster not in used[0] and number not in used[1]:
-            used[0].add(cluster)
-            used[1].add(number)
-            found.append((cluster, number))
-    return found
+    shared = np.flatnonzero(earlier >= 0)
+    bound = int(earlier.max(initial=0)) + 1
+    pairs, place, common = np.unique(
+        clusters[shared] * bound + earlier[shared], return_inverse=True, return_counts=True
+    )
+    anchors = np.bincount(place, anchored[shared], len(pairs))
+    names, taken = np.divmod(pairs, bound)
+    order = np.lexsort((names, taken, -common, -anchors))
+    is_matched, is_taken = bytearray(len(numbers)), bytearray(bound)
+    for start in range(0, len(order), _CHUNK):
+        some = order[start : start + _CHUNK]
+        for cluster, number in zip(names[some].tolist(), taken[some].tolist(), strict=True):
+            if not is_matched[cluster] and not is_taken[number]:
+                is_matched[cluster] = is_taken[number] = 1
+                numbers[cluster] = number
 
 
 def earlier_groups(face_ids: NDArray[np.str_], earlier: Clustering | None, *, parts: bool = False) -> Indices:
@@ -86,7 +87,10 @@ def find_sorted(ids: NDArray[np.str_], wanted: NDArray[np.str_]) -> Indices:
     """Return the position of each wanted id (m,) among ids (n,) in ascending order; −1 if it is missing."""
     place = np.searchsorted(ids, wanted)
     place[place == len(ids)] = -1
-    return np.where(ids[place] == wanted, place, -1) if len(ids) else place
+    for start in range(0, len(wanted) if len(ids) else 0, _CHUNK):  # texts take much memory
+        part = slice(start, start + _CHUNK)
+        place[part][ids[place[part]] != wanted[part]] = -1
+    return place
 
 
 @dataclass(frozen=True)
@@ -130,21 +134,23 @@ def compare_clusterings(earlier: Clustering, later: Clustering) -> Changes:
     before = earlier_groups(later.face_ids, earlier)
     now = later.labels.astype(np.int64)
     ids = later.face_ids
-    old_groups, current_groups = set(before[before >= 0].tolist()), set(now[now >= 0].tolist())
+    old_groups, current_groups = np.unique(before[before >= 0]), np.unique(now[now >= 0])
+    stayed = (now >= 0) & (before >= 0)
     # The group that most of a group's faces come from, and the one that most of them went to.
-    sources = _majority_groups(now, before, (now >= 0) & (before >= 0))
-    targets = _majority_groups(before, now, (now >= 0) & (before >= 0))
-    new_groups = current_groups - old_groups
-    split = {(sources[number], number) for number in new_groups if number in sources}
-    merged = {(number, targets[number]) for number in old_groups - current_groups if targets.get(number) in old_groups}
+    with_source, sources = _majority_groups(now[stayed], before[stayed])
+    with_target, targets = _majority_groups(before[stayed], now[stayed])
+    new_groups = np.setdiff1d(current_groups, old_groups, assume_unique=True)
+    is_split = np.isin(with_source, new_groups)
+    split = set(zip(sources[is_split].tolist(), with_source[is_split].tolist(), strict=True))
+    is_merged = ~np.isin(with_target, current_groups) & np.isin(targets, old_groups)
+    merged = set(zip(with_target[is_merged].tolist(), targets[is_merged].tolist(), strict=True))
     explained = split | merged
-    changed_group = (before >= 0) & (now >= 0) & (before != now)
     moved = [
         (str(ids[i]), int(before[i]), int(now[i]))
-        for i in np.flatnonzero(changed_group).tolist()
+        for i in np.flatnonzero(stayed & (before != now)).tolist()
         if (int(before[i]), int(now[i])) not in explained
     ]
-    in_earlier_group = np.isin(now, list(old_groups | sources.keys()))
+    in_earlier_group = np.isin(now, np.union1d(old_groups, with_source))
     now_alone = (before >= 0) & (now < 0)
     return Changes(
         added=int((before == NEW).sum()),
@@ -153,7 +159,7 @@ def compare_clusterings(earlier: Clustering, later: Clustering) -> Changes:
         no_longer_alone=tuple(
             (str(ids[i]), int(now[i])) for i in np.flatnonzero(in_earlier_group & (before == ALONE)).tolist()
         ),
-        new_groups=tuple(sorted(new_groups - sources.keys())),
+        new_groups=tuple(np.setdiff1d(new_groups, with_source, assume_unique=True).tolist()),
         merged=tuple(sorted(merged)),
         split=tuple(sorted(split)),
         moved=tuple(moved),
@@ -161,9 +167,11 @@ def compare_clusterings(earlier: Clustering, later: Clustering) -> Changes:
     )
 
 
-def _majority_groups(groups: Indices, others: Indices, where: NDArray[np.bool_]) -> dict[int, int]:
-    """Map each of `groups` to the one of `others` that most of its faces are in (ties: by number)."""
-    counts: dict[int, Counter[int]] = {}
-    for group, other in zip(groups[where].tolist(), others[where].tolist(), strict=True):
-        counts.setdefault(group, Counter())[other] += 1
-    return {group: min(found, key=lambda other: (-found[other], other)) for group, found in counts.items()}
+def _majority_groups(groups: Indices, others: Indices) -> tuple[Indices, Indices]:
+    """Return each distinct one of `groups` and the one of `others` that most of its faces are in (ties: by number)."""
+    bound = int(others.max(initial=0)) + 1
+    pairs, counts = np.unique(groups * bound + others, return_counts=True)
+    names, found = np.divmod(pairs, bound)
+    order = np.lexsort((found, -counts, names))
+    names, first = np.unique(names[order], return_index=True)
+    return names, found[order[first]]

@@ -58,19 +58,18 @@ def cluster(
         require_threshold(params.threshold, library.cache_info.radius)
     _warn_unknown_radius(library, params)
     with (
-        _choose_engine(library, cluster) as engine,
-        library.home.lock("grouping faces"),  # taken before the work: a refusal at the end would waste it
+        library.home.lock("grouping faces"),  # taken first: a refusal at the end would waste the work
+        library.spill_embeddings() as spilled,
     ):
-        library.invalidate()
         faces = library.table.face_table()
         current, previous = _saved_clusterings(library).read()
         constraints, contradictions = build_constraints(faces, library.answers, params)
         for contradiction in contradictions:
             photos = [library.occurrences_of[str(faces.face_ids[face])][0].photo for face in contradiction.faces]
             library.progress.note(describe_contradiction(contradiction, photos))
-        library.invalidate()  # the table takes as much memory as the embeddings
-        release_memory()
         history = [remapped for run in (current, previous) if (remapped := library.remap(run))]
+        library.invalidate()  # the table takes more memory than grouping the faces
+        release_memory()
         grouping = group_faces(
             faces,
             params,
@@ -79,7 +78,7 @@ def cluster(
             history=history,
             models=library.embedding_space,
             full=full,
-            engine=_pair_engine(device, faces),
+            gather=spilled.gather,
         )
         if not dry_run:
             _saved_clusterings(library).save(grouping.clustering, current)

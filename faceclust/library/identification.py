@@ -230,7 +230,8 @@ def _build_gallery(library: Catalogue) -> Gallery:
     named = {face: person.label for person in library.people() for face in person.confirmed or person.face_ids}
     faces = library.faces_of(list(named))
     names = np.array([named[face] for face in faces.face_ids.tolist()], dtype=np.str_)
-    return Gallery(names, faces.photo_ids, faces.embeddings, library.offsets_of(faces.face_ids, faces.embeddings))
+    photo_ids = np.array([library.photo_of[face] for face in faces.face_ids.tolist()], dtype=np.str_)
+    return Gallery(names, photo_ids, faces.embeddings, library.offsets_of(faces.face_ids, faces.embeddings))
 
 
 # -- verify -------------------------------------------------------------------

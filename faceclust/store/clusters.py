@@ -16,7 +16,7 @@ from faceclust.files.atomic import remove_file, temporary_beside, write_private_
 from faceclust.files.own_files import rename_own
 from faceclust.store.hex_digits import are_hex
 from faceclust.store.parquet_file import ParquetFile
-from faceclust.store.schema import encode_parquet
+from faceclust.store.schema import encode_parquet, texts_to_array
 from faceclust.types import MAX_LOCAL_SCALING, Clustering, ClusterParams
 
 _METADATA_KEY = b"faceclust"
@@ -140,7 +140,7 @@ def read_clusters(path: Path) -> Clustering | None:
         notes = json.loads(file.schema.metadata[_METADATA_KEY])
         params = ClusterParams(**_PARAM_DEFAULTS | notes["params"])
         clustering = Clustering(
-            face_ids=np.array(table["face_id"].to_pylist(), dtype=np.str_),
+            face_ids=texts_to_array(table["face_id"], 16),
             labels=table["cluster"].to_numpy().astype(np.int32),
             strength=table["strength"].to_numpy().astype(np.float32),
             parts=table["part"].to_numpy().astype(np.int32),

@@ -10,7 +10,7 @@ from faceclust.store.home import FOLDERS_NAME, SET_ASIDE_NAME
 
 _FIXED_NAMES = frozenset(
     "clusters.parquet clusters-before.parquet last-scan lock lock.owner"
-    " people.jsonl people.torn people.lock people.lock.owner seen.json".split()
+    " embeddings people.jsonl people.torn people.lock people.lock.owner seen.json".split()
 ) | {CONFIG_FILE_NAME, HOME_MARKER}
 _SNAPSHOT = re.compile(rf"seen\.{PACK_NAME_PATTERN.pattern}\.json")
 _THUMBNAIL = re.compile(r"([0-9a-f]{2})/\1[0-9a-f]+\.jpg")

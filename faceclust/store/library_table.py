@@ -24,18 +24,24 @@ from faceclust.store.schema import (
     photos_to_table,
     stored_name,
     table_precision,
+    texts_to_array,
     without_faces,
 )
-from faceclust.types import FaceOccurrence, FaceTable, Float64, PhotoInfo, ScannedPhoto
+from faceclust.store.spilled_embeddings import SpilledEmbeddings
+from faceclust.types import FaceOccurrence, FaceTable, Float32, Float64, PhotoInfo, ScannedPhoto
 from faceclust.types.landmarks import find_upright_turns
 
 
 @dataclass(frozen=True)
 class LibraryTable:
-    """The rows of every folder's cache, with the photo's folder as an additional first column."""
+    """The rows of every folder's cache, with the photo's folder as an additional first column.
+
+    With `spilled`, the rows hold the numbers of embeddings instead of the embeddings.
+    """
 
     rows: pa.Table
     info: CacheInfo
+    spilled: SpilledEmbeddings | None = None
 
     @classmethod
     def from_folders(cls, folders: list[tuple[str, pa.Table]], info: CacheInfo) -> LibraryTable:
@@ -43,11 +49,15 @@ class LibraryTable:
         found = {table_precision(table) for _, table in folders} or {info.precision}
         info = replace(info, precision=max(found, key=PRECISIONS.index))
         folders = [(folder, convert_table(table, info)) for folder, table in folders]
-        parts = [
-            table.add_column(0, "folder", pa.array([folder] * len(table), pa.string())) for folder, table in folders
-        ]
-        empty = folder_schema(info).empty_table().add_column(0, "folder", pa.array([], pa.string()))
-        return cls(concatenate([empty, *parts]), info)
+        return cls(_combine([("", folder_schema(info).empty_table()), *folders]), info)
+
+    @classmethod
+    def spill_embeddings(
+        cls, folders: Iterable[tuple[str, pa.Table]], info: CacheInfo, spilled: SpilledEmbeddings
+    ) -> LibraryTable:
+        """Combine (folder, cache rows) pairs, but move the embeddings of each to `spilled`."""
+        taken = list(spilled.take_from(folders)) or list(spilled.take_from([("", folder_schema(info).empty_table())]))
+        return cls(_combine(taken), info, spilled)
 
     def without_faces(self, face_ids: Collection[str]) -> LibraryTable:
         """Return the table without these faces, but with all photos."""
@@ -74,21 +84,20 @@ class LibraryTable:
     @cached_property
     def _face_rows(self) -> pa.Table:
         """The rows of the faces that can be compared."""
-        return self.rows.filter(pc.is_valid(self.rows["embedding"]))
+        rows = self.rows.select(_FACE_TABLE_COLUMNS)
+        return rows.filter(pc.is_valid(rows["embedding"]))
 
     def face_table(self, face_ids: Sequence[str] | None = None) -> FaceTable:
         """Return the distinct faces that can be compared, sorted by id; with `face_ids`, only those."""
         rows = self._face_rows
         if face_ids is not None:
             rows = rows.filter(pc.is_in(rows["face_id"], value_set=pa.array(face_ids, pa.string())))
-        ids = np.array(rows["face_id"].to_pylist(), dtype="U16")
-        unique, first = np.unique(ids, return_index=True)
-        columns = "folder photo photo_hash taken_at camera embedding quality left top right bottom".split()
-        faces = rows.select(columns).take(first)
+        unique, first = np.unique(texts_to_array(rows["face_id"], 16), return_index=True)
+        faces = rows.drop_columns(["face_id"]).take(first)
         return FaceTable(
             face_ids=unique,
-            photo_ids=np.array(faces["photo_hash"].to_pylist(), dtype="U32"),
-            embeddings=decode_embeddings(faces["embedding"], self.info.dimension, self.info.radius),
+            photo_ids=_rank(faces["photo_hash"]),
+            embeddings=self._read_embeddings(faces["embedding"]),
             quality=faces["quality"].to_numpy().astype(np.float32),
             taken_at=faces["taken_at"].to_numpy().astype("datetime64[s]"),
             boxes=np.stack([faces[side].to_numpy() for side in ("left", "top", "right", "bottom")], axis=1).astype(
@@ -96,6 +105,11 @@ class LibraryTable:
             ),
             shots=np.stack([_factorize(_capture_keys(faces)), _factorize(_base_name_keys(faces))], axis=1),
         )
+
+    def _read_embeddings(self, column: pa.ChunkedArray) -> Float32:
+        if self.spilled is not None:
+            return self.spilled.read(column.to_numpy())
+        return decode_embeddings(column, self.info.dimension, self.info.radius)
 
     def occurrences(self) -> Iterator[FaceOccurrence]:
         """Yield every face on every photo, by photo path, then face number. A face on two copies of
@@ -152,6 +166,14 @@ class LibraryTable:
         ]
 
 
+def _combine(folders: Iterable[tuple[str, pa.Table]]) -> pa.Table:
+    return concatenate(
+        [table.add_column(0, "folder", pa.array([folder] * len(table), pa.string())) for folder, table in folders]
+    )
+
+
+#: The columns that `FaceTable` needs.
+_FACE_TABLE_COLUMNS = "folder photo photo_hash taken_at camera face_id embedding quality left top right bottom".split()
 _PHOTO_COLUMNS = (
     "folder photo photo_hash width height orientation taken_at taken_at_source camera latitude longitude".split()
 )
@@ -226,6 +248,14 @@ def _factorize(values: pa.ChunkedArray) -> NDArray[np.int64]:
     """Encode each string as an integer, equal ones as the same; −1 for null."""
     codes = values.combine_chunks().dictionary_encode().indices
     return np.asarray(pc.fill_null(codes, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _rank(values: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Encode each string as its position among the distinct ones in ascending order."""
+    encoded = values.combine_chunks().dictionary_encode()
+    rank = np.empty(len(encoded.dictionary), np.int64)
+    rank[pc.sort_indices(encoded.dictionary).to_numpy()] = np.arange(len(rank))
+    return np.asarray(rank[encoded.indices.to_numpy()])
 
 
 def _has_place(row: dict[str, Any]) -> bool:

@@ -54,15 +54,16 @@ def decode_embeddings(column: pa.ChunkedArray, dimension: int, radius: float) ->
     """Decode a column of embeddings without nulls to float32 (n, d), each scaled to norm `radius`.
     Rounding to 16 bits changes a norm by up to 0.1 %, and int8 keeps only the direction."""
     flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, dimension)
-    return _scale_to_radius(flat, radius)
+    return scale_to_radius(flat, radius)
 
 
 def quantise_embeddings(vectors: Float32, precision: str, radius: float) -> Float32:
     """Round embeddings (n, d) as storing them in a precision and reading them back does."""
-    return _scale_to_radius(encode_embeddings(vectors, precision), radius)
+    return scale_to_radius(encode_embeddings(vectors, precision), radius)
 
 
-def _scale_to_radius(flat: NDArray[Any], radius: float) -> Float32:
+def scale_to_radius(flat: NDArray[Any], radius: float) -> Float32:
+    """Scale stored embeddings (n, d) of any precision to norm `radius`; returns float32 (n, d)."""
     out = np.empty(flat.shape, np.float32)
     for start in range(0, len(flat), _CHUNK_SIZE):
         matrix = flat[start : start + _CHUNK_SIZE].astype(np.float64)

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from faceclust.errors import NewerCacheError
 from faceclust.files.names import DEFAULT_PRECISION, PACK_NAME_PATTERN, PRECISIONS
@@ -42,6 +43,7 @@ _METADATA_KEY = b"faceclust"
 _DATES_NOTE = "dates"
 _MAX_FINGERPRINT_LENGTH = 10_000
 _MIN_RADIUS, _MAX_RADIUS = 1e-3, 1e3  # as in a pack's manifest
+_CHUNK = 1 << 16  # texts at a time: objects take much memory
 _METADATA_FIELDS = [field.name for field in fields(Metadata)]
 
 
@@ -360,13 +362,12 @@ def encode_parquet(table: pa.Table) -> memoryview:
     return memoryview(sink.getvalue())
 
 
-def _sort_dictionaries(table: pa.Table) -> pa.Table:
-    """Order the words of each dictionary by their first row, instead of by when their rows were added."""
-    for number, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):
-            words = table.column(number).cast(field.type.value_type).combine_chunks().dictionary_encode()
-            table = table.set_column(number, field, words)
-    return table
+def texts_to_array(column: pa.ChunkedArray, length: int) -> NDArray[np.str_]:
+    """Convert texts without nulls to an array of texts of at most `length` letters."""
+    texts = np.empty(len(column), f"U{length}")
+    for start in range(0, len(column), _CHUNK):
+        texts[start : start + _CHUNK] = column.slice(start, _CHUNK).to_pylist()
+    return texts
 
 
 def release_memory() -> None:

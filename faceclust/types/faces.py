@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,14 +43,14 @@ class FaceTable:
     """Every distinct face of a library, sorted by face id.
 
     A face id is a hash of the photo's content and the face's box, so the faces of two copies of a
-    photo appear once. `embeddings` are float32 (n, d). `photo_ids` are content hashes. `taken_at`
-    is datetime64[s], NaT if unknown. `boxes` (n, 4) are fractions of the upright photo. `shots`
-    (n, 2) int64 number the photos taken at the same moment, and the versions of the same file;
-    −1 if unknown.
+    photo appear once. `embeddings` are float32 (n, d), mapped from a file if they are many.
+    `photo_ids` (n,), of any type, are equal for faces of one photo. `taken_at` is datetime64[s], NaT if
+    unknown. `boxes` (n, 4) are fractions of the upright photo. `shots` (n, 2) int64 number the photos
+    taken at the same moment, and the versions of the same file; −1 if unknown.
     """
 
     face_ids: NDArray[np.str_]
-    photo_ids: NDArray[np.str_]
+    photo_ids: NDArray[Any]
     embeddings: Float32
     quality: Float32
     taken_at: NDArray[np.datetime64]
