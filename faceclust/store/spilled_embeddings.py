@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -23,7 +23,7 @@ from faceclust.errors import CacheError
 from faceclust.files.atomic import TEMPORARY_SUFFIX, remove_file, temporary_beside
 from faceclust.files.names import PRECISIONS
 from faceclust.files.own_files import list_own, open_own, translate_os_errors
-from faceclust.store.precision import convert_precision, encode_embeddings, precision_of, scale_to_radius
+from faceclust.store.precision import encode_embeddings, precision_of, scale_to_radius
 from faceclust.store.schema import CacheInfo
 from faceclust.types import Float32, Indices
 
@@ -42,8 +42,7 @@ class SpilledEmbeddings:
     def __init__(self, home: Path, info: CacheInfo) -> None:
         self._file, self._info = home / SPILL_NAME, info
         self._matrices: list[_Matrix] = []
-        self._stored: _Matrix | None = None
-        self._precision = ""
+        self._stored: dict[str, _Matrix] = {}  # by precision
 
     def __enter__(self) -> SpilledEmbeddings:
         """Remove the files of killed runs."""
@@ -63,9 +62,9 @@ class SpilledEmbeddings:
 
     def discard_stored(self) -> None:
         """Forget the embeddings that were taken from tables; matrices that were returned stay."""
-        if self._stored is not None:
-            self._stored.remove()
-        self._stored = None
+        for matrix in self._stored.values():
+            matrix.remove()
+        self._stored.clear()
 
     def take_from(self, folders: Iterable[tuple[str, pa.Table]]) -> Iterator[tuple[str, pa.Table]]:
         """Yield each folder with its rows, with the numbers of embeddings instead of the embeddings."""
@@ -74,31 +73,38 @@ class SpilledEmbeddings:
             yield folder, rows.set_column(place, "embedding", self._take(rows["embedding"])).replace_schema_metadata()
 
     def _take(self, column: pa.ChunkedArray) -> pa.Array:
-        """Keep the embeddings of a column; return their numbers, int64, null for missing ones."""
-        dimension, radius, precision = self._info.dimension, self._info.radius, precision_of(column.type)
-        if self._stored is None:
-            self._stored, self._precision = self._create(), precision
-        if PRECISIONS.index(precision) > PRECISIONS.index(self._precision):
-            self._raise_precision(self._stored, precision)
-        elif precision != self._precision:
-            column = convert_precision(column, self._precision, dimension, radius)
-        valid = pc.is_valid(column).to_numpy()
-        numbers = pa.array(self._stored.row_count + np.cumsum(valid) - 1, pa.int64(), mask=~valid)
-        values = column.drop_null().combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        self._stored.append(values.reshape(-1, dimension))
-        return numbers
+        """Keep the embeddings of a column; return their numbers, int64, null for missing ones.
 
-    def _raise_precision(self, stored: _Matrix, precision: str) -> None:
-        """Convert the embeddings so far to a higher precision: that of the most precise cache counts."""
-        self._stored, self._precision = self._create(), precision
-        for chunk in _chunks_of(stored.rows(self._info.dimension)):
-            self._stored.append(encode_embeddings(scale_to_radius(chunk, self._info.radius), precision))
-        stored.remove()
+        A number is the row among those of the same precision times the number of precisions, plus the place of
+        the precision in PRECISIONS.
+        """
+        precision = precision_of(column.type)
+        stored = self._stored.setdefault(precision, self._create())
+        valid = pc.is_valid(column).to_numpy()
+        rows = stored.row_count + np.cumsum(valid) - 1
+        values = column.drop_null().combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        stored.append(values.reshape(-1, self._info.dimension))
+        return pa.array(rows * len(PRECISIONS) + PRECISIONS.index(precision), pa.int64(), mask=~valid)
 
     def read(self, numbers: Indices) -> Float32:
-        """Return the embeddings of these numbers as float32 (n, d), scaled to the radius."""
-        stored = (self._stored or self._create()).rows(self._info.dimension)
-        return self._collect(scale_to_radius(stored[some], self._info.radius) for some in _chunks_of(numbers))
+        """Return the embeddings of these numbers as float32 (n, d), scaled to the radius.
+
+        Those of other precisions are first converted to the highest one, as in a table in memory.
+        """
+        stored = {precision: matrix.rows(self._info.dimension) for precision, matrix in self._stored.items()}
+        return self._collect(self._decode(stored, some) for some in _chunks_of(numbers))
+
+    def _decode(self, stored: Mapping[str, NDArray[Any]], numbers: Indices) -> Float32:
+        highest = max(stored, key=PRECISIONS.index)
+        out = np.empty((len(numbers), self._info.dimension), np.float32)
+        rows, precisions = np.divmod(numbers, len(PRECISIONS))
+        for precision, matrix in stored.items():
+            chosen = np.flatnonzero(precisions == PRECISIONS.index(precision))
+            values = matrix[rows[chosen]]
+            if precision != highest:
+                values = encode_embeddings(scale_to_radius(values, self._info.radius), highest)
+            out[chosen] = scale_to_radius(values, self._info.radius)
+        return out
 
     def gather(self, matrix: Float32, rows: Indices) -> Float32:
         """Return a copy of some rows of a matrix. Read-only if they are many."""
