@@ -11,7 +11,7 @@ from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.cost import describe_cost, estimate_cost
 from faceclust.cluster.density import cluster_hdbscan
 from faceclust.cluster.incremental import extend_groups
-from faceclust.cluster.labels import groups_of
+from faceclust.cluster.labels import sum_groups
 from faceclust.cluster.linkage import agglomerate
 from faceclust.cluster.local_scaling import LocalScaling, Surroundings
 from faceclust.cluster.low_quality import absorb_low_quality, select_low_quality
@@ -34,7 +34,6 @@ from faceclust.types import (
     Indices,
 )
 
-_CHUNK = 1 << 14  # faces processed at a time, which bounds the memory
 _MIN_FACES_FOR_ESTIMATE = 20_000  # from here on the estimated cost is reported beforehand
 
 _Algorithm = Callable[[Float32, ClusterParams, Constraints, Progress, PairEngine | None], Indices]
@@ -293,35 +292,17 @@ def membership_strength(embeddings: Float32, clusters: Indices) -> Float32:
     orthogonal embeddings of norm r have a squared L2 of 2r².
     """
     strength = np.zeros(len(embeddings), np.float32)
-    groups = groups_of(clusters)
-    sizes, first = groups.sizes, 0
-    while first < len(groups):  # as many groups at a time as fit into a chunk
-        end = max(first + 1, int(np.searchsorted(groups.starts, groups.starts[first] + _CHUNK, side="right")) - 1)
-        faces = groups.members[groups.starts[first] : groups.starts[end]]
-        strength[faces] = _strength_in_groups(embeddings, faces, sizes[first:end])
-        first = end
+    for groups in sum_groups(embeddings, clusters):
+        squares = np.empty(len(groups.faces))
+        for part in groups.parts():
+            rows = embeddings[groups.faces[part]]
+            squares[part] = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
+        squares_of = np.bincount(groups.group, squares)
+        for part in groups.parts():
+            faces, group = groups.faces[part], groups.group[part]
+            own, others = embeddings[faces].astype(np.float64), groups.sizes[group] - 1
+            products = np.einsum("ij,ij->i", own, groups.sums[group] - own)
+            distance = squares[part] + (squares_of[group] - squares[part] - 2 * products) / others
+            with np.errstate(invalid="ignore", divide="ignore"):  # embeddings of norm 0
+                strength[faces] = np.clip(1 - distance / (2 * squares[part]), 0, 1)
     return strength
-
-
-def _strength_in_groups(embeddings: Float32, faces: Indices, sizes: Indices) -> Float64:
-    """Return the membership strength of the faces of several groups, one group of `sizes` faces after the other."""
-    group = np.repeat(np.arange(len(sizes)), sizes)
-    sums, squares = np.zeros((len(sizes), embeddings.shape[1])), np.empty(len(faces))
-    parts = [slice(start, start + _CHUNK) for start in range(0, len(faces), _CHUNK)]
-    for part in parts:
-        rows = embeddings[faces[part]]
-        squares[part] = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
-        if len(parts) > 1:  # one group that is larger than a chunk: continue its sum
-            sums[0] = np.add.reduce(np.concatenate([sums, rows]), axis=0)
-        else:
-            sums = np.stack([np.bincount(group, column, len(sizes)) for column in rows.T], axis=1)
-    squares_of = np.bincount(group, squares, len(sizes))
-    strength = np.empty(len(faces))
-    for part in parts:
-        own, others = embeddings[faces[part]].astype(np.float64), sizes[group[part]] - 1
-        products = np.einsum("ij,ij->i", own, sums[group[part]] - own)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            rest = squares_of[group[part]] - squares[part] - 2 * products
-            distance = squares[part] + rest / others
-            strength[part] = 1 - distance / (2 * squares[part])
-    return np.clip(strength, 0, 1)

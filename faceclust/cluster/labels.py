@@ -1,8 +1,9 @@
-"""Helpers for cluster labels: label linked faces and equal rows, list groups, merge points."""
+"""Helpers for cluster labels: label linked faces and equal rows, list groups and sum them, merge points."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 
 from faceclust.cluster.distances import ClusterMeans
 from faceclust.cluster.face_sets import FaceSets
-from faceclust.types import Indices
+from faceclust.types import Float32, Float64, Indices
+
+_CHUNK = 1 << 14  # faces processed at a time, which bounds the memory
 
 
 def label_linked(n: int, *links: Sequence[Indices]) -> Indices:
@@ -60,3 +63,38 @@ def groups_of(labels: Indices) -> FaceSets:
     """Return the members of each label that occurs more than once, in ascending order."""
     order = np.argsort(labels, kind="stable")
     return FaceSets.of_runs(labels[order], order)
+
+
+@dataclass(frozen=True)
+class GroupSums:
+    """The sums of some groups (g, d) in float64, and their `faces` (m,), one group after the other.
+
+    `group` (m,) is the row of each face's group in `sums`; `sizes` (g,) are the numbers of faces.
+    """
+
+    faces: Indices
+    group: Indices
+    sizes: Indices
+    sums: Float64
+
+    def parts(self) -> Iterator[slice]:
+        """Yield slices of the faces that are small enough to work on at a time."""
+        return (slice(start, start + _CHUNK) for start in range(0, len(self.faces), _CHUNK))
+
+
+def sum_groups(embeddings: Float32, clusters: Indices) -> Iterator[GroupSums]:
+    """Yield the groups of at least two faces with their sums, as many at a time as fit into a chunk."""
+    groups, first = groups_of(clusters), 0
+    sizes = groups.sizes
+    while first < len(groups):
+        end = max(first + 1, int(np.searchsorted(groups.starts, groups.starts[first] + _CHUNK, side="right")) - 1)
+        faces, some = groups.members[groups.starts[first] : groups.starts[end]], sizes[first:end]
+        group, sums = np.repeat(np.arange(len(some)), some), np.zeros((1, embeddings.shape[1]))
+        if len(faces) <= _CHUNK:
+            sums = np.stack([np.bincount(group, column, len(some)) for column in embeddings[faces].T], axis=1)
+        else:  # one group: the rows are added to the sum in order, as bincount does
+            for start in range(0, len(faces), _CHUNK):
+                rows = embeddings[faces[start : start + _CHUNK]]
+                sums = np.add.reduce(np.concatenate([sums, rows]), axis=0, keepdims=True)
+        yield GroupSums(faces, group, some, sums)
+        first = end

@@ -22,6 +22,7 @@ from functools import cached_property
 import numpy as np
 
 from faceclust.cluster.blocked_pairs import map_row_blocks
+from faceclust.cluster.labels import sum_groups
 from faceclust.progress import Progress, SilentProgress
 from faceclust.types import ClusterParams, Float32, Float64, Indices, scale_crowding
 
@@ -31,7 +32,6 @@ NEIGHBOUR_GROUPS = 10
 MAX_COHORT = 8192
 #: Crowding is rounded to this share of r², which hides the rounding errors of different processors.
 _ROUNDING = 1e-5
-_CHUNK = 1 << 14  # faces processed at a time, which bounds the memory
 
 
 @dataclass(frozen=True)
@@ -148,13 +148,12 @@ class Surroundings:
 def _representatives(embeddings: Float32, clusters: Indices) -> tuple[Indices, Indices]:
     """Return the position of the face nearest to each group's mean (g,), and each face's group (n,)."""
     _, group, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
-    sums = np.stack([np.bincount(group, column, len(sizes)) for column in embeddings.T], axis=1)
-    means = sums / sizes[:, None]
-    distance = np.empty(len(embeddings))
-    for start in range(0, len(embeddings), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        away = embeddings[part] - means[group[part]]
-        distance[part] = np.einsum("ij,ij->i", away, away)
+    distance = np.zeros(len(embeddings))
+    for groups in sum_groups(embeddings, clusters):
+        means = groups.sums / groups.sizes[:, None]
+        for part in groups.parts():
+            away = embeddings[groups.faces[part]] - means[groups.group[part]]
+            distance[groups.faces[part]] = np.einsum("ij,ij->i", away, away)
     order = np.lexsort((distance, group))
     return order[np.cumsum(sizes) - sizes], group.astype(np.int64)
 
@@ -163,5 +162,6 @@ def _draw_cohort(embeddings: Float32, representatives: Indices) -> Indices:
     """Return the positions in `representatives` of those to compare with, in ascending order."""
     if len(representatives) <= MAX_COHORT:
         return np.arange(len(representatives))
-    hashes = np.array([zlib.crc32(embeddings[face].tobytes()) for face in representatives.tolist()], np.int64)
+    rows = (np.ascontiguousarray(embeddings[face]) for face in representatives)
+    hashes = np.fromiter((zlib.crc32(row) for row in rows), np.int64, len(representatives))
     return np.sort(np.argsort(hashes, kind="stable")[:MAX_COHORT])

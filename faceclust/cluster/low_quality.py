@@ -32,6 +32,7 @@ MAX_SHARE = 0.2
 #: Low-quality faces form groups of their own at this share of the threshold. With every second photo of LFW
 #: degraded, 90 % of the faces in these groups are then of one person; at the full threshold it is 80 %.
 THRESHOLD_FACTOR = 0.8
+_CHUNK = 1 << 17  # groups or pairs at a time, which bounds the memory
 
 
 def select_low_quality(quality: Float32, min_quality: float, constraints: Constraints) -> NDArray[np.bool_]:
@@ -94,9 +95,9 @@ class _JoinTargets:
         self.clusters, self.parts, self.target_of = np.arange(n), np.arange(n), np.arange(n)
         self.clusters[self.good] = self.good[partition.clusters]
         self.parts[self.good] = self.good[partition.parts]
-        names = np.stack([self.clusters[self.good], self.parts[self.good]])
-        _, first, inverse = np.unique(names, axis=1, return_index=True, return_inverse=True)
-        self.target_of[self.good] = self.good[first[inverse.ravel()]]
+        both = self.clusters[self.good] * n + self.parts[self.good]
+        _, first, inverse = np.unique(both, return_index=True, return_inverse=True)
+        self.target_of[self.good] = self.good[first[inverse]]
         self._joined = np.zeros(n, np.bool_)
         self._exclusions = ExclusionIndex(exclusions, lambda faces: self.clusters[faces], n)
 
@@ -191,8 +192,8 @@ def _are_near_new_faces(points: ClusterMeans, faces: Indices, new: Indices, thre
 
 def _join_candidates(
     targets: _JoinTargets, embeddings: Float32, faces: Indices, params: ClusterParams, offsets: Float64 | None
-) -> list[tuple[int, int]]:
-    """Return the (face, target) pairs within the threshold, the nearest first."""
+) -> Iterator[tuple[int, int]]:
+    """Yield the (face, target) pairs within the threshold, the nearest first."""
     if params.algorithm == "average" and params.second_pass:
         offsets = subtract_scatter(embeddings, targets.target_of, offsets)
     means = merge_points(ClusterMeans(embeddings, offsets), targets.target_of)
@@ -205,12 +206,15 @@ def _join_candidates(
     distances: Float64 = means.pair_distances(some, others)
     order = np.lexsort((others, some, distances))
     order = order[distances[order] <= limit]
-    return list(zip(some[order].tolist(), others[order].tolist(), strict=True))
+    for start in range(0, len(order), _CHUNK):
+        part = order[start : start + _CHUNK]
+        yield from zip(some[part].tolist(), others[part].tolist(), strict=True)
 
 
 def _pairs_within(points: ClusterMeans, some: Indices, others: Indices, limit: float) -> Iterator[NearPairs]:
     """Yield the pairs that may be within the limit, given the error of float32 distances."""
-    if not len(some) or not len(others):
-        return iter(())
     probes, limits = points.probes(some), np.full(len(some), limit + 2 * points.float32_error, np.float32)
-    return find_near_pairs(lambda rows: probes[rows], points.targets(others), limits)
+    for start in range(0, len(others) if len(some) else 0, _CHUNK):
+        near_pairs = find_near_pairs(lambda rows: probes[rows], points.targets(others[start : start + _CHUNK]), limits)
+        for rows, columns, values in near_pairs:
+            yield rows, columns + start, values

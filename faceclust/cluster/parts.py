@@ -49,8 +49,8 @@ def parts_of(embeddings: Float32, clusters: Indices, constraints: Constraints, k
     parts = clusters.copy()
     link_of = label_linked(len(clusters), constraints.must_link)
     linked = np.bincount(link_of, minlength=len(clusters))[link_of] > 1
-    for name in np.unique(clusters[linked]).tolist():
-        members = np.flatnonzero(clusters == name)
+    joined = np.flatnonzero(np.isin(clusters, clusters[linked]))
+    for members in map(joined.take, groups_of(clusters[joined])):
         own = np.where(known[members] >= 0, known[members], -1 - members)
         own = np.unique(own, return_inverse=True)[1].astype(np.int64)
         settled = (known[members] >= 0) | linked[members]

@@ -5,6 +5,7 @@ import pytest
 
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.group import group_faces, membership_strength
+from faceclust.cluster.labels import sum_groups
 from faceclust.cluster.numbering import number_groups
 from faceclust.errors import UsageError
 from faceclust.types import ClusterParams, FaceTable
@@ -60,6 +61,29 @@ def test_invalid_parameters_are_refused() -> None:
     ):
         with pytest.raises(UsageError):
             group_faces(faces, params, Constraints())
+
+
+@pytest.mark.parametrize("chunk", [1, 4, 100])
+def test_sums_of_groups_do_not_depend_on_the_chunk(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    rng = np.random.default_rng(chunk)
+    points = rng.normal(size=(300, 5)).astype(np.float32)
+    clusters = rng.permutation(np.repeat(rng.permutation(300)[:40], np.append(rng.integers(1, 4, 39), 300))[:300])
+    expected = np.zeros((300, 5))
+    np.add.at(expected, clusters, points)  # in the order of the faces
+    monkeypatch.setattr("faceclust.cluster.labels._CHUNK", chunk)
+    found = np.zeros((300, 5))
+    for groups in sum_groups(points, clusters):
+        assert len(groups.sizes) == 1 or len(groups.faces) <= chunk
+        found[clusters[groups.faces]] = groups.sums[groups.group]
+        own = points.astype(np.float64)
+        for face in groups.faces[:2].tolist():
+            others = np.flatnonzero((clusters == clusters[face]) & (np.arange(300) != face))
+            mean = ((own[others] - own[face]) ** 2).sum(axis=1).mean()
+            strength = membership_strength(points, clusters)[face]
+            assert strength == pytest.approx(np.clip(1 - mean / (2 * (own[face] ** 2).sum()), 0, 1), abs=1e-6)
+    alone = np.bincount(clusters, minlength=300)[clusters] == 1
+    assert (found[clusters[~alone]] == expected[clusters[~alone]]).all()
+    assert not membership_strength(points, clusters)[alone].any()
 
 
 def test_an_invalid_face_table_is_refused() -> None:
