@@ -122,7 +122,7 @@ NETWORK = {
 #: What the page of `label --web` needs to serve this machine. None of them fetches anything by itself.
 SERVER = {"asyncio", "h11", "socket", "starlette", "uvicorn", "webbrowser"}
 #: What `--dask` needs to connect to a cluster.
-CLUSTER = {"dask", "distributed", "socket", "ssl"}
+CLUSTER = {"asyncio", "dask", "distributed", "socket"}
 
 
 def list_network_imports(path: Path) -> set[str]:

@@ -99,7 +99,7 @@ class DaskCluster:
         if time.monotonic() - self._refreshed >= _REFRESH:
             self._refreshed = time.monotonic()
             self._refresh()
-        if self._usable:
+        if self._usable or not self._was_connected:
             self._alone_since = time.monotonic()
         elif not self._is_checking and time.monotonic() - self._alone_since > _ALONE:
             raise FaceclustError(
