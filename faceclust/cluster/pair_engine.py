@@ -35,7 +35,8 @@ from faceclust.types import Float32, Indices
 
 OnRows = Callable[[int], None]
 
-_MIN_FILTERED_ROWS = 2048  # with fewer, converting the columns to integers takes longer than is saved
+#: With fewer rows, converting the columns to integers takes longer than is saved.
+MIN_FILTERED_ROWS = 2048
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class ThreadEngine:
         on_rows: OnRows,
     ) -> Iterator[NearPairs]:
         targets, integer_filter = means.targets(columns), None
-        if self._integer_product is not None and len(rows) >= _MIN_FILTERED_ROWS:
+        if self._integer_product is not None and len(rows) >= MIN_FILTERED_ROWS:
             built = IntegerFilter(self._integer_product, targets, means.float32_error)
             integer_filter = built if built.is_useful else None
         return find_near_pairs(

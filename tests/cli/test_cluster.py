@@ -416,7 +416,7 @@ def test_a_device_compares_all_faces_with_the_same_groups(tmp_path: Path, monkey
     monkeypatch.setattr("faceclust.packs.session.choose_device", lambda device: "cpu" if device == "cpu" else "cuda")
     monkeypatch.setattr(grouping, "_MIN_FACES_FOR_RUNTIME", 600)
     monkeypatch.setattr(grouping, "_MIN_FACES_FOR_GPU", 600)
-    monkeypatch.setattr(pair_engine, "_MIN_FILTERED_ROWS", 0)
+    monkeypatch.setattr(pair_engine, "MIN_FILTERED_ROWS", 0)
     for device, passes in (("cpu", 0), ("auto", 3), ("cuda", 6)):
         record = json.loads(run_checked(*arguments, "--device", device, "--json"))
         assert record["device"] == device and len(used) == passes

@@ -44,7 +44,7 @@ def many_small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocked_pairs, "_TILE_COLUMNS", 176)
     monkeypatch.setattr(blocked_pairs, "_MIN_TRIALS", 10**9)
     monkeypatch.setattr(blocked_pairs, "_MIN_PAIRS_PER_CANDIDATE", 0)
-    monkeypatch.setattr(pair_engine, "_MIN_FILTERED_ROWS", 0)
+    monkeypatch.setattr(pair_engine, "MIN_FILTERED_ROWS", 0)
     monkeypatch.setattr(integer_filter, "_CHUNK", 70)
     monkeypatch.setattr("faceclust.cluster.constraints._MIN_BLOCK_PAIRS", 20)
 
@@ -160,7 +160,7 @@ def test_a_filter_that_rules_out_little_is_given_up(monkeypatch: pytest.MonkeyPa
 
 
 def test_few_rows_are_compared_without_a_filter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pair_engine, "_MIN_FILTERED_ROWS", 901)
+    monkeypatch.setattr(pair_engine, "MIN_FILTERED_ROWS", 901)
     product = NumpyProduct()
     ThreadEngine(product).compare_all(ClusterMeans(synthetic(900)), np.arange(900), 1.1, lambda rows: None)
     assert product.calls == 0

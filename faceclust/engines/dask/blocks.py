@@ -10,6 +10,7 @@ import threading
 import zlib
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,9 @@ from numpy.typing import NDArray
 
 from faceclust.cluster.blocked_pairs import find_near_pairs
 from faceclust.cluster.constraints import TileMask
+from faceclust.cluster.integer_filter import IntegerFilter, IntegerProduct
 from faceclust.cluster.nearest_lists import SmallestEntries
+from faceclust.cluster.pair_engine import MIN_FILTERED_ROWS
 from faceclust.types import Float32, Float64, Indices
 
 #: Clusters on one side of a block, at most: their positions fit into 16 bits.
@@ -72,10 +75,14 @@ class Part(NamedTuple):
 
 
 class Side(NamedTuple):
-    """The clusters of one side of a block. `key` names them and their state, for the worker's memory."""
+    """The clusters of one side of a block. `key` names them and their state, for the worker's memory.
+
+    `error` is the upper bound of the error of a float32 distance.
+    """
 
     key: str
     centre: Float64
+    error: float
     parts: Sequence[Part]
 
 
@@ -93,7 +100,28 @@ class Unreadable(NamedTuple):
     reason: str
 
 
-_sides: OrderedDict[str, Float32] = OrderedDict()
+class _OpenSide:
+    """The rows of `ClusterMeans.targets` of a side, and a filter for products with them."""
+
+    def __init__(self, targets: Float32, error: float) -> None:
+        self.targets, self._error = targets, error
+
+    @cached_property
+    def integer_filter(self) -> IntegerFilter | None:
+        """A filter that rules out most pairs, None if this processor or these clusters have none."""
+        product = _find_integer_product(self.targets.shape[1] - 2)
+        built = None if product is None else IntegerFilter(product, self.targets, self._error)
+        return built if built is not None and built.is_useful else None
+
+
+@cache
+def _find_integer_product(dimension: int) -> IntegerProduct | None:
+    from faceclust.engines.integer_product import find_integer_product  # loads the model runtime
+
+    return find_integer_product(dimension)
+
+
+_sides: OrderedDict[str, _OpenSide] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -111,8 +139,8 @@ def compare_block(
     those of the rows.
     """
     try:
-        targets = open_side(right)
-        rows = left if isinstance(left, np.ndarray) else open_side(left)
+        side = _open_side(right)
+        rows = left if isinstance(left, np.ndarray) else _open_side(left).targets
     except (OSError, ValueError) as error:
         return Unreadable(str(error))
     alone = not isinstance(left, np.ndarray) and left.key == right.key
@@ -120,12 +148,13 @@ def compare_block(
     other = best if alone else None if column_limits is None else _limited(column_limits, length)
     pairs = find_near_pairs(
         lambda part: _to_probes(rows[part]),
-        targets,
+        side.targets,
         best.limits,
         None if other is None else other.limits,
         mask,
         rectangle=not alone,
         threads=1,
+        integer_filter=side.integer_filter if len(rows) >= MIN_FILTERED_ROWS else None,
     )
     for found_rows, found_columns, values in pairs:
         best.add(found_rows, found_columns, values)
@@ -156,18 +185,23 @@ def _to_probes(targets: Float32) -> Float32:
     return rows
 
 
-def open_side(side: Side) -> Float32:
-    """Return the rows of `ClusterMeans.targets` of a side. Raises OSError or ValueError if a file is unreadable."""
+def _open_side(side: Side) -> _OpenSide:
+    """Return the rows of a side. Raises OSError or ValueError if a file is unreadable."""
     with _lock:
-        targets = _sides.pop(side.key, None)
-    if targets is None:
+        opened = _sides.pop(side.key, None)
+    if opened is None:
         parts = [_make_targets(part, side.centre) for part in side.parts]
-        targets = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        opened = _OpenSide(parts[0] if len(parts) == 1 else np.concatenate(parts), side.error)
     with _lock:
-        _sides[side.key] = targets
+        _sides[side.key] = opened
         while len(_sides) > _SIDES_KEPT:
             _sides.popitem(last=False)
-    return targets
+    return opened
+
+
+def targets_of(side: Side) -> Float32:
+    """Return the rows of `ClusterMeans.targets` of a side, as this worker has them."""
+    return _open_side(side).targets
 
 
 def _make_targets(part: Part, centre: Float64) -> Float32:

@@ -126,7 +126,7 @@ class Uploads:
         """
         parts = [self._part(number, some) for number, some in self._by_part(self._clusters[first:last])]
         mode = "sent" if self._embeddings.are_sent else "file"
-        return Side(f"{self._key}-{first}-{last}-{mode}", self.means.centre, parts)
+        return Side(f"{self._key}-{first}-{last}-{mode}", self.means.centre, self.means.float32_error, parts)
 
     def _part(self, number: int, some: Indices) -> Part:
         cluster, first = self._embeddings.cluster, number * self._embeddings.size
