@@ -28,6 +28,9 @@ from faceclust.text.plural import format_count
 #: Seconds: to connect; to try again after the connection was lost; until all checks of workers are answered; without
 #: any worker, before giving up; between two looks at the list of workers; for the scheduler to answer.
 _CONNECT, _RECONNECT, _CHECK, _ALONE, _REFRESH, _ANSWER = 10.0, 90.0, 30.0, 90.0, 0.5, 5.0
+#: Seconds without a heartbeat of a worker until it is removed. Dask waits 5 minutes, and other workers with it, for data
+#: that only this one has.
+_SILENT = 30.0
 _MAX_NAME = 100  # characters
 _CLIENT_SETTINGS = {"distributed.comm.timeouts.connect": "10s", "distributed.comm.timeouts.tcp": "30s"}
 
@@ -83,6 +86,7 @@ class DaskCluster:
         self._refused: dict[str, str] = {}
         self._pending: dict[str, Future] = {}
         self._names: dict[str, str] = {}
+        self._heartbeats: dict[str, tuple[float, float]] = {}  # the last one: time of the scheduler, time here
         self._noted: set[str] = set()
         self._is_checking = True
         self._was_connected = True
@@ -163,6 +167,9 @@ class DaskCluster:
             return
         live = {address: worker for address, worker in identity["workers"].items() if worker["status"] == "running"}
         self._names = {address: _worker_name(address, worker) for address, worker in live.items()}
+        for address in self._find_silent(live):
+            del live[address]
+            self._remove(address)
         for known in (self._pending, self._refused):
             for address in known.keys() - live.keys():
                 del known[address]
@@ -181,6 +188,29 @@ class DaskCluster:
                     )
                 else:
                     self._pending[address] = self._submit_check(address)
+
+    def _find_silent(self, live: dict[str, dict[str, Any]]) -> list[str]:
+        """Return the workers that have sent no heartbeat for a while."""
+        now = time.monotonic()
+        heartbeats = {address: float(worker["last_seen"]) for address, worker in live.items()}
+        self._heartbeats = {
+            address: known if (known := self._heartbeats.get(address)) and known[0] == last else (last, now)
+            for address, last in heartbeats.items()
+        }
+        return [address for address, (_, since) in self._heartbeats.items() if now - since > _SILENT]
+
+    def _remove(self, address: str) -> None:
+        """Remove a worker that hangs from the cluster, so that its tasks and data are given to others."""
+        self.note(f"worker {self._names[address]} does not answer; its work goes to others")
+        self._usable.pop(address, None)
+        with contextlib.suppress(OSError, TimeoutError):  # it is tried again
+            self.client.sync(
+                self.client.scheduler.unregister,
+                address=address,
+                stimulus_id="faceclust-silent-worker",
+                expected=True,
+                callback_timeout=_ANSWER,
+            )
 
     def _submit_check(self, address: str) -> Future:
         return self.client.submit(

@@ -20,6 +20,7 @@ from faceclust.engines.dask.answers import Cluster
 from faceclust.engines.dask.blocks import FileRows, Part, Patch, Side, sample_rows
 from faceclust.types import Indices
 
+_SEND_LIMIT = 20.0  # seconds to send a value
 _MAX_PATCHES = 16  # of a part; they are replaced by one when there are more
 
 
@@ -158,9 +159,13 @@ def scatter(cluster: Cluster, value: Any) -> Future:
     if not workers:
         raise TimeoutError("no workers")
     try:
-        return cluster.client.scatter([value], workers=[random.choice(workers)], hash=False)[0]
+        # `Client.scatter` has no time limit, and waits for minutes for a worker that hangs.
+        client, to = cluster.client, [random.choice(workers)]
+        sent = client.sync(client._scatter, [value], workers=to, hash=False, callback_timeout=_SEND_LIMIT)
     except KeyError as error:  # the worker has left meanwhile
         raise TimeoutError("the worker is lost") from error
+    future: Future = sent[0]
+    return future
 
 
 def is_usable(future: Future | None) -> bool:
