@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from faceclust import Library
-from tests.support.dask_processes import descendants_of, kill, paused, slowed_down, worker_below
+from tests.support.dask_processes import descendants_of, kill, listening_sockets, paused, slowed_down, worker_below
 from tests.support.dask_runs import DaskRun, started
 from tests.support.named_library import make_synthetic_library
 
@@ -39,11 +40,13 @@ class DaskGrouping(DaskRun):
         self.library, self._groups = Library(shutil.copytree(scanned, folder / "photos")), groups
         super().__init__(["cluster", "--library", self.library.root], folder, host, _SMALL)
 
-    def start_workers(self, *names: str) -> list:
+    def start_workers(self, *names: str) -> list[subprocess.Popen[bytes]]:
+        """Start workers whose blocks wait at the gate, and wait until they are connected."""
         return self.dask.start_workers(*names, options=["--preload", str(self.gate.preload)])
 
-    def start_worker(self, name: str, **options):
-        return self.dask.start_worker(name, "--preload", str(self.gate.preload), **options)
+    def start_worker(self, name: str) -> subprocess.Popen[bytes]:
+        """Start such a worker, without waiting for it."""
+        return self.dask.start_worker(name, "--preload", str(self.gate.preload))
 
     def check_groups(self) -> None:
         assert self.library.home.clusters.read_bytes() == self._groups
@@ -54,10 +57,12 @@ def grouping(scanned_and_groups: tuple[Path, bytes], tmp_path: Path) -> Iterator
     yield from started(DaskGrouping(*scanned_and_groups, tmp_path))
 
 
-def test_nothing_happens(grouping: DaskGrouping) -> None:
-    grouping.gate.open()
-    grouping.start_workers("a")
+def test_nothing_happens_and_nothing_listens_to_other_machines(grouping: DaskGrouping) -> None:
+    (nanny,) = grouping.start_workers("a")
     grouping.start()
+    grouping.wait_for_work_on(nanny)
+    assert {address for address, _ in listening_sockets(grouping.dask.find_all())} == {"127.0.0.1"}
+    grouping.gate.open()
     grouping.finish()
     assert grouping.gate.seen().total() > 40
     grouping.check_groups()

@@ -28,8 +28,8 @@ from faceclust.text.plural import format_count
 #: Seconds: to connect; to try again after the connection was lost; until all checks of workers are answered; without
 #: any worker, before giving up; between two looks at the list of workers; for the scheduler to answer.
 _CONNECT, _RECONNECT, _CHECK, _ALONE, _REFRESH, _ANSWER = 10.0, 90.0, 30.0, 90.0, 0.5, 5.0
-#: Seconds without a heartbeat of a worker until it is removed. Dask waits 5 minutes, and other workers with it, for data
-#: that only this one has.
+#: Seconds without a heartbeat of a worker until it is removed. Dask waits 5 minutes, and other workers wait with it for
+#: data that only this one has.
 _SILENT = 30.0
 _MAX_NAME = 100  # characters
 _CLIENT_SETTINGS = {"distributed.comm.timeouts.connect": "10s", "distributed.comm.timeouts.tcp": "30s"}
