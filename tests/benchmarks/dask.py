@@ -10,10 +10,10 @@ Each measurement runs in a process of its own, where possible in a network of it
 counted are its own.
 
 Prints Markdown tables. "Client" is the process of the command, which also runs the scheduler of a local
-cluster; "workers" are all its child processes, from their start to their end. Memory is the client's peak
-without mapped files. "Sent" is everything that went over the network, twice if it went through the
-scheduler. The last table is a model of a larger library: power laws through the two largest sizes of the
-last engine, with what limits each part.
+cluster; "workers" are all its child processes. "Start" is the time of both until the grouping begins.
+Memory is the client's peak without mapped files. "Sent" is everything that went over the network, twice if
+it went through the scheduler. The last table is a model of a larger library: power laws through the two
+largest sizes of the last engine, with what limits each part.
 """
 
 from __future__ import annotations
@@ -157,26 +157,35 @@ def measure(engine_name: str, faces_file: Path) -> Cost:
     photo = np.load(faces_file.with_suffix(".photos.npy"))
     faces = face_table(np.arange(len(photo)), embeddings, photo)
     constraints = Constraints(exclusions=same_photo_exclusions(faces.photo_ids))
-    started, before, sent = time.perf_counter(), time.process_time(), loopback_bytes()
-    with peak_memory() as memory, open_engine(engine_name) as engine:
-        startup = time.perf_counter() - started
-        clustering = group_faces(faces, ClusterParams(), constraints, engine=engine).clustering
-        elapsed = time.perf_counter() - started - startup
+    with open_engine(engine_name) as engine:
+        startup = time.process_time() + children_seconds_now()
+        started, before, sent = time.perf_counter(), time.process_time(), loopback_bytes()
+        workers = children_seconds_now()
+        with peak_memory() as memory:
+            clustering = group_faces(faces, ClusterParams(), constraints, engine=engine).clustering
+        elapsed, client = time.perf_counter() - started, time.process_time() - before
+        workers, sent = children_seconds_now() - workers, loopback_bytes() - sent
     parts = [np.asarray(getattr(clustering, one.name)) for one in fields(clustering) if one.name != "params"]
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return Cost(
         engine_name,
         len(photo),
         elapsed,
-        time.process_time() - before,
+        client,
         engine.seconds,
-        children.ru_utime + children.ru_stime,
+        workers,
         startup,
-        loopback_bytes() - sent if engine_name != "threads" else 0.0,
+        sent if engine_name != "threads" else 0.0,
         memory[0],
         (engine.pairs[0], engine.pairs[1]),
         hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest(),
     )
+
+
+def children_seconds_now() -> float:
+    """Return the processor time of all child processes up to now."""
+    from psutil import Process  # Dask needs it too
+
+    return sum(sum(child.cpu_times()[:2]) for child in Process().children(recursive=True))
 
 
 def own_network() -> list[str]:
@@ -214,7 +223,9 @@ def measure_groupings(arguments: argparse.Namespace, folder: Path) -> list[Cost]
     print(f"\nBytes counted {'in a network of their own' if network else 'with those of other programs'}; ", end="")
     settings = [f"{name}={os.environ.get(name, 'unset')}" for name in _MALLOC]
     print(f"memory allocator of the client: {', '.join(settings)}.\n")
-    print("| faces | engine | elapsed s | client CPU s | workers CPU s | all CPU | start s | sent | client memory |")
+    print(
+        "| faces | engine | elapsed s | client CPU s | workers CPU s | all CPU | start CPU s | sent | client memory |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     for count in map(int, arguments.sizes.split(",")):
         file, answers, least = write_faces(folder, count, arguments.dimension), set(), 0.0
