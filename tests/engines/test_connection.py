@@ -193,12 +193,18 @@ def test_workers_of_others_are_checked_and_a_lost_scheduler_is_one_error(
             with open_cluster(options, notes):
                 pass
         processes.start_worker("wide", "--nthreads", "2")
+        (tmp_path / "faceclust").mkdir()
+        (tmp_path / "faceclust/__init__.py").touch()
+        (tmp_path / "faceclust/version.py").write_text("__version__ = '0.0.1'")
+        old = processes.start_worker("old", "--no-nanny", PYTHONPATH=str(tmp_path), PYTHONSAFEPATH="1")
         processes.start_worker("good")
-        for name in ("wide", "good"):
+        for name in ("wide", "old", "good"):
             processes.wait_for_worker(name)
         with open_cluster(options, notes) as cluster:
             assert [name.split()[0] for name in cluster.workers().values()] == ["good"]
-            assert "wide" in notes[0] and "--nthreads 1" in notes[0]
+            assert any(note.startswith("worker wide") and "--nthreads 1" in note for note in notes)
+            assert any(note.startswith("worker old") and "it has faceclust 0.0.1" in note for note in notes)
+            assert old.poll() is None
             assert cluster.library_root_on_workers(Path("/home/me/photos")) == "/mnt/photos"
             scheduler.kill()
             wait_for(lambda: not cluster.workers())

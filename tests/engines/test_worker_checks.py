@@ -12,13 +12,13 @@ import pytest
 
 from faceclust.engines.dask import worker_checks
 from faceclust.engines.dask.worker_checks import (
+    SOFTWARE_EXPRESSION,
     Software,
     check_children,
     check_device,
     check_extras,
     check_library,
     check_pack,
-    check_software,
     checks_for_scan,
     run_checks,
     sample_photos,
@@ -31,9 +31,9 @@ HERE = Software.here()
 
 @pytest.mark.parametrize("name", ["faceclust", "python", "distributed"])
 def test_another_version_is_named(name: str) -> None:
-    assert check_software(HERE) is None
-    problem = check_software(replace(HERE, **{name: "9.9"}))
-    assert problem is not None and problem.startswith(f"it has {name} {getattr(HERE, name)}, and this machine 9.9")
+    assert HERE.find_difference(Software(*eval(SOFTWARE_EXPRESSION))) is None
+    problem = HERE.find_difference(HERE._replace(**{name: "9.9"}))
+    assert problem is not None and problem.startswith(f"it has {name} 9.9, and this machine {getattr(HERE, name)}")
 
 
 @pytest.mark.parametrize("is_daemon", [False, True])

@@ -19,7 +19,7 @@ from distributed.comm import connect
 from faceclust.engines.dask.address import DaskOptions, SchedulerAddress
 from faceclust.engines.dask.quiet import silence_logs, silence_warnings
 from faceclust.engines.dask.security import find_credentials, resolve_address
-from faceclust.engines.dask.worker_checks import BoundCheck, Software, check_software, run_checks
+from faceclust.engines.dask.worker_checks import SOFTWARE_EXPRESSION, BoundCheck, Software, run_checks
 from faceclust.errors import FaceclustError
 from faceclust.progress import ShouldStop
 from faceclust.scan.workers.process import block_interrupts, hide_main_module
@@ -81,7 +81,8 @@ class DaskCluster:
         self.client, self.note, self._should_stop = client, note, should_stop
         self.is_local = options.local_workers is not None
         self._name, self._root = name, options.root
-        self._checks: list[BoundCheck] = [(check_software, (Software.here(),))]
+        self._checks: list[BoundCheck] = []
+        self._compared: set[str] = set()  # workers with the same software
         self._usable: dict[str, str] = {}
         self._refused: dict[str, str] = {}
         self._pending: dict[str, Future] = {}
@@ -167,9 +168,7 @@ class DaskCluster:
             return
         live = {address: worker for address, worker in identity["workers"].items() if worker["status"] == "running"}
         self._names = {address: _worker_name(address, worker) for address, worker in live.items()}
-        for address in self._find_silent(live):
-            del live[address]
-            self._remove(address)
+        self._compared &= live.keys()
         for known in (self._pending, self._refused):
             for address in known.keys() - live.keys():
                 del known[address]
@@ -213,9 +212,9 @@ class DaskCluster:
             )
 
     def _submit_check(self, address: str) -> Future:
-        return self.client.submit(
-            run_checks, tuple(self._checks), workers=[address], allow_other_workers=False, pure=False, priority=1000
-        )
+        """Compare a worker's software first, and then have it run the checks."""
+        call = (run_checks, tuple(self._checks)) if address in self._compared else (eval, SOFTWARE_EXPRESSION)
+        return self.client.submit(*call, workers=[address], allow_other_workers=False, pure=False, priority=1000)
 
     def _take_answer(self, address: str) -> None:
         """Accept or refuse a worker whose check has ended."""
@@ -224,6 +223,12 @@ class DaskCluster:
             return
         try:
             problem = future.result(timeout=_ANSWER)
+            if address not in self._compared:
+                problem = Software.here().find_difference(Software(*problem))
+                if problem is None:
+                    self._compared.add(address)
+                    self._pending[address] = self._submit_check(address)
+                    return
         except TimeoutError:
             return
         except Exception as error:
@@ -289,8 +294,10 @@ def _unreachable_error(address: SchedulerAddress, error: BaseException) -> Facec
 
 
 def _describe_failed_check(error: BaseException) -> str:
-    if isinstance(error, ImportError) or "deserializ" in str(error):
-        return "it has no faceclust, or another version; install the same version there, and for the scheduler"
+    if "deserialization of the task graph" in str(error):
+        return "its scheduler has no faceclust, or another version; install the same version for it"
+    if isinstance(error, ImportError):
+        return "it has no faceclust; install the same version there"
     return f"its check failed: {type(error).__name__}: {str(error)[:200]}"
 
 

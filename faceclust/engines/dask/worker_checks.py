@@ -10,10 +10,10 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from faceclust.errors import FaceclustError
 from faceclust.files.names import EXTRA_MODULES, PHOTO_EXTENSIONS
@@ -28,8 +28,14 @@ BoundCheck = tuple[Callable[..., str | None], tuple[object, ...]]
 _SAMPLE, _MAX_ENTRIES = 12, 5_000
 
 
-@dataclass(frozen=True)
-class Software:
+#: An expression that gives a worker's `Software`. A worker without this package ends if it receives a function of it.
+SOFTWARE_EXPRESSION = (
+    "(__import__('faceclust.version', fromlist=['_']).__version__, '%d.%d' % __import__('sys').version_info[:2], "
+    "__import__('distributed').__version__)"
+)
+
+
+class Software(NamedTuple):
     """The versions that a worker must share with the client."""
 
     faceclust: str
@@ -39,20 +45,14 @@ class Software:
     @staticmethod
     def here() -> Software:
         """Return the versions of this process."""
-        return Software(__version__, "{}.{}".format(*sys.version_info), ".".join(version("distributed").split(".")[:2]))
+        return Software(__version__, "{}.{}".format(*sys.version_info), version("distributed"))
 
     def find_difference(self, other: Software) -> str | None:
-        """Compare with the versions of another process; describe the first difference."""
-        for name in ("faceclust", "python", "distributed"):
-            mine, theirs = getattr(self, name), getattr(other, name)
-            if mine != theirs:
+        """Compare with the versions of a worker; describe the first difference."""
+        for name, mine, theirs in zip(self._fields, self, other, strict=True):
+            if mine.split(".")[:2] != theirs.split(".")[:2] or (name == "faceclust" and mine != theirs):
                 return f"it has {name} {theirs}, and this machine {mine}; install the same version on both"
         return None
-
-
-def check_software(expected: Software) -> str | None:
-    """Check that this worker has the client's versions."""
-    return expected.find_difference(Software.here())
 
 
 def check_children() -> str | None:
