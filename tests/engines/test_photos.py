@@ -102,6 +102,7 @@ def test_a_slow_worker_gets_a_smaller_share(examine: Examine) -> None:
     assert 0 < found["0"] < found["1"] / 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [["once kill 1"], ["once kill 1", "once kill 2"]])
 def test_photos_of_a_killed_worker_go_to_another(examine: Examine, names: list[str]) -> None:
     assert skipped(examine([*names, *plain(50)])) == {}
