@@ -163,5 +163,5 @@ def _draw_cohort(embeddings: Float32, representatives: Indices) -> Indices:
     if len(representatives) <= MAX_COHORT:
         return np.arange(len(representatives))
     rows = (np.ascontiguousarray(embeddings[face]) for face in representatives)
-    hashes = np.fromiter((zlib.crc32(row) for row in rows), np.int64, len(representatives))
+    hashes = np.fromiter((zlib.crc32(row.data) for row in rows), np.int64, len(representatives))
     return np.sort(np.argsort(hashes, kind="stable")[:MAX_COHORT])

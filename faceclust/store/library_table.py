@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from faceclust.files.names import PRECISIONS
+from faceclust.store.hex_digits import hex_to_integers
 from faceclust.store.precision import decode_embeddings
 from faceclust.store.schema import (
     FACE_COLUMNS,
@@ -84,26 +85,39 @@ class LibraryTable:
     @cached_property
     def _face_rows(self) -> pa.Table:
         """The rows of the faces that can be compared."""
+        return self._select_face_rows()
+
+    def _select_face_rows(self) -> pa.Table:
         rows = self.rows.select(_FACE_TABLE_COLUMNS)
         return rows.filter(pc.is_valid(rows["embedding"]))
 
     def face_table(self, face_ids: Sequence[str] | None = None) -> FaceTable:
         """Return the distinct faces that can be compared, sorted by id; with `face_ids`, only those."""
-        rows = self._face_rows
-        if face_ids is not None:
+        if face_ids is None:
+            rows = self._select_face_rows()  # not kept: they take as much memory as the table
+        else:
+            rows = self._face_rows
             rows = rows.filter(pc.is_in(rows["face_id"], value_set=pa.array(face_ids, pa.string())))
-        unique, first = np.unique(texts_to_array(rows["face_id"], 16), return_index=True)
-        faces = rows.drop_columns(["face_id"]).take(first)
+        numbers = [np.empty(0, np.uint64), *(hex_to_integers(chunk, 16) for chunk in rows["face_id"].chunks)]
+        first = np.unique(np.concatenate(numbers), return_index=True)[1]
+
+        def take(*names: str) -> pa.Table:
+            return rows.select(names).take(first)
+
+        boxes = np.empty((len(first), 4), np.float32)
+        for place, side in enumerate(("left", "top", "right", "bottom")):
+            boxes[:, place] = take(side)[side]
+        shots = np.empty((len(first), 2), np.int64)
+        shots[:, 0] = _factorize(_capture_keys(take("camera", "taken_at")))
+        shots[:, 1] = _factorize(_base_name_keys(take("folder", "photo")))
         return FaceTable(
-            face_ids=unique,
-            photo_ids=_rank(faces["photo_hash"]),
-            embeddings=self._read_embeddings(faces["embedding"]),
-            quality=faces["quality"].to_numpy().astype(np.float32),
-            taken_at=faces["taken_at"].to_numpy().astype("datetime64[s]"),
-            boxes=np.stack([faces[side].to_numpy() for side in ("left", "top", "right", "bottom")], axis=1).astype(
-                np.float32
-            ),
-            shots=np.stack([_factorize(_capture_keys(faces)), _factorize(_base_name_keys(faces))], axis=1),
+            face_ids=texts_to_array(take("face_id")["face_id"], 16),
+            photo_ids=_rank(take("photo_hash")["photo_hash"]),
+            embeddings=self._read_embeddings(take("embedding")["embedding"]),
+            quality=take("quality")["quality"].to_numpy().astype(np.float32),
+            taken_at=take("taken_at")["taken_at"].to_numpy().astype("datetime64[s]"),
+            boxes=boxes,
+            shots=shots,
         )
 
     def _read_embeddings(self, column: pa.ChunkedArray) -> Float32:

@@ -456,7 +456,7 @@ def group_versions(*photos: str) -> list[list[str]]:
     faces = table.face_table()
     found: dict[int, list[str]] = {}
     for photo_id, version in zip(faces.photo_ids.tolist(), faces.shots[:, 1].tolist(), strict=True):
-        found.setdefault(version, []).append(photos[int(photo_id, 16)])
+        found.setdefault(version, []).append(photos[photo_id])  # numbers follow the hashes
     return sorted(sorted(group) for group in found.values())
 
 
