@@ -162,8 +162,7 @@ class _Agglomeration(NearestClusters):
         pair = np.stack([into, others])
         lists.bound[into] = self.rule.merged_bound(lists.bound[pair], self.means.sizes[pair], self.limit)
         self.means.merge(into, others)
-        for a, b in zip(into.tolist(), others.tolist(), strict=True):
-            self.exclusions.merge(a, [b])
+        self.exclusions.merge_pairs(into, others)
         self.parent[others] = into
         self.alive[others] = False
         self.clock += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +11,11 @@ from numpy.typing import NDArray
 from faceclust.cluster.blocked_pairs import Positions
 from faceclust.types import Float32, Float64
 
-LIST_LENGTH = 24  # neighbours in a list; it affects the speed, not the result
-_CHUNK = 1 << 17  # rows sorted at a time, which bounds the memory
+#: Neighbours in a list. It affects the speed, not the result: a list never claims to hold all of several
+#: clusters at one distance unless it does, and is rebuilt in float64 if these fill it.
+LIST_LENGTH = 24
+_CHUNK = 1 << 15  # rows whose pending entries are sorted at a time, which bounds the memory
+_PENDING_PER_ROW = 8  # entries that wait until they are sorted
 
 
 @dataclass
@@ -53,8 +57,9 @@ class SmallestEntries:
         self.columns = np.full((rows, length), -1, np.int32)
         self.values = np.full((rows, length), np.inf, np.float32)
         self.limits = np.full(rows, limit, np.float32)
-        self._pending: list[tuple[Positions, Positions, Float32]] = []
-        self._pending_count = 0
+        #: Entries not yet in the lists, and their number, for each _CHUNK of rows.
+        self._pending: dict[int, list[tuple[Positions, Positions, Float32]]] = {}
+        self._pending_counts: Counter[int] = Counter()
 
     @property
     def full_rows(self) -> NDArray[np.bool_]:
@@ -64,23 +69,21 @@ class SmallestEntries:
     def add(self, rows: Positions, columns: Positions, values: Float32) -> None:
         """Add entries of the matrix; none may be added twice."""
         good = values <= self.limits[rows]
-        self._pending.append((rows[good], columns[good], values[good]))
-        self._pending_count += int(np.count_nonzero(good))
-        if self._pending_count > max(1 << 18, 8 * len(self.limits)):
-            self.flush()
+        rows, columns, values = rows[good], columns[good], values[good]
+        if not len(rows):
+            return
+        first, last = int(rows.min()) // _CHUNK, int(rows.max()) // _CHUNK
+        for chunk in range(first, last + 1):
+            some = slice(None) if first == last else rows // _CHUNK == chunk
+            self._pending.setdefault(chunk, []).append((rows[some], columns[some], values[some]))
+            self._pending_counts[chunk] += len(self._pending[chunk][-1][0])
+            if self._pending_counts[chunk] > _PENDING_PER_ROW * _CHUNK:
+                self._merge_pending(chunk)
 
     def flush(self) -> None:
         """Merge the pending entries into the lists."""
-        if not self._pending_count:
-            return
-        rows, columns, values = (np.concatenate(parts) for parts in zip(*self._pending, strict=True))
-        self._pending, self._pending_count = [], 0
-        good = values <= self.limits[rows]
-        for start in range(0, len(self.limits), _CHUNK):
-            some = np.flatnonzero(good & (rows >= start) & (rows < start + _CHUNK))
-            if len(some):
-                part = slice(start, min(start + _CHUNK, len(self.limits)))
-                self._merge_pending(part, rows[some], columns[some], values[some])
+        for chunk in list(self._pending):
+            self._merge_pending(chunk)
 
     def merge_lists(
         self, rows: slice, counts: NDArray[np.integer], columns: NDArray[np.integer], values: Float32
@@ -109,7 +112,12 @@ class SmallestEntries:
         filled = touched[self.columns[touched, -1] >= 0]
         self.limits[filled] = self.values[filled, -1]
 
-    def _merge_pending(self, part: slice, rows: Positions, columns: Positions, values: Float32) -> None:
+    def _merge_pending(self, chunk: int) -> None:
+        part = slice(chunk * _CHUNK, min((chunk + 1) * _CHUNK, len(self.limits)))
+        del self._pending_counts[chunk]
+        rows, columns, values = (np.concatenate(column) for column in zip(*self._pending.pop(chunk), strict=True))
+        good = values <= self.limits[rows]
+        rows, columns, values = rows[good], columns[good], values[good]
         order = np.argsort((rows << np.int64(32)) | _ordered_bits(values))  # by row and value, as one integer
         rows = rows[order]
         counts = np.bincount(rows - part.start, minlength=part.stop - part.start)
