@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceclust.cluster.numbering import ALONE, NEW, Changes, compare_clusterings, earlier_groups, number_groups
@@ -14,7 +17,7 @@ def make_clustering(**label_of: int) -> Clustering:
     ids = sorted(label_of)
     labels = np.array([label_of[face] for face in ids], np.int32)
     zeros = np.zeros(len(ids), np.float32)
-    return Clustering(np.array(ids, dtype="U1"), labels, zeros, labels, zeros, labels)
+    return Clustering(np.array(ids, dtype=np.str_), labels, zeros, labels, zeros, labels)
 
 
 NOTHING = Changes(0, 0, (), (), (), (), (), (), ())
@@ -63,7 +66,7 @@ def test_earlier_groups_of_kept_new_and_removed_faces() -> None:
     earlier = make_clustering(a=1, b=-1, x=1)
     assert earlier_groups(np.array(["a", "b", "c"]), earlier).tolist() == [1, ALONE, NEW]
     assert earlier_groups(np.array(["a"]), None).tolist() == [NEW]
-    assert earlier_groups(np.array([], dtype="U1"), earlier).tolist() == []
+    assert earlier_groups(np.array([], dtype=np.str_), earlier).tolist() == []
 
 
 def test_equal_clusterings_have_no_changes() -> None:
@@ -108,3 +111,58 @@ def test_a_number_returns_from_the_run_before_the_last() -> None:
     clusters = np.array([0, 0, 2, 2, 4, 4])
     last, before = np.array([1, 1, ALONE, ALONE, ALONE, ALONE]), np.array([1, 1, 2, 2, 1, 1])
     assert number_groups(clusters, 2, [last, before]).tolist() == [1, 1, 2, 2, 3, 3]
+
+
+def count_pairs(a: Sequence[int], b: Sequence[int]) -> Counter[tuple[int, int]]:
+    return Counter(pair for pair in zip(a, b, strict=True) if min(pair) >= 0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(-2, 6), st.booleans()), min_size=1, max_size=40))
+def test_numbers_are_taken_by_the_best_pairs_first(faces: list[tuple[int, int, bool]]) -> None:
+    groups, before, anchored = (list(column) for column in zip(*faces, strict=True))
+    clusters = np.array([groups.index(group) for group in groups])
+    anchors = np.flatnonzero(anchored)
+    large = [group for group in groups if groups.count(group) > 1]
+    common = count_pairs([group if group in large else -1 for group in groups], before)
+    on_anchors = count_pairs([group if anchored[i] else -1 for i, group in enumerate(groups)], before)
+    order = sorted(common, key=lambda pair: (-on_anchors[pair], -common[pair], pair[1], groups.index(pair[0])))
+    expected: dict[int, int] = {}
+    for group, number in order:
+        if group not in expected and number not in expected.values():
+            expected[group] = number
+    found = number_groups(clusters, 2, [np.array(before)], 0, anchors)
+    for group, number in zip(groups, found.tolist(), strict=True):
+        if group in expected:
+            assert number == expected[group]
+        else:
+            assert number == -1 if group not in large else number > max(0, *before)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(-1, 5), st.integers(-1, 5), st.sampled_from("nbx")), max_size=40))
+def test_changes_equal_a_count_of_pairs(faces: list[tuple[int, int, str]]) -> None:
+    """Faces with their groups before and after, that are new (n), removed (x) or in both (b)."""
+    ids = [f"{i:03}" for i in range(len(faces))]
+    earlier = make_clustering(**{face: old for face, (old, _, kind) in zip(ids, faces, strict=True) if kind != "n"})
+    later = make_clustering(**{face: now for face, (_, now, kind) in zip(ids, faces, strict=True) if kind != "x"})
+    before = [{"n": NEW, "b": old}[kind] for old, _, kind in faces if kind != "x"]
+    after = [now for _, now, kind in faces if kind != "x"]
+    pairs = count_pairs(before, after)
+    most = {pair: (-count, pair) for pair, count in pairs.items()}
+    source = {now: min((k for k in most if k[1] == now), key=lambda k: (most[k][0], k[0]))[0] for _, now in pairs}
+    target = {old: min((k for k in most if k[0] == old), key=lambda k: (most[k][0], k[1]))[1] for old, _ in pairs}
+    old_groups, groups = {number for number in before if number >= 0}, {number for number in after if number >= 0}
+    split = {(source[number], number) for number in groups - old_groups if number in source}
+    merged = {(number, target[number]) for number in old_groups - groups if target.get(number) in old_groups}
+    known, shown = old_groups | source.keys(), later.face_ids.tolist()
+    rows = list(zip(shown, before, after, strict=True))
+    found = compare_clusterings(earlier, later)
+    assert found.joined == tuple((face, now) for face, old, now in rows if old == NEW and now in known)
+    assert found.no_longer_alone == tuple((face, now) for face, old, now in rows if old == ALONE and now in known)
+    assert found.now_alone == tuple((face, old) for face, old, now in rows if old >= 0 > now)
+    assert found.new_groups == tuple(sorted(groups - old_groups - source.keys()))
+    assert found.split == tuple(sorted(split)) and found.merged == tuple(sorted(merged))
+    moved = [row for row in rows if min(row[1:]) >= 0 and row[1] != row[2] and row[1:] not in split | merged]
+    assert found.moved == tuple(moved)
+    assert (found.added, found.removed) == (before.count(NEW), sum(kind == "x" for *_, kind in faces))
