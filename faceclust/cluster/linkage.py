@@ -94,7 +94,7 @@ class _Agglomeration(NearestClusters):
         ends = np.cumsum(counts)
         while len(candidates):
             # Runs of equal norm, a few thousand points at a time.
-            count = int(ends[min(np.searchsorted(ends, _CHUNK), len(ends) - 1)])
+            count = int(ends[min(int(np.searchsorted(ends, _CHUNK)), len(ends) - 1)])
             self._merge_equal_points(np.sort(candidates[:count]))
             candidates, ends = candidates[count:], ends[ends > count] - count
         self.active = self.active[self.alive[self.active]]

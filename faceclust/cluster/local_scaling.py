@@ -175,7 +175,7 @@ def _nearest_to_means(embeddings: Float32, faces: Indices, sizes: Indices) -> In
         part = slice(start, start + _CHUNK)
         away = embeddings[faces[part]] - means[group[part]]
         distance[part] = np.einsum("ij,ij->i", away, away)
-    return faces[np.lexsort((distance, group))[np.cumsum(sizes) - sizes]]
+    return np.asarray(faces[np.lexsort((distance, group))[np.cumsum(sizes) - sizes]])
 
 
 def _draw_cohort(embeddings: Float32, representatives: Indices) -> Indices:

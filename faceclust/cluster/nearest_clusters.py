@@ -215,8 +215,9 @@ class NearestClusters:
             stale = np.ones(len(starts), np.bool_)
             if others is None:
                 stale = self.merged_at[roots] > self.updated_at[rows[owner]]
+            part_sizes = None if sizes is None else sizes[order]
             distances = self.rule.combine_entries(
-                rows[owner], roots, distances[order], stale, None if sizes is None else sizes[order], starts, len(sources)
+                rows[owner], roots, distances[order], stale, part_sizes, starts, len(sources)
             )
         good = distances <= self.limit
         owner, roots, distances = owner[good], roots[good], distances[good]

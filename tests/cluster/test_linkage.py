@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,11 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from faceclust.cluster import nearest_lists
 from faceclust.cluster.blocked_pairs import triangle_progress
 from faceclust.cluster.constraints import Constraints, same_photo_exclusions
+from faceclust.cluster.distances import ClusterMeans
 from faceclust.cluster.linkage import agglomerate
+from faceclust.cluster.pair_engine import Comparison, ThreadEngine
+from faceclust.types import Indices
+from tests.benchmarks.synthetic import synthetic_faces
 
 METHODS = ("average", "complete", "single")
 
@@ -166,6 +171,75 @@ def test_list_length_does_not_change_the_clusters(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(nearest_lists, "LIST_LENGTH", length)
     monkeypatch.setattr("faceclust.cluster.nearest_clusters.LIST_LENGTH", length)
     assert agglomerate(points, 8.0, method, Constraints(exclusions=photos)).tolist() == expected.tolist()
+
+
+def exact_linkage(points: np.ndarray, threshold: float, method: str, photos: np.ndarray | None) -> np.ndarray:
+    """Linkage of points with integer coordinates by definition, ties by the smallest names.
+
+    Integers below 2⁵³ and their quotients are exact enough: equal distances are equal floats.
+    """
+    x = points.astype(np.int64)
+    totals = ((x[:, None] - x[None]) ** 2).sum(axis=2)
+    sizes, labels = np.ones(len(x), np.int64), np.arange(len(x))
+    excluded = np.eye(len(x), dtype=bool) if photos is None else photos[:, None] == photos
+    distances = np.where(excluded | np.tri(len(x), dtype=bool), np.inf, totals)
+    while distances.min(initial=np.inf) <= threshold:
+        a, b = divmod(int(distances.argmin()), len(x))
+        merge = {"average": np.add, "complete": np.maximum}[method]
+        totals[a] = totals[:, a] = merge(totals[a], totals[b])
+        sizes[a] += sizes[b]
+        excluded[a] = excluded[:, a] = excluded[a] | excluded[b]
+        labels[labels == b] = a
+        row = totals[a] / (sizes[a] * sizes) if method == "average" else totals[a].astype(float)
+        row[excluded[a] | (labels != np.arange(len(x)))] = row[a] = np.inf
+        distances[b] = distances[:, b] = np.inf
+        distances[a, a:], distances[:a, a] = row[a:], row[:a]
+    return labels
+
+
+@pytest.mark.parametrize("length", [1, 3, 24])
+@pytest.mark.parametrize("method", ["average", "complete"])
+def test_ties_are_exact_for_any_list_length(monkeypatch: pytest.MonkeyPatch, method: str, length: int) -> None:
+    monkeypatch.setattr(nearest_lists, "LIST_LENGTH", length)
+    monkeypatch.setattr("faceclust.cluster.nearest_clusters.LIST_LENGTH", length)
+    for seed in (0, 1, 2):
+        rng = np.random.default_rng(seed)
+        n, d, side = int(rng.integers(60, 150)), int(rng.integers(2, 4)), int(rng.integers(1, 3))
+        points = rng.integers(-side, side + 1, (n, d)).astype(np.float32)
+        photos = None if seed == 0 else rng.integers(0, n, n)
+        limits = Constraints() if photos is None else Constraints(exclusions=same_photo_exclusions(photos))
+        expected = exact_linkage(points, 7 / 3, method, photos).tolist()
+        assert agglomerate(points, 7 / 3, method, limits).tolist() == expected, seed
+
+
+class CountingEngine(ThreadEngine):
+    """Counts the pairs that are compared to rebuild lists."""
+
+    rebuilt = 0
+
+    def compare_some(self, means: ClusterMeans, rows: Indices, columns: Indices, *rest: Any) -> Comparison:
+        self.rebuilt += len(rows) * len(columns)
+        return super().compare_some(means, rows, columns, *rest)
+
+
+def test_exhausted_lists_are_compared_with_few_clusters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("faceclust.cluster.nearest_clusters._MIN_REBUILT", 16)
+    engine = CountingEngine()
+    agglomerate(synthetic_faces(4000, 1).embeddings, 1.1, engine=engine)
+    assert 0 < engine.rebuilt < 0.02 * 4000**2 / 2
+
+
+@pytest.mark.parametrize("name", ["_MIN_ROUNDS", "_CLUSTERS_PER_ROUND", "_CHUNK", "_MIN_REBUILT", "_REBUILT_SHARE"])
+def test_when_lists_are_updated_does_not_change_the_clusters(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    points = clustered_points(12, 600, 8, 0.4)
+    points[400:] = points[200:400]
+    photos = Constraints(exclusions=same_photo_exclusions(np.arange(600) // 3))
+    expected = [agglomerate(points, threshold, "average", photos).tolist() for threshold in (1.0, 4.0)]
+    module = "nearest_clusters" if "REBUILT" in name else "linkage"
+    for value in (1, 10**6):
+        monkeypatch.setattr(f"faceclust.cluster.{module}.{name}", value)
+        found = [agglomerate(points, threshold, "average", photos).tolist() for threshold in (1.0, 4.0)]
+        assert found == expected
 
 
 @pytest.mark.parametrize("rows", [3, 64])

@@ -95,6 +95,17 @@ def label(groups: list[list[int]], n: int) -> np.ndarray:
     return labels
 
 
+@pytest.mark.parametrize("chunk", [1, 7, 100])
+def test_the_faces_that_stand_for_groups_do_not_depend_on_the_chunk(
+    monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    rng = np.random.default_rng(7)
+    points, clusters = unit_points(7, 400, 12, 0.3), rng.integers(0, 120, 400) * rng.integers(0, 2, 400)
+    expected = crowding_by_definition(points, clusters)
+    monkeypatch.setattr(local_scaling, "_CHUNK", chunk)
+    assert np.abs(Surroundings(points, clusters).crowding - expected).max() < 2e-5
+
+
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10**6), n=st.integers(1, 60), d=st.integers(2, 12), groups=st.integers(1, 60))
 def test_crowding_equals_its_definition(seed: int, n: int, d: int, groups: int) -> None:
