@@ -30,9 +30,10 @@ def estimate_cost(face_count: int, dimension: int) -> CostEstimate:
     tests/benchmarks/cluster.py).
     """
     pairs = face_count * (face_count - 1) // 2
-    # Per face: the embedding (float32), its sum (float64), one factor of the product (float32), the
-    # neighbour lists and the buffers that fill them, ids, the merges and temporaries.
-    each = dimension * (4 + 8 + 4) + LIST_LENGTH * (4 + 8 + 4) + LIST_LENGTH * 8 + 1000
+    # Per face: one factor of the product (float32), sums (float64) of the quarter of the faces that have
+    # merged, the neighbour lists and the buffers that fill them; ids, the merges and temporaries. The
+    # embeddings of large libraries are mapped from a file.
+    each = dimension * (4 + 2) + LIST_LENGTH * (4 + 8) + LIST_LENGTH * 8 + 1170
     comparing = pairs * 2 * dimension / _measure_flops(dimension) / (os.cpu_count() or 1)
     return CostEstimate(pairs, _BASE_MEMORY + face_count * each, 0.5 + face_count * 2e-5 + 2.5 * comparing)
 
