@@ -102,7 +102,7 @@ def test_the_faces_that_stand_for_groups_do_not_depend_on_the_chunk(
     rng = np.random.default_rng(7)
     points, clusters = unit_points(7, 400, 12, 0.3), rng.integers(0, 120, 400) * rng.integers(0, 2, 400)
     expected = crowding_by_definition(points, clusters)
-    monkeypatch.setattr(local_scaling, "_CHUNK", chunk)
+    monkeypatch.setattr("faceclust.cluster.labels._CHUNK", chunk)
     assert np.abs(Surroundings(points, clusters).crowding - expected).max() < 2e-5
 
 
