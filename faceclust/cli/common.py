@@ -84,7 +84,7 @@ def read_dask_options(dask: str | None, dask_root: str | None, dask_insecure: bo
         return DaskOptions(dask, dask_insecure, dask_root or "")
     for name, option in (("dask_root", "--dask-root"), ("dask_insecure", "--dask-insecure")):
         if is_on_command_line(name):
-            raise UsageError(f"{option} needs --dask", hint="faceclust help dask")
+            raise UsageError(f"{option} needs --dask", hint="add --dask ADDRESS, or leave it out")
     return None
 
 

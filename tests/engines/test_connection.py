@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import ssl
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -144,12 +145,14 @@ def test_a_worker_that_dies_is_replaced(cluster: DaskCluster, notes: Notes) -> N
 
 
 @pytest.mark.slow
-def test_nothing_is_left_of_a_local_cluster() -> None:
+def test_nothing_is_left_of_a_local_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     environment, before = dict(os.environ), set(descendants_of(os.getpid()))
     with open_cluster(DaskOptions("local:1"), print):
         started = set(descendants_of(os.getpid())) - before
         assert started
-    assert dict(os.environ) == environment
+        assert [path.stat().st_mode & 0o777 for path in tmp_path.iterdir()] == [0o700]
+    assert dict(os.environ) == environment and not list(tmp_path.iterdir())
     assert not [pid for pid in started if is_running(pid) and "resource_tracker" not in _command(pid)]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import multiprocessing
 import os
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from distributed import Nanny, Scheduler, Security, SpecCluster, Worker
 from faceclust.engines.dask.quiet import silence_logs
 
 _LOOPBACK = "127.0.0.1"
+_CLOSE = 10.0  # seconds, after which workers are killed
 #: Keeps freed memory in the process. By default, workers return each array to the system and fault it in again, which
 #: costs a sixth of the time of a grouping.
 _KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(1 << 30), "MALLOC_MMAP_THRESHOLD_": str(1 << 30)}
@@ -57,19 +60,18 @@ def start_local_cluster(workers: int) -> Iterator[SpecCluster]:
     They listen on the loopback address, and accept only holders of a key that is made for this cluster: other users
     of this machine could otherwise run programs in its name.
     """
-    environment = dict(os.environ)
+    environment, others = dict(os.environ), set(multiprocessing.active_children())
     nannies = dict(dask.config.get("distributed.nanny.pre-spawn-environ")) | _KEEP_MEMORY
     with (
-        dask.config.set({**_SETTINGS, "distributed.nanny.pre-spawn-environ": nannies}),
         tempfile.TemporaryDirectory(prefix="faceclust-", ignore_cleanup_errors=True) as folder,
+        dask.config.set({**_SETTINGS, "distributed.nanny.pre-spawn-environ": nannies, "temporary-directory": folder}),
     ):
         security = Security.temporary()
         common = {"host": _LOOPBACK, "protocol": "tls://", "security": security, "dashboard": False}
         worker = {
             "cls": Nanny,
             # without a limit, nothing is spilled: embeddings never reach the disk that way
-            "options": common
-            | {"nthreads": 1, "memory_limit": 0, "worker_class": _LocalWorker, "local_directory": folder},
+            "options": common | {"nthreads": 1, "memory_limit": 0, "worker_class": _LocalWorker},
         }
         try:
             cluster = SpecCluster(
@@ -80,7 +82,11 @@ def start_local_cluster(workers: int) -> Iterator[SpecCluster]:
             try:
                 yield cluster
             finally:
-                cluster.close(timeout=10)
+                with contextlib.suppress(Exception):  # of a cluster that is damaged already
+                    cluster.close(timeout=_CLOSE)
+                for process in set(multiprocessing.active_children()) - others:
+                    if process.name.startswith("Dask Worker"):
+                        process.kill()  # Python would wait for it
         finally:
             os.environ.clear()  # nannies set variables here, for their workers
             os.environ.update(environment)
