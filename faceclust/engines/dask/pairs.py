@@ -69,9 +69,10 @@ class DaskPairEngine:
         best = SmallestEntries(len(clusters), limit + means.float32_error)
         uploads = self._upload(means, clusters)
         ranges = _split(len(clusters), self._choose_side(len(clusters)))
-        # The diagonal comes first, because its blocks lower the limits of all rows.
+        # The diagonal comes first, because its blocks lower the limits of all rows. Then blocks of the same columns
+        # follow one another: workers prepare columns for products of integers, and keep the last ones.
         blocks = [_Block(part, part) for part in ranges]
-        blocks += [_Block(part, other) for k, part in enumerate(ranges) for other in ranges[k + 1 :]]
+        blocks += [_Block(other, part) for k, part in enumerate(ranges) for other in ranges[:k]]
 
         def submit(block: _Block) -> Future:
             column_limits = None if block.rows == block.columns else best.limits[block.columns].copy()
@@ -118,7 +119,7 @@ class DaskPairEngine:
             part = None if mask is None else restrict_mask(mask, block.rows, block.columns)
             return self._submit(sent[start], right, best.limits[block.rows].copy(), None, part)
 
-        blocks = [_Block(some, part) for some in row_ranges for part in column_ranges]
+        blocks = [_Block(some, part) for part in column_ranges for some in row_ranges]
         done = shown = 0
         for block, lists in self._answers(blocks, submit):
             _merge(best, block.rows, block.columns, lists[0])
