@@ -25,6 +25,8 @@ _SETTINGS = {
     "distributed.worker.profile.enabled": False,
     "distributed.scheduler.worker-ttl": "30s",  # a worker that hangs is replaced after that
     "distributed.scheduler.allowed-failures": 10,
+    # By default, a nanny is ended if its worker happens to be starting again 15 s after an earlier end.
+    "distributed.deploy.lost-worker-timeout": "30 days",
     "distributed.comm.timeouts.tcp": "30s",
     "distributed.diagnostics.nvml": False,
     "distributed.admin.system-monitor.gil.enabled": False,
