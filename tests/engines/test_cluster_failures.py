@@ -161,11 +161,12 @@ def test_a_worker_hangs(grouping: DaskGrouping) -> None:
 
 
 def test_a_slow_worker_gets_few_blocks(grouping: DaskGrouping) -> None:
+    grouping.gate.set_work(0.05)
     slow, fast = grouping.start_workers("a", "b")
     pids = [worker_below(nanny.pid) for nanny in (slow, fast)]
     grouping.gate.open()
     with slowed_down(slow.pid, 20):
-        grouping.start()
+        grouping.start(constants={"answers._MIN_LATE": 1.0})
         grouping.finish()
     shares = [grouping.gate.seen()[pid] for pid in pids]
     assert shares[0] < shares[1] / 2

@@ -136,7 +136,7 @@ class DaskProcesses:
         """Return the words of a faceclust command."""
         return [*COMMAND, *map(str, arguments)]
 
-    def finish(self, process: subprocess.Popen[bytes], name: str, seconds: float = 60) -> tuple[int, str]:
+    def finish(self, process: subprocess.Popen[bytes], name: str, seconds: float = 180) -> tuple[int, str]:
         """Wait for the end of a process; return its exit code and output."""
         try:
             code = process.wait(seconds)

@@ -43,6 +43,7 @@ from pathlib import Path
 from faceclust.engines.dask import blocks
 
 gate = Path(os.environ["TEST_GATE"])
+work = float((gate / "work").read_text()) if (gate / "work").exists() else 0.0
 original = blocks.original = getattr(blocks, "original", blocks.compare_block)  # Dask runs this file several times
 
 def compare_block(*arguments):
@@ -50,6 +51,9 @@ def compare_block(*arguments):
         log.write(".")
     while not (gate / "open").exists():
         time.sleep(0.02)
+    end = time.process_time() + work
+    while time.process_time() < end:
+        pass
     return original(*arguments)
 
 blocks.compare_block = compare_block
@@ -71,6 +75,10 @@ class Gate:
     def open(self) -> None:
         """Let all work pass, now and later."""
         (self._folder / "open").touch()
+
+    def set_work(self, seconds: float) -> None:
+        """Let each block of pairs take so much processor time more, on workers that start later."""
+        (self._folder / "work").write_text(str(seconds))
 
     def seen(self) -> Counter[int]:
         """Return how many photos or blocks each worker has begun, by its process id."""
