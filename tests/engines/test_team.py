@@ -101,7 +101,7 @@ def test_the_child_lasts_until_the_team_is_closed(open_team: OpenTeam, tmp_path:
     save_photo(make_scenery(), tmp_path / "nobody.jpg")
     one, tasks = open_team(make_settings(tmp_path)), make_tasks(tmp_path)
     reports: list[int] = []
-    assert len(one.examine(tasks, lambda: reports.append(1)).examined) == len(reports) == 1
+    assert len(one.examine(tasks, lambda: reports.append(1)).examined) == 1 <= len(reports)
     (child,) = child_ids()
     examine(one, tasks)
     assert child_ids() == {child}
