@@ -42,9 +42,9 @@ def agglomerate(
     Without constraints the clusters are those of SciPy's `linkage(method=linkage)` on squared
     Euclidean distances, cut at `threshold`: clusters merge while their distance is at most the
     threshold, within float64 rounding. Of equally near pairs the one with the smallest names merges
-    first. Must-linked faces start as one cluster. `offsets` (n,) are added to each squared distance:
-    one for each of the two faces. `history` receives the merges. `engine` compares the pairs; the
-    result does not depend on it.
+    first; in single linkage with cannot-links it may be another one. Must-linked faces start as one
+    cluster. `offsets` (n,) are added to each squared distance: one for each of the two faces. `history`
+    receives the merges. `engine` compares the pairs; the result does not depend on it.
     """
     rule = LINKAGE_RULES[linkage](embeddings, offsets)
     run = _Agglomeration(
