@@ -158,7 +158,7 @@ def test_a_larger_error_that_is_stated_changes_nothing(name: str) -> None:
     assert same(CASES[name](), NoisyEngine(noise=28.0, stated=30.0))
 
 
-@pytest.mark.parametrize(("name", "method"), [("circle", "average"), ("simplex", "single"), ("lattice", "complete")])
+@pytest.mark.parametrize(("name", "method"), [("circle", "average"), ("lattice", "complete")])
 def test_a_larger_error_that_is_not_stated_changes_clusters(name: str, method: str) -> None:
     case = CASES[name]()
     expected = all_bytes(cluster(case, method=method))
