@@ -11,16 +11,15 @@ from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.constraints import build_constraints, describe_contradiction
 from faceclust.cluster.group import Grouping, check_params, group_faces
 from faceclust.cluster.numbering import Changes, compare_clusterings
-from faceclust.cluster.pair_engine import PairEngine, ThreadEngine
+from faceclust.cluster.pair_engine import PairEngine
+from faceclust.engines.dask.address import DaskOptions, as_dask_options, require_dask
+from faceclust.engines.local_engine import choose_local_engine
 from faceclust.errors import PackError, UsageError
 from faceclust.library.calibration import AUTO_THRESHOLD, LINKAGE_OPTIONS, default_threshold
 from faceclust.store.clusters import SavedClusterings
 from faceclust.store.schema import release_memory
-from faceclust.types import ClusterParams, FaceTable
+from faceclust.types import ClusterParams
 from faceclust.types.arguments import require_number, require_threshold
-
-_MIN_FACES_FOR_RUNTIME = 20_000  # with fewer, products of integers save less time than loading ONNX Runtime takes
-_MIN_FACES_FOR_GPU = 50_000  # threads compare fewer in about the time that it takes to open a GPU
 
 
 def cluster(
@@ -78,6 +77,7 @@ def cluster(
             history=history,
             models=library.embedding_space,
             full=full,
+            engine=engine or choose_local_engine(*faces.embeddings.shape, device),
             gather=spilled.gather,
         )
         if not dry_run:
@@ -89,18 +89,16 @@ def cluster(
     return grouping
 
 
-def _pair_engine(device: str, faces: FaceTable) -> PairEngine | None:
-    """Return what compares the pairs of faces; None stands for threads. Raises PackError if the device is missing."""
-    if device in ("auto", "cpu") and len(faces) < _MIN_FACES_FOR_RUNTIME:
-        return None
-    from faceclust.engines.device_pairs import DevicePairEngine  # loads the model runtime, as the next lines do
-    from faceclust.engines.integer_product import find_integer_product
-    from faceclust.packs.session import choose_device
+def _choose_engine(library: Catalogue, cluster: DaskOptions | None) -> AbstractContextManager[PairEngine | None]:
+    """Return what compares pairs of faces: a cluster, or None for threads of this process."""
+    if cluster is None:
+        return nullcontext()
+    require_dask()
+    from faceclust.engines.dask.security import require_safe_address  # loads Dask
+    from faceclust.engines.dask.start import open_pair_engine
 
-    chosen = choose_device("cpu" if device == "auto" and len(faces) < _MIN_FACES_FOR_GPU else device)
-    if chosen == "cpu":
-        return ThreadEngine(find_integer_product(faces.embeddings.shape[1]))
-    return DevicePairEngine(chosen)
+    require_safe_address(cluster)
+    return open_pair_engine(cluster, library.progress.note, library.root)
 
 
 def _warn_unknown_radius(library: Catalogue, params: ClusterParams) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.three_passes import cluster_in_three_passes
+from faceclust.engines.local_engine import choose_local_engine
 from faceclust.types import LOCAL_SCALING, OPERATING_POINT, ClusterParams
 
 
@@ -14,4 +15,5 @@ def cluster_faces(
 ) -> np.ndarray:
     """Return the cluster of each face (n,), named by its first member's position."""
     params = ClusterParams(threshold=threshold, local_scaling=local_scaling)
-    return cluster_in_three_passes(embeddings, params, Constraints())[0]
+    engine = choose_local_engine(*embeddings.shape, "cpu")
+    return cluster_in_three_passes(embeddings, params, Constraints(), engine=engine)[0]

@@ -20,9 +20,9 @@ from faceclust import Library
 from faceclust.catalogue.constraints import build_constraints
 from faceclust.cluster import pair_engine
 from faceclust.cluster.pair_engine import Comparison
+from faceclust.engines import local_engine
 from faceclust.engines.device_pairs import DevicePairEngine
 from faceclust.errors import UsageError
-from faceclust.library import grouping
 from faceclust.packs.session import DEVICES, available_providers
 from faceclust.types import LOCAL_SCALING, ClusterParams
 from tests.benchmarks.synthetic import synthetic_faces
@@ -414,14 +414,14 @@ def test_a_device_compares_all_faces_with_the_same_groups(tmp_path: Path, monkey
 
     monkeypatch.setattr("faceclust.engines.device_pairs.DevicePairEngine", lambda device: Engine("cpu"))
     monkeypatch.setattr("faceclust.packs.session.choose_device", lambda device: "cpu" if device == "cpu" else "cuda")
-    monkeypatch.setattr(grouping, "_MIN_FACES_FOR_RUNTIME", 600)
-    monkeypatch.setattr(grouping, "_MIN_FACES_FOR_GPU", 600)
+    monkeypatch.setattr(local_engine, "MIN_FACES_FOR_INTEGERS", 600)
+    monkeypatch.setattr(local_engine, "MIN_FACES_FOR_GPU", 600)
     monkeypatch.setattr(pair_engine, "MIN_FILTERED_ROWS", 0)
     for device, passes in (("cpu", 0), ("auto", 3), ("cuda", 6)):
         record = json.loads(run_checked(*arguments, "--device", device, "--json"))
         assert record["device"] == device and len(used) == passes
         assert (tmp_path / ".faceclust" / "clusters.parquet").read_bytes() == before
-    monkeypatch.setattr(grouping, "_MIN_FACES_FOR_GPU", 601)
+    monkeypatch.setattr(local_engine, "MIN_FACES_FOR_GPU", 601)
     run_checked(*arguments)
     assert len(used) == 6
 

@@ -150,7 +150,7 @@ def test_noise_within_the_bound_order_and_stale_limits_change_nothing(name: str,
 def test_refreshes_are_compared_by_the_engine() -> None:
     engine = NoisyEngine()
     cluster(tight_people(), engine)
-    assert engine.calls.count("some") > 2
+    assert "some" in engine.calls
 
 
 @pytest.mark.parametrize("name", CASES)

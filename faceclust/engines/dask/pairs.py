@@ -14,17 +14,16 @@ from distributed import Future
 from faceclust.cluster.constraints import TileMask
 from faceclust.cluster.distances import ClusterMeans
 from faceclust.cluster.nearest_lists import LIST_LENGTH, SmallestEntries
-from faceclust.cluster.pair_engine import Comparison, OnRows, ThreadEngine
+from faceclust.cluster.pair_engine import Comparison, OnRows, PairEngine, ThreadEngine
 from faceclust.engines.dask.answers import Cluster, collect_answers
 from faceclust.engines.dask.blocks import Lists, Unreadable, compare_block, restrict_mask
 from faceclust.engines.dask.uploads import Embeddings, Uploads, mapped_file, scatter
-from faceclust.engines.integer_product import find_integer_product
+from faceclust.engines.local_engine import choose_local_engine
 from faceclust.types import Float32, Indices
 
 _TASKS_EACH = 20  # for each worker, at least, so that the last ones do not keep the others waiting
 _MIN_SIDE, _MAX_SIDE, _MAX_SIDE_OF_MANY = 2_000, 25_000, 50_000  # clusters on a side of a block
 _MANY_WORKERS = 64  # from here on the scheduler is the limit, so tasks are larger
-_MIN_FACES_FOR_RUNTIME = 20_000  # with fewer, loading ONNX Runtime takes longer than its integer products save
 _MIN_PAIRS = 10**8  # fewer are compared sooner here
 
 
@@ -53,7 +52,8 @@ class DaskPairEngine:
     ) -> None:
         self._cluster, self._note, self._path_on_workers = cluster, note, path_on_workers
         self._min_clusters, self._min_pairs, self._side = min_clusters, min_pairs, side
-        self._threads, self._is_noted = ThreadEngine(), False
+        self._threads: PairEngine = ThreadEngine()
+        self._is_noted = False
         self._embeddings: Embeddings | None = None
         self._uploads: Uploads | None = None
 
@@ -135,8 +135,7 @@ class DaskPairEngine:
             there = None if path is None else self._path_on_workers(path)
             self._embeddings = Embeddings(self._cluster, means.points, self._choose_side(len(means.points)), there)
             self._uploads = None
-            if len(means.points) >= _MIN_FACES_FOR_RUNTIME:
-                self._threads = ThreadEngine(find_integer_product(means.points.shape[1]))
+            self._threads = choose_local_engine(*means.points.shape, "cpu")
         if self._uploads is None or self._uploads.means is not means:
             self._uploads = Uploads(self._embeddings, means)
         self._uploads.update(clusters)
