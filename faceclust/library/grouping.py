@@ -77,7 +77,7 @@ def cluster(
             history=history,
             models=library.embedding_space,
             full=full,
-            engine=engine or choose_local_engine(*faces.embeddings.shape, device),
+            engine=engine or choose_local_engine(len(faces), faces.embeddings.shape[1], device),
             gather=spilled.gather,
         )
         if not dry_run:

@@ -15,5 +15,5 @@ def cluster_faces(
 ) -> np.ndarray:
     """Return the cluster of each face (n,), named by its first member's position."""
     params = ClusterParams(threshold=threshold, local_scaling=local_scaling)
-    engine = choose_local_engine(*embeddings.shape, "cpu")
+    engine = choose_local_engine(len(embeddings), embeddings.shape[1], "cpu")
     return cluster_in_three_passes(embeddings, params, Constraints(), engine=engine)[0]

@@ -135,7 +135,7 @@ class DaskPairEngine:
             there = None if path is None else self._path_on_workers(path)
             self._embeddings = Embeddings(self._cluster, means.points, self._choose_side(len(means.points)), there)
             self._uploads = None
-            self._threads = choose_local_engine(*means.points.shape, "cpu")
+            self._threads = choose_local_engine(len(means.points), means.points.shape[1], "cpu")
         if self._uploads is None or self._uploads.means is not means:
             self._uploads = Uploads(self._embeddings, means)
         self._uploads.update(clusters)
