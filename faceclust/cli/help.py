@@ -28,6 +28,7 @@ CHAPTERS = (
     "measuring",
     "scripting",
     "python",
+    "several-machines",
     "files",
     "troubleshooting",
     "privacy",
