@@ -27,7 +27,10 @@ NearPairs = tuple[Positions, Positions, Float32]
 Mask = Callable[[NDArray[Any], slice, slice], None]
 
 _TILE_ROWS, _TILE_COLUMNS = 512, 2048  # float32: 4 MB
-_UFUNC_BUFFER = 2048  # entries
+_UFUNC_BUFFER = (
+    2048  # entries; NumPy compares a tile with limits of its rows twice as fast if this is no more than a row
+)
+_WAITING_TILES = 32  # for each thread, so that it has work while the caller sorts what was found
 _MIN_PAIRS_PER_CANDIDATE = 64  # with more candidates the float32 product of the tile is as fast
 _MIN_TRIALS = 16  # tiles before the filter is given up
 _BLOCK_ROWS = 128  # of a few thousand columns: some MB for each thread
@@ -72,7 +75,7 @@ def find_near_pairs(
                 encoded = integer_filter.encode(left) if integer_filter else None
                 for c in range(r if search.is_symmetric else 0, len(targets), _TILE_COLUMNS):
                     waiting.append(pool.submit(search.find, left, encoded, r, c))
-                    if len(waiting) > 2 * threads:
+                    if len(waiting) > _WAITING_TILES * threads:
                         yield waiting.popleft().result()
                 if on_rows is not None:
                     on_rows(len(left))
