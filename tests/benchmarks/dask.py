@@ -95,12 +95,12 @@ class CountingEngine:
 
 
 @contextmanager
-def open_engine(name: str) -> Iterator[CountingEngine]:
-    """Open an engine by name: "threads", or an address of Dask."""
-    from faceclust.cluster.pair_engine import ThreadEngine
+def open_engine(name: str, count: int, dimension: int) -> Iterator[CountingEngine]:
+    """Open an engine for a number of faces, by name: "threads", or an address of Dask."""
+    from faceclust.engines.local_engine import choose_local_engine
 
     if name == "threads":
-        yield CountingEngine(ThreadEngine())
+        yield CountingEngine(choose_local_engine(count, dimension, "cpu"))
         return
     from faceclust.engines.dask.address import DaskOptions
     from faceclust.engines.dask.connection import open_cluster
@@ -157,7 +157,7 @@ def measure(engine_name: str, faces_file: Path) -> Cost:
     photo = np.load(faces_file.with_suffix(".photos.npy"))
     faces = face_table(np.arange(len(photo)), embeddings, photo)
     constraints = Constraints(exclusions=same_photo_exclusions(faces.photo_ids))
-    with open_engine(engine_name) as engine:
+    with open_engine(engine_name, *embeddings.shape) as engine:
         startup = time.process_time() + children_seconds_now()
         started, before, sent = time.perf_counter(), time.process_time(), loopback_bytes()
         workers = children_seconds_now()
