@@ -100,7 +100,8 @@ class _Agglomeration(NearestClusters):
         self.active = self.active[self.alive[self.active]]
 
     def _merge_equal_points(self, candidates: Indices) -> None:
-        _, label = label_equal_rows(self.means.sums(candidates) / self.means.sizes[candidates, None])
+        points = self.means.sums(candidates) / self.means.sizes[candidates, None]
+        _, label = label_equal_rows(points + 0.0)  # −0 equals 0, but not by its bytes
         for members in groups_of(label):
             equal = candidates[members]
             points = equal[self.means.sizes[equal] == 1]

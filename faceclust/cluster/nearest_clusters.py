@@ -39,7 +39,8 @@ class NearestClusters:
         self.limit = rule.initial_means.shift_limit(threshold) + self.means.distance_step
         self.parent = np.arange(n)
         for group in constraints.must_link:
-            self.merge_group(group)
+            if len(group) > 1:
+                self.merge_group(group)
         self.exclusions = ExclusionIndex(constraints.exclusions, self.find, n)
         self.alive = self.parent == np.arange(n)
         self.active: Indices = np.flatnonzero(self.alive)  # clusters that may still grow, and some merged ones

@@ -344,6 +344,20 @@ def test_must_links_hold_even_across_a_photo(method: str) -> None:
     assert labels[5] == labels[50] == labels[99] != labels[1] == labels[2]
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_must_links_of_one_face_change_nothing(method: str) -> None:
+    points = np.array([[0], [1], [9]], np.float32)
+    links = Constraints([np.array([face]) for face in range(3)])
+    assert agglomerate(points, 2.0, method, links).tolist() == [0, 0, 2]
+
+
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+@pytest.mark.parametrize("method", METHODS)
+def test_equal_points_that_exclude_each_other_merge_in_order(method: str, zero: float) -> None:
+    points = np.array([[0, 1], [zero, 1], [0, 1], [0, -1]], np.float32)
+    assert agglomerate(points, 1.0, method, Constraints((), [np.array([1, 2])])).tolist() == [0, 0, 2, 3]
+
+
 def test_offsets_keep_equal_points_apart() -> None:
     points = np.array([[0], [-1], [-1]], np.float32)
     assert agglomerate(points, 0.5, offsets=np.array([1, 0.5, 0.5])).tolist() == [0, 1, 2]
