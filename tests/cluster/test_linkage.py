@@ -212,6 +212,19 @@ def test_ties_are_exact_for_any_list_length(monkeypatch: pytest.MonkeyPatch, met
         assert agglomerate(points, 7 / 3, method, limits).tolist() == expected, seed
 
 
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_a_rebuilt_list_has_the_clusters_that_list_its_own(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
+    for module in ("nearest_lists", "nearest_clusters"):
+        monkeypatch.setattr(f"faceclust.cluster.{module}.LIST_LENGTH", length)
+    monkeypatch.setattr("faceclust.cluster.nearest_clusters._MIN_REBUILT", 1)
+    monkeypatch.setattr("faceclust.cluster.nearest_clusters._REBUILT_SHARE", 0.01)
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        points, photos = rng.integers(-4, 5, (50, 2)).astype(np.float32), rng.integers(0, 30, 50)
+        found = agglomerate(points, 20.0, "average", Constraints(exclusions=same_photo_exclusions(photos)))
+        assert found.tolist() == exact_linkage(points, 20.0, "average", photos).tolist(), seed
+
+
 class CountingEngine(ThreadEngine):
     """Counts the pairs that are compared to rebuild lists."""
 
