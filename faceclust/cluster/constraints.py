@@ -263,10 +263,7 @@ class TileMask:
 
     def entries_in(self, row_range: slice, column_range: slice) -> tuple[Indices, Indices]:
         """Return the excluded entries of a tile: rows and columns relative to its start, some of them repeated."""
-        first, last = np.searchsorted(self.rows, (row_range.start, row_range.stop))
-        row, column = self.rows[first:last] - row_range.start, self.columns[first:last]
-        inside = (column >= column_range.start) & (column < column_range.stop)
-        parts = [(row[inside], column[inside] - column_range.start)]
+        parts = [self._single_entries_in(row_range, column_range)]
         for rows, columns in self.blocks:
             row, column = _within(rows, row_range), _within(columns, column_range)
             parts.append((np.repeat(row, len(column)), np.tile(column, len(row))))
@@ -276,12 +273,15 @@ class TileMask:
     def __call__(self, tile: NDArray[Any], row_range: slice, column_range: slice) -> None:
         """Set the excluded entries of this tile to nan, which is below no limit, or to the lowest integer."""
         excluded = np.nan if tile.dtype.kind == "f" else np.iinfo(tile.dtype).min
+        tile[self._single_entries_in(row_range, column_range)] = excluded
+        for rows, columns in self.blocks:
+            tile[np.ix_(_within(rows, row_range), _within(columns, column_range))] = excluded
+
+    def _single_entries_in(self, row_range: slice, column_range: slice) -> tuple[Indices, Indices]:
         first, last = np.searchsorted(self.rows, (row_range.start, row_range.stop))
         row, column = self.rows[first:last] - row_range.start, self.columns[first:last]
         inside = (column >= column_range.start) & (column < column_range.stop)
-        tile[row[inside], column[inside] - column_range.start] = excluded
-        for rows, columns in self.blocks:
-            tile[np.ix_(_within(rows, row_range), _within(columns, column_range))] = excluded
+        return row[inside], column[inside] - column_range.start
 
 
 def _within(positions: Indices, bounds: slice) -> Indices:

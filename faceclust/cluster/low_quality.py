@@ -168,7 +168,6 @@ def _group_remaining(
 ) -> None:
     """Cluster the faces that no target took, at the stricter threshold."""
     faces, threshold = targets.waiting, THRESHOLD_FACTOR * threshold
-
     vectors, own = embeddings[faces], None if offsets is None else offsets[faces]
 
     def cluster_faces(some: Indices, limits: Constraints) -> Indices:

@@ -163,7 +163,7 @@ class _Matrix:
         return self._parts[0]
 
     def remove(self) -> None:
-        """Remove the file, if there is one. Matrices that were returned are invalid from then on."""
+        """Remove the file if it exists. Matrices that were returned are invalid from then on."""
         self._parts.clear()
         if self._stream is not None:
             self._stream.close()
