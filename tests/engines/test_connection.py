@@ -8,6 +8,7 @@ import socket
 import ssl
 import tempfile
 from collections.abc import Iterator
+from multiprocessing import spawn
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from faceclust.engines.dask.connection import DaskCluster, open_cluster
 from faceclust.engines.dask.worker_checks import check_library
 from faceclust.errors import FaceclustError
 from tests.support.command import wait_for
-from tests.support.dask_processes import DaskProcesses, descendants_of, is_running
+from tests.support.dask_processes import DaskProcesses, descendants_of, is_running, paused
 
 pytestmark = [pytest.mark.process, pytest.mark.linux]
 
@@ -133,6 +134,14 @@ def test_a_worker_without_an_answer_is_left_out_until_it_answers(
     assert "joined; 2 now" in notes[-1]
 
 
+def test_work_is_never_given_to_workers_that_are_not_checked(
+    cluster: DaskCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "workers", dict)
+    with pytest.raises(TimeoutError):
+        cluster.submit(os.getpid)
+
+
 @pytest.mark.slow
 def test_a_worker_that_dies_is_replaced(cluster: DaskCluster, notes: Notes) -> None:
     before = cluster.workers()
@@ -160,6 +169,19 @@ def _command(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_text()
 
 
+def test_processes_that_cannot_be_started_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = dict(os.environ)
+    monkeypatch.setattr(spawn, "_python_exe", b"/bin/false")
+    with (
+        pytest.raises(FaceclustError, match="cannot start 1 processes of Dask: "),
+        open_cluster(DaskOptions("local:1"), print),
+    ):
+        pass
+    assert dict(os.environ) == before and capfd.readouterr() == ("", "")
+
+
 def test_nobody_at_the_address_is_one_line() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -183,7 +205,7 @@ def test_another_server_at_the_address_is_one_line(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.slow
-def test_workers_of_others_are_checked_and_a_lost_scheduler_is_one_error(
+def test_workers_of_others_are_checked_and_a_scheduler_that_hangs_or_is_lost_is_one_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "_RECONNECT", 1.0)
@@ -209,6 +231,12 @@ def test_workers_of_others_are_checked_and_a_lost_scheduler_is_one_error(
             assert any(note.startswith("worker old") and "it has faceclust 0.0.1" in note for note in notes)
             assert old.poll() is None
             assert cluster.library_root_on_workers(Path("/home/me/photos")) == "/mnt/photos"
+            with monkeypatch.context() as patch, paused([scheduler.pid]):
+                patch.setattr(connection, "_ALONE", 0.5)
+                patch.setattr(connection, "_ANSWER", 0.3)
+                with pytest.raises(FaceclustError, match="has not answered for"):
+                    wait_for(lambda: not cluster.workers())
+            wait_for(lambda: bool(cluster.workers()) and cluster._silent_since is None)
             scheduler.kill()
             wait_for(lambda: not cluster.workers())
             with pytest.raises(FaceclustError, match="lost the connection") as error:

@@ -174,13 +174,50 @@ def test_late_blocks_are_given_again_and_each_is_taken_once(dask: DaskCluster, m
     assert all_bytes(found) == all_bytes(cluster(case, method="complete"))
 
 
-def fail(*_: object) -> None:
+class SilentError(BaseException):
+    """Dask does not catch it, and cannot send it."""
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(one + other)
+
+    def __str__(self) -> str:
+        raise ValueError
+
+
+def divide(*_: object) -> None:
     raise ZeroDivisionError("by\nzero")
 
 
-def test_a_task_that_raises_is_one_clear_error(dask: DaskCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def fail_silently(*_: object) -> None:
+    raise SilentError("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("fail", "message"), [(divide, "ZeroDivisionError: by zero"), (fail_silently, "SilentError: ")]
+)
+def test_a_task_that_raises_is_one_clear_error(
+    dask: DaskCluster, monkeypatch: pytest.MonkeyPatch, fail: Any, message: str
+) -> None:
     monkeypatch.setattr(pairs, "compare_block", fail)
-    with pytest.raises(FaceclustError, match=r"^a task .* failed: ZeroDivisionError: by zero"):
+    with pytest.raises(FaceclustError, match=f"^a task on the Dask cluster failed: {message}"):
+        cluster(synthetic(300), engine_on(dask))
+
+
+class UnreadableAnswer:
+    """Cannot be unpickled."""
+
+    def __reduce__(self) -> tuple[type[int], tuple[str]]:
+        return int, ("x",)
+
+
+def answer_unreadably(*_: object) -> UnreadableAnswer:
+    return UnreadableAnswer()
+
+
+def test_answers_are_not_waited_for_without_end(dask: DaskCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairs, "compare_block", answer_unreadably)
+    monkeypatch.setattr(answers, "_NO_ANSWER_LIMIT", 0.5)
+    with pytest.raises(FaceclustError, match="no Dask worker has answered"):
         cluster(synthetic(300), engine_on(dask))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -194,8 +195,20 @@ def test_a_scan_is_given_up_if_every_worker_is_left_out(examine: Examine, action
 
 
 def test_an_exception_of_a_worker_ends_the_scan(examine: Examine) -> None:
-    with pytest.raises(ZeroDivisionError, match="a bug"):
+    with pytest.raises(FaceclustError, match="a task on the Dask cluster failed: ZeroDivisionError: a bug"):
         examine([*plain(5), "bug"])
+
+
+def test_a_worker_whose_answer_waits_here_is_not_silent(
+    cluster: DaskCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This machine saves photos meanwhile, which may take long."""
+    monkeypatch.setattr(photos, "_SILENCE_LIMIT", 0.2)
+    tasks = [ExamineTask(PhotoRef(name, 1, 1)) for name in plain(100)]
+    for number, _ in enumerate(run(cluster, tmp_path, tasks)):
+        if number == 50:
+            time.sleep(0.6)
+    assert NOTES == []
 
 
 def test_a_photo_that_only_one_worker_cannot_read_is_read_by_the_other(examine: Examine) -> None:

@@ -9,13 +9,12 @@ from pathlib import Path
 
 from distributed import get_worker
 
-from faceclust.engines.dask.team import PROGRESS_TOPIC, BatchAnswer, PhotoBatch
-from faceclust.errors import PackError
+from faceclust.engines.dask.team import PROGRESS_TOPIC, BatchAnswer, PhotoBatch, Unable
 from faceclust.scan.examine import ExaminedPhoto, KnownPhoto
 from faceclust.types import PhotoRef, SkippedPhoto, SkipReason
 
 
-def examine_by_name(batch: PhotoBatch) -> BatchAnswer:
+def examine_by_name(batch: PhotoBatch) -> BatchAnswer | Unable:
     """Answer each photo with the worker's number as its content.
 
     A name is an action and a number, such as "kill 3". The action is done once if the name begins with "once", and
@@ -42,7 +41,7 @@ def examine_by_name(batch: PhotoBatch) -> BatchAnswer:
             case "nap":
                 time.sleep(0.2)
             case "other pack":
-                raise PackError("its pack differs")
+                return Unable("its pack differs")
             case "bug":
                 raise ZeroDivisionError("a bug")
             case "unreadable":

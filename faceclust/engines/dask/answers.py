@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from distributed import CancelledError, Client, Future, KilledWorker, as_completed
 
+from faceclust.engines.dask.tasks import TaskError, describe_error, task_failure
 from faceclust.errors import FaceclustError
 
 _IN_FLIGHT = 2  # tasks given out for each worker, so that it need not wait for the next one
@@ -18,6 +19,7 @@ _MIN_LATE, _LATE_WITHOUT_MEASURE = 10.0, 60.0  # seconds after which a task is g
 _TIMES_LATE = 5  # or this many times the mean time of an answer
 _WORKERS_EVERY = 1.0  # seconds between two looks at the workers
 _MAX_WAIT = 0.2  # seconds without an answer until the connection and the workers are looked at
+_NO_ANSWER_LIMIT = 600.0  # seconds without any answer, although there are workers, before the run fails
 
 _Job = TypeVar("_Job")
 
@@ -106,15 +108,19 @@ def collect_answers(
 
     A job is given out again if its worker is lost, if what it needs is lost, or if it is late. A job that
     several workers did not survive is given out alone. Raises FaceclustError if a task raises an error, if a job ends
-    every worker, or if the connection or all workers are lost for good.
+    every worker, if no worker answers, or if the connection or all workers are lost for good.
     """
-    table, workers = _Table(len(jobs)), _Workers(cluster)
+    table, workers, last_answer = _Table(len(jobs)), _Workers(cluster), time.monotonic()
     completed = as_completed(loop=cluster.client.loop, with_results=True, raise_errors=False)
     try:
         while table.unanswered:
             room = workers.room
             if room:
                 workers.cancel(table.tries_without(set(workers.alive)))
+            else:
+                last_answer = time.monotonic()
+            if time.monotonic() - last_answer > _NO_ANSWER_LIMIT:
+                raise FaceclustError(f"no Dask worker has answered for {_NO_ANSWER_LIMIT / 60:.0f} minutes")
             while room and (number := table.next_job(room)) is not None:
                 future = workers.attempt(lambda number=number: submit(jobs[number]))  # type: ignore[misc]
                 if future is None:
@@ -127,9 +133,11 @@ def collect_answers(
                     completed.thread_condition.wait(_MAX_WAIT)
             for future, answer in completed.next_batch(block=False):
                 given = table.tries.pop(future)
-                status = future.status
+                status, last_answer = future.status, time.monotonic()
                 if status == "finished":
                     future.release()
+                    if isinstance(answer, TaskError):
+                        raise task_failure(answer.text)
                     if table.take(given.number, given):
                         workers.cancel([other for other, its in table.tries.items() if its.number == given.number])
                         yield jobs[given.number], answer
@@ -145,10 +153,7 @@ def _give_again(table: _Table, number: int, status: str | None, answer: Any) -> 
         return
     error = answer[1] if isinstance(answer, tuple) else answer
     if not isinstance(error, KilledWorker):
-        raise FaceclustError(
-            f"a task on the Dask cluster failed: {type(error).__name__}: {' '.join(str(error).split())[:300]}",
-            hint="this is a bug of faceclust, or its workers have other versions; without --dask it may work",
-        ) from error
+        raise task_failure(describe_error(error)) from error
     table.deaths[number] += 1
     if table.deaths[number] > _MAX_DEATHS:
         raise FaceclustError(

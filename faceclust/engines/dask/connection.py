@@ -19,6 +19,7 @@ from distributed.comm import connect
 from faceclust.engines.dask.address import DaskOptions, SchedulerAddress
 from faceclust.engines.dask.quiet import silence_logs, silence_warnings
 from faceclust.engines.dask.security import find_credentials, resolve_address
+from faceclust.engines.dask.tasks import describe_error, find_reason, run_task
 from faceclust.engines.dask.worker_checks import SOFTWARE_EXPRESSION, BoundCheck, Software, run_checks
 from faceclust.errors import FaceclustError
 from faceclust.progress import ShouldStop
@@ -26,7 +27,8 @@ from faceclust.scan.workers.process import block_interrupts, hide_main_module
 from faceclust.text.plural import format_count
 
 #: Seconds: to connect; to try again after the connection was lost; until all checks of workers are answered; without
-#: any worker, before giving up; between two looks at the list of workers; for the scheduler to answer.
+#: any worker, or any answer of the scheduler, before giving up; between two looks at the list of workers; for the
+#: scheduler to answer.
 _CONNECT, _RECONNECT, _CHECK, _ALONE, _REFRESH, _ANSWER = 10.0, 90.0, 30.0, 90.0, 0.5, 5.0
 #: Seconds without a heartbeat of a worker until it is removed. Dask waits 5 minutes, and other workers wait with it for
 #: data that only this one has.
@@ -56,12 +58,13 @@ def open_cluster(
             with block_interrupts(), hide_main_module():
                 started = stack.enter_context(start_local_cluster(options.local_workers))
                 client = Client(started, set_as_default=False, timeout=_CONNECT)
+                stack.callback(_close, client)
             name = options.address
         else:
             address = resolve_address(options.address, insecure=options.insecure)
             client, name = _connect(address), str(address)
+            stack.callback(_close, client)
         silence_logs()  # of modules that were loaded now
-        stack.callback(_close, client)
         cluster = DaskCluster(client, options, name, note, should_stop)
         cluster.check_workers()
         yield cluster
@@ -93,6 +96,7 @@ class DaskCluster:
         self._was_connected = True
         self._refreshed = 0.0
         self._alone_since = time.monotonic()
+        self._silent_since: float | None = None  # the scheduler
 
     def workers(self) -> dict[str, str]:
         """Return the workers that may be given work: address → name. Those that join are checked first.
@@ -118,9 +122,16 @@ class DaskCluster:
         return str(root) if self.is_local or not self._root else self._root
 
     def submit(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Future:
-        """Submit a call to the workers that may be given work. `options`: those of `Client.submit`."""
-        options.setdefault("workers", list(self.workers()))
-        return self.client.submit(function, *arguments, allow_other_workers=False, pure=False, **options)
+        """Submit a call to the workers that may be given work. `options`: those of `Client.submit`.
+
+        The result is a `TaskError` if the call raises an exception. Raises TimeoutError without workers.
+        """
+        workers = options.pop("workers", None) or list(self.workers())
+        if not workers:
+            raise TimeoutError("no workers")  # Dask would choose any, even those that are refused
+        return self.client.submit(
+            *(run_task, function, *arguments), workers=workers, allow_other_workers=False, pure=False, **options
+        )
 
     def check_workers(self, *checks: BoundCheck) -> None:
         """Check all workers, and from now on those that join, by these checks too (see `worker_checks`).
@@ -157,6 +168,7 @@ class DaskCluster:
         if self._was_connected and not is_connected:
             self.note(f"lost the connection to {self._name}; connecting again")
             self._usable, self._pending, self._refused, self._names = {}, {}, {}, {}
+            self._silent_since = None
         elif is_connected and not self._was_connected:
             self.note(f"connected to {self._name} again")
         self._was_connected = is_connected
@@ -164,8 +176,15 @@ class DaskCluster:
     def _refresh(self) -> None:
         try:
             identity = self.client.sync(self.client.scheduler.identity, n_workers=-1, callback_timeout=_ANSWER)
-        except (OSError, TimeoutError, AttributeError, RuntimeError):  # lost just now, or busy
+        except (OSError, TimeoutError, AttributeError, RuntimeError) as error:  # lost just now, or busy
+            self._silent_since = self._silent_since or time.monotonic()
+            if self._was_connected and time.monotonic() - self._silent_since > _ALONE:
+                raise FaceclustError(
+                    f"{self._name} has not answered for {_ALONE:.0f} s",
+                    hint="all finished work is saved; look after the scheduler and type the command again",
+                ) from error
             return
+        self._silent_since = None
         live = {address: worker for address, worker in identity["workers"].items() if worker["status"] == "running"}
         self._names = {address: _worker_name(address, worker) for address, worker in live.items()}
         self._compared &= live.keys()
@@ -283,11 +302,7 @@ async def _shake_hands(address: str, security: Security) -> None:
 
 def _unreachable_error(address: SchedulerAddress, error: BaseException) -> FaceclustError:
     """Return an error that names the first cause of `error`, such as a refused certificate."""
-    causes = [error]
-    while cause := causes[-1].__cause__ or causes[-1].__context__:
-        causes.append(cause)
-    reasons = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
-    reason = reasons[-1] if reasons else f"no scheduler of Dask answered within {_CONNECT:g} s"
+    reason = find_reason(error) or f"no scheduler of Dask answered within {_CONNECT:g} s"
     return FaceclustError(
         f"cannot connect to {address}: {reason}", hint="is a scheduler running there, and is the address right?"
     )
@@ -298,7 +313,7 @@ def _describe_failed_check(error: BaseException) -> str:
         return "its scheduler has no faceclust, or another version; install the same version for it"
     if isinstance(error, ImportError):
         return "it has no faceclust; install the same version there"
-    return f"its check failed: {type(error).__name__}: {str(error)[:200]}"
+    return f"its check failed: {describe_error(error)}"
 
 
 def _worker_name(address: str, worker: dict[str, Any]) -> str:

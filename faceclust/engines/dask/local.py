@@ -14,8 +14,11 @@ import dask
 from distributed import Nanny, Scheduler, Security, SpecCluster, Worker
 
 from faceclust.engines.dask.quiet import silence_logs
+from faceclust.engines.dask.tasks import describe_error, find_reason
+from faceclust.errors import FaceclustError
 
 _LOOPBACK = "127.0.0.1"
+_START = 120.0  # seconds, after which the start of a worker has failed
 _CLOSE = 10.0  # seconds, after which workers are killed
 #: Keeps freed memory in the process. By default, workers return each array to the system and fault it in again, which
 #: costs a sixth of the time of a grouping.
@@ -60,7 +63,7 @@ def start_local_cluster(workers: int) -> Iterator[SpecCluster]:
     """Start `workers` processes of one thread each, and end them.
 
     They listen on the loopback address, and accept only holders of a key that is made for this cluster: other users
-    of this machine could otherwise run programs in its name.
+    of this machine could otherwise run programs in its name. Raises FaceclustError if they cannot be started.
     """
     environment, others = dict(os.environ), set(multiprocessing.active_children())
     nannies = dict(dask.config.get("distributed.nanny.pre-spawn-environ")) | _KEEP_MEMORY
@@ -70,25 +73,30 @@ def start_local_cluster(workers: int) -> Iterator[SpecCluster]:
     ):
         security = Security.temporary()
         common = {"host": _LOOPBACK, "protocol": "tls://", "security": security, "dashboard": False}
-        worker = {
-            "cls": Nanny,
-            # without a limit, nothing is spilled: embeddings never reach the disk that way
-            "options": common | {"nthreads": 1, "memory_limit": 0, "worker_class": _LocalWorker},
-        }
+        options = common | {"nthreads": 1, "worker_class": _LocalWorker, "death_timeout": _START}
+        # without a limit, nothing is spilled: embeddings never reach the disk that way
+        worker = {"cls": Nanny, "options": options | {"memory_limit": 0}}
         try:
-            cluster = SpecCluster(
-                dict.fromkeys(range(workers), worker),
-                {"cls": _LocalScheduler, "options": common | {"port": 0, "dashboard_address": None}},
-                security=security,
-            )
+            try:
+                cluster = SpecCluster(
+                    dict.fromkeys(range(workers), worker),
+                    {"cls": _LocalScheduler, "options": common | {"port": 0, "dashboard_address": None}},
+                    security=security,
+                )
+            except Exception as error:
+                raise FaceclustError(
+                    f"cannot start {workers} processes of Dask: {find_reason(error) or describe_error(error)}",
+                    hint="try fewer, such as --dask local:1",
+                ) from error
             try:
                 yield cluster
             finally:
                 with contextlib.suppress(Exception):  # of a cluster that is damaged already
                     cluster.close(timeout=_CLOSE)
-                for process in set(multiprocessing.active_children()) - others:
-                    if process.name.startswith("Dask Worker"):
-                        process.kill()  # Python would wait for it
         finally:
-            os.environ.clear()  # nannies set variables here, for their workers
+            for process in set(multiprocessing.active_children()) - others:
+                if process.name.startswith("Dask Worker"):
+                    process.kill()  # Python would wait for it
+            for name in os.environ.keys() - environment.keys():  # nannies set variables here, for their workers
+                del os.environ[name]
             os.environ.update(environment)

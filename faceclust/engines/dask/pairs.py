@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from distributed import Future
+from numpy.typing import NDArray
 
 from faceclust.cluster.constraints import TileMask
 from faceclust.cluster.distances import ClusterMeans
 from faceclust.cluster.nearest_lists import LIST_LENGTH, SmallestEntries
-from faceclust.cluster.pair_engine import Comparison, OnRows, PairEngine, ThreadEngine
+from faceclust.cluster.pair_engine import Comparison, OnRows, PairEngine
 from faceclust.engines.dask.answers import Cluster, collect_answers
 from faceclust.engines.dask.blocks import Lists, Unreadable, compare_block, restrict_mask
 from faceclust.engines.dask.uploads import Embeddings, Uploads, mapped_file, scatter
@@ -52,7 +53,8 @@ class DaskPairEngine:
     ) -> None:
         self._cluster, self._note, self._path_on_workers = cluster, note, path_on_workers
         self._min_clusters, self._min_pairs, self._side = min_clusters, min_pairs, side
-        self._threads: PairEngine = ThreadEngine()
+        self._threads: PairEngine | None = None
+        self._points: NDArray[np.floating] | None = None  # of the last comparison in threads
         self._is_noted = False
         self._embeddings: Embeddings | None = None
         self._uploads: Uploads | None = None
@@ -65,7 +67,7 @@ class DaskPairEngine:
                 self._note(
                     f"comparing {len(clusters):,} faces on this machine alone, which is faster than the Dask cluster"
                 )
-            return self._threads.compare_all(means, clusters, limit, on_rows)
+            return self._threads_for(means).compare_all(means, clusters, limit, on_rows)
         best = SmallestEntries(len(clusters), limit + means.float32_error)
         uploads = self._upload(means, clusters)
         ranges = _split(len(clusters), self._choose_side(len(clusters)))
@@ -104,7 +106,7 @@ class DaskPairEngine:
         """See `PairEngine`."""
         is_known = self._uploads is not None and self._uploads.means is means
         if not is_known or len(rows) * len(columns) < self._min_pairs:
-            return self._threads.compare_some(means, rows, columns, limit, mask, on_rows)
+            return self._threads_for(means).compare_some(means, rows, columns, limit, mask, on_rows)
         best = SmallestEntries(len(rows), limit + means.float32_error)
         uploads = self._upload(means, columns)
         column_ranges = _split(len(columns), self._choose_side(len(columns)))
@@ -128,6 +130,12 @@ class DaskPairEngine:
             shown = done // len(columns)
         return Comparison(best, means.float32_error)
 
+    def _threads_for(self, means: ClusterMeans) -> PairEngine:
+        if self._threads is None or self._points is not means.points:
+            self._points = means.points
+            self._threads = choose_local_engine(len(means.points), means.points.shape[1], "cpu")
+        return self._threads
+
     def _upload(self, means: ClusterMeans, clusters: Indices) -> Uploads:
         """Send what the workers do not know yet of these clusters."""
         if self._embeddings is None or self._embeddings.points is not means.points:
@@ -135,7 +143,6 @@ class DaskPairEngine:
             there = None if path is None else self._path_on_workers(path)
             self._embeddings = Embeddings(self._cluster, means.points, self._choose_side(len(means.points)), there)
             self._uploads = None
-            self._threads = choose_local_engine(len(means.points), means.points.shape[1], "cpu")
         if self._uploads is None or self._uploads.means is not means:
             self._uploads = Uploads(self._embeddings, means)
         self._uploads.update(clusters)

@@ -17,10 +17,12 @@ from typing import Any
 from distributed import CancelledError, Future, KilledWorker
 
 from faceclust.engines.dask.connection import DaskCluster
+from faceclust.engines.dask.tasks import TaskError, describe_error, task_failure
 from faceclust.engines.dask.team import (
     PROGRESS_TOPIC,
     BatchAnswer,
     PhotoBatch,
+    Unable,
     WorkerSettings,
     examine_batch,
     is_unreadable,
@@ -108,7 +110,7 @@ class _Batch:
     worker: _Worker
     is_alone: bool
     has_begun: bool = False
-    future: Future[BatchAnswer] = field(init=False)
+    future: Future[BatchAnswer | Unable | TaskError] = field(init=False)
 
 
 class _ClusterScan:
@@ -169,7 +171,8 @@ class _ClusterScan:
             # The scheduler forgets subscriptions with a lost connection, after which all workers come again.
             self._cluster.client.subscribe_topic(PROGRESS_TOPIC, self._note_progress)
         for worker in self._workers.values():
-            if worker.batches and not worker.is_silent and now - worker.last_sign > worker.patience:
+            has_answered = any(batch.future.done() for batch in worker.batches)
+            if worker.batches and not (has_answered or worker.is_silent) and now - worker.last_sign > worker.patience:
                 self._give_others_the_batches_of(worker)
         if self._answering_workers() or not known:
             self._last_answering = now
@@ -280,25 +283,29 @@ class _ClusterScan:
                     yield from self._accept(batch, answer)
 
     def _fetch(self, batch: _Batch) -> BatchAnswer | None:
-        """Return the answer of a finished batch. None if it was lost, and its photos are given back."""
+        """Return the answer of a finished batch. None if there is none, and its photos are given back.
+
+        Raises FaceclustError if the task has failed.
+        """
         has_failed = batch.future.status == "error"
         try:
-            answer: BatchAnswer = batch.future.result(timeout=_FETCH_LIMIT)
-        except (CancelledError, KilledWorker):
-            self._give_back_lost(batch)
+            answer: BatchAnswer | Unable | TaskError = batch.future.result(timeout=_FETCH_LIMIT)
         except TimeoutError:
-            pass  # fetch it again, unless its worker is gone
-        except (FaceclustError, OSError, MemoryError, ImportError) as error:
-            if has_failed:  # on this machine, perhaps not on others
-                self._refuse(batch.worker, f"{error}" or type(error).__name__)
-            else:  # the connection was lost
+            return None  # fetch it again, unless its worker is gone
+        except Exception as error:
+            if isinstance(error, CancelledError | KilledWorker) or (isinstance(error, OSError) and not has_failed):
                 self._give_back_lost(batch)
-        else:
-            self._forget(batch)
-            batch.worker.last_sign, batch.worker.is_silent = time.monotonic(), False
-            batch.worker.note_rate(len(answer.examined), answer.seconds)
-            return answer
-        return None
+                return None
+            raise task_failure(describe_error(error)) from error
+        if isinstance(answer, TaskError):
+            raise task_failure(answer.text)
+        if isinstance(answer, Unable):  # on this machine, perhaps not on others
+            self._refuse(batch.worker, answer.reason)
+            return None
+        self._forget(batch)
+        batch.worker.last_sign, batch.worker.is_silent = time.monotonic(), False
+        batch.worker.note_rate(len(answer.examined), answer.seconds)
+        return answer
 
     def _accept(self, batch: _Batch, answer: BatchAnswer) -> Iterator[tuple[PhotoRef, ExaminedPhoto]]:
         """Yield the results that are the first of their photo. Photos without a result are tried again."""

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 
 #: Dask, and the libraries that it is written with.
 _PACKAGES = ("distributed", "tornado", "bokeh")
+_LOOP = "BaseAsyncIOLoop"  # of tornado
 
 
 class _WithoutDask(logging.Filter):
-    """Drops what the event loop reports about tasks of Dask that ended after their cluster."""
+    """Drops what the event loop reports about Dask, such as tasks that ended after their cluster."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return not any(package in record.getMessage() for package in _PACKAGES)
+        return not any(package in record.getMessage() for package in (*_PACKAGES, _LOOP))
 
 
 def silence_logs() -> None:

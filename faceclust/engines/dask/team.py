@@ -16,7 +16,7 @@ from pathlib import Path
 
 from distributed import get_worker
 
-from faceclust.errors import PackError
+from faceclust.errors import FaceclustError, PackError
 from faceclust.packs.registry import clear_pack_cache, load_pack
 from faceclust.packs.session import choose_device
 from faceclust.packs.verify import require_files
@@ -80,6 +80,13 @@ class BatchAnswer:
     examined: list[tuple[PhotoRef, ExaminedPhoto]]
     seconds: float
     lost_folders: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Unable:
+    """The answer of a worker that cannot examine photos."""
+
+    reason: str
 
 
 class PhotoTeam:
@@ -177,8 +184,15 @@ class _TeamKeeper:
 _keeper = _TeamKeeper()
 
 
-def examine_batch(batch: PhotoBatch) -> BatchAnswer:
-    """Examine a batch as a Dask task. Raises FaceclustError if this worker cannot examine photos."""
+def examine_batch(batch: PhotoBatch) -> BatchAnswer | Unable:
+    """Examine a batch as a Dask task."""
+    try:
+        return _examine(batch)
+    except (FaceclustError, OSError, MemoryError, ImportError) as error:
+        return Unable(str(error) or type(error).__name__)
+
+
+def _examine(batch: PhotoBatch) -> BatchAnswer:
     team = _keeper.take(batch.settings)
     try:
         answer = team.examine(batch.tasks, partial(get_worker().log_event, PROGRESS_TOPIC, batch.id))
