@@ -46,11 +46,13 @@ def cluster(
     in new faces; `full` groups all faces from scratch. Two faces of one photo never share a group
     unless the user confirmed both as one person; faces confirmed as one person always do.
 
-    Raises UsageError for an invalid threshold or option, NothingScannedError before the first scan,
-    LibraryBusyError if another process scans or clusters the library, PackError if the device is
-    missing, and FaceclustError if it is not precise enough.
+    Raises UsageError for an invalid threshold or option, and for a GPU with a cluster, NothingScannedError before the first scan,
+    LibraryBusyError if another process scans or clusters the library, PackError if the device is missing, and
+    FaceclustError if it is not precise enough or the cluster cannot be used.
     """
     cluster = as_dask_options(dask)
+    if cluster is not None and device not in ("auto", "cpu"):
+        raise UsageError(f"a Dask cluster compares faces without {device}", hint="leave out --device or --dask")
     params = _cluster_params(library, threshold, **options)
     check_params(params)
     if params.algorithm != "hdbscan":

@@ -52,6 +52,11 @@ def test_workers_of_this_machine_and_of_a_cluster_exclude_each_other(library: Li
     assert done.returncode == 2 and "--workers counts processes of this machine" in done.stderr
 
 
+def test_a_device_and_a_cluster_exclude_each_other_in_groupings(library: Library) -> None:
+    done = run("cluster", "--library", library.root, "--dask", "local:2", "--device", "cuda")
+    assert done.returncode == 2 and "a Dask cluster compares faces without cuda" in done.stderr
+
+
 @pytest.mark.parametrize("source", ["command line", "environment", "user's file"])
 def test_the_address_may_come_from_the_user(library: Library, closed_address: str, source: str) -> None:
     """A cluster that cannot be reached is an error: it is never replaced by this machine without notice."""

@@ -19,7 +19,7 @@ class TaskError(NamedTuple):
 def run_task(function: Callable[..., Any], *arguments: Any) -> Any:
     """Call a function; return what it returns, or a `TaskError`.
 
-    Dask passes some exceptions on as others, and never answers for those that end a thread.
+    Dask replaces some exceptions by others, and loses those that end a thread.
     """
     try:
         return function(*arguments)
