@@ -18,7 +18,7 @@ from faceclust.cluster.nearest_lists import LIST_LENGTH
 from faceclust.cluster.pair_engine import ThreadEngine
 from faceclust.engines.dask import answers, pairs
 from faceclust.engines.dask.address import DaskOptions
-from faceclust.engines.dask.blocks import Part, Side, compare_block, restrict_mask, targets_of
+from faceclust.engines.dask.blocks import Part, Side, Unreadable, compare_block, restrict_mask, targets_of
 from faceclust.engines.dask.connection import DaskCluster, open_cluster
 from faceclust.engines.dask.pairs import DaskPairEngine
 from faceclust.engines.dask.uploads import Embeddings, Uploads
@@ -93,6 +93,18 @@ def test_embeddings_are_sent_if_a_worker_cannot_read_the_file(dask: DaskCluster,
     expected = ThreadEngine().compare_all(means, points, 1.1, lambda rows: None)
     assert np.array_equal(found.nearest.full_rows, expected.nearest.full_rows)
     assert len(notes) == 1 and "sending the embeddings" in notes[0]
+
+
+def read_nothing(*_: object) -> Unreadable:
+    return Unreadable("no file")
+
+
+def test_workers_that_cannot_read_what_they_receive_are_an_error(
+    dask: DaskCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairs, "compare_block", read_nothing)
+    with pytest.raises(FaceclustError, match="failed: no file"):
+        cluster(synthetic(300), engine_on(dask))
 
 
 def check_targets(dask: DaskCluster, engine: DaskPairEngine, means: ClusterMeans) -> None:

@@ -18,6 +18,7 @@ from faceclust.cluster.nearest_lists import LIST_LENGTH, SmallestEntries
 from faceclust.cluster.pair_engine import Comparison, OnRows, PairEngine
 from faceclust.engines.dask.answers import Cluster, collect_answers
 from faceclust.engines.dask.blocks import Lists, Unreadable, compare_block, restrict_mask
+from faceclust.engines.dask.tasks import task_failure
 from faceclust.engines.dask.uploads import Embeddings, Uploads, mapped_file, scatter
 from faceclust.engines.local_engine import choose_local_engine
 from faceclust.types import Float32, Indices
@@ -160,10 +161,13 @@ class DaskPairEngine:
         left = blocks
         while left:
             unread: list[_Block] = []
+            were_sent = self._embeddings is None or self._embeddings.are_sent
             for block, answer in collect_answers(self._cluster, left, submit):
                 if not isinstance(answer, Unreadable):
                     yield block, answer
                     continue
+                if were_sent:
+                    raise task_failure(answer.reason)
                 if self._embeddings is not None and not self._embeddings.are_sent:
                     self._note(
                         f"sending the embeddings to the Dask workers, since one cannot read them ({answer.reason})"
