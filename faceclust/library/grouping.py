@@ -47,8 +47,9 @@ def cluster(
     unless the user confirmed both as one person; faces confirmed as one person always do.
 
     Raises UsageError for an invalid threshold or option and for a GPU together with a cluster,
-    NothingScannedError before the first scan, LibraryBusyError if another process scans or clusters the library, PackError if the device is missing, and
-    FaceclustError if it is not precise enough or the cluster cannot be used.
+    NothingScannedError before the first scan, LibraryBusyError if another process scans or clusters
+    the library, PackError if the device is missing, and FaceclustError if it is not precise enough or
+    the cluster cannot be used.
     """
     cluster = as_dask_options(dask)
     if cluster is not None and device not in ("auto", "cpu"):
