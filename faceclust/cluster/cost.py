@@ -26,16 +26,16 @@ def estimate_cost(face_count: int, dimension: int) -> CostEstimate:
     """Estimate the cost of clustering from scratch by average linkage.
 
     The time to compare all pairs follows from a short measurement of this machine's matrix products.
-    Merging takes about as long as comparing, and local scaling half as long (measured by
-    tests/benchmarks/cluster.py).
+    The rest takes a fifth of it, and a time for each face (fitted to 100,000 and 1,000,000 faces of
+    tests/benchmarks/cluster.py on a processor with fast products of integers).
     """
     pairs = face_count * (face_count - 1) // 2
     # Per face: one factor of the product (float32), sums (float64) of the quarter of the faces that have
     # merged, the neighbour lists and the buffers that fill them; ids, the merges and temporaries. The
     # embeddings of large libraries are mapped from a file.
-    each = dimension * (4 + 2) + LIST_LENGTH * (4 + 8) + LIST_LENGTH * 8 + 1170
+    each = dimension * (4 + 2) + LIST_LENGTH * (4 + 8) + LIST_LENGTH * 8 + 700
     comparing = pairs * 2 * dimension / _measure_flops(dimension) / (os.cpu_count() or 1)
-    return CostEstimate(pairs, _BASE_MEMORY + face_count * each, 0.5 + face_count * 2e-5 + 2.5 * comparing)
+    return CostEstimate(pairs, _BASE_MEMORY + face_count * each, 0.5 + face_count * 1.4e-4 + 1.2 * comparing)
 
 
 def describe_cost(cost: CostEstimate, face_count: int) -> str:

@@ -16,7 +16,7 @@ from faceclust.cluster.linkage import agglomerate
 from faceclust.cluster.local_scaling import LocalScaling, Surroundings
 from faceclust.cluster.low_quality import absorb_low_quality, select_low_quality
 from faceclust.cluster.numbering import NEW, Changes, compare_clusterings, earlier_groups, find_sorted, number_groups
-from faceclust.cluster.pair_engine import PairEngine
+from faceclust.cluster.pair_engine import PairEngine, ThreadEngine
 from faceclust.cluster.parts import Partition, parts_of, restore_removed, without_links
 from faceclust.cluster.three_passes import cluster_in_three_passes
 from faceclust.cluster.two_passes import cluster_in_two_passes
@@ -181,7 +181,8 @@ def _partition_from_scratch(
     engine: PairEngine | None,
 ) -> tuple[Partition, Surroundings | None]:
     """Cluster faces. Average linkage leaves out the must-links, and returns what crowding is measured against."""
-    if len(embeddings) >= _MIN_FACES_FOR_ESTIMATE:
+    runs_in_threads = engine is None or isinstance(engine, ThreadEngine)  # what the estimate is for
+    if runs_in_threads and len(embeddings) >= _MIN_FACES_FOR_ESTIMATE:
         progress.note(describe_cost(estimate_cost(*embeddings.shape), len(embeddings)))
     surroundings = None
     if params.algorithm == "average":
