@@ -222,7 +222,7 @@ def _make_targets(part: Part, centre: Float64) -> Float32:
 
 
 def restrict_mask(mask: TileMask, rows: slice, columns: slice) -> TileMask | None:
-    """Return the excluded pairs of a block, None if there are none."""
+    """Return the excluded pairs of a block; None without any."""
     first, last = np.searchsorted(mask.rows, (rows.start, rows.stop))
     row, column = mask.rows[first:last] - rows.start, mask.columns[first:last]
     inside = (column >= columns.start) & (column < columns.stop)

@@ -41,7 +41,7 @@ _CLIENT_SETTINGS = {"distributed.comm.timeouts.connect": "10s", "distributed.com
 def open_cluster(
     options: DaskOptions, note: Callable[[str], None], should_stop: ShouldStop = lambda: False
 ) -> Iterator[DaskCluster]:
-    """Connect to a cluster, or start one, and check its workers. `note` is told what happens to workers.
+    """Connect to a cluster, or start one, and check its workers. `note` receives what happens to workers.
 
     Once `should_stop()` is true, workers are no longer waited for.
 

@@ -233,7 +233,7 @@ class _ClusterScan:
         batch.future.add_done_callback(lambda _: self._changed.set())
 
     def _choose_tasks(self, worker: _Worker) -> tuple[ExamineTask, ...]:
-        """Return the next photos for a worker, () if there are none for it now."""
+        """Return the next photos for a worker; () if it gets none now."""
         chosen: list[ExamineTask] = []
         passed_over: list[ExamineTask] = []
         while self._again and len(chosen) < worker.batch_size:
@@ -283,7 +283,7 @@ class _ClusterScan:
                     yield from self._accept(batch, answer)
 
     def _fetch(self, batch: _Batch) -> BatchAnswer | None:
-        """Return the answer of a finished batch. None if there is none, and its photos are given back.
+        """Return the answer of a finished batch; None if it has no answer, and its photos are given back.
 
         Raises FaceclustError if the task has failed.
         """
