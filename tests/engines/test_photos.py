@@ -203,11 +203,11 @@ def test_a_worker_whose_answer_waits_here_is_not_silent(
     cluster: DaskCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """This machine saves photos meanwhile, which may take long."""
-    monkeypatch.setattr(photos, "_SILENCE_LIMIT", 0.2)
+    monkeypatch.setattr(photos, "_SILENCE_LIMIT", 1.0)
     tasks = [ExamineTask(PhotoRef(name, 1, 1)) for name in plain(100)]
     for number, _ in enumerate(run(cluster, tmp_path, tasks)):
         if number == 50:
-            time.sleep(0.6)
+            time.sleep(1.6)
     assert NOTES == []
 
 
