@@ -59,6 +59,9 @@ def cluster(
     if params.algorithm != "hdbscan":
         require_threshold(params.threshold, library.cache_info.radius)
     _warn_unknown_radius(library, params)
+    if cluster is not None and params.algorithm == "hdbscan":
+        library.progress.note("hdbscan groups on this machine alone, without the Dask cluster")
+        cluster = None
     with (
         library.home.lock("grouping faces"),  # taken first: a refusal at the end would waste the work
         library.spill_embeddings() as spilled,

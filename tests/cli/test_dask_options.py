@@ -82,14 +82,20 @@ def test_doctor_says_whether_dask_is_installed(monkeypatch: pytest.MonkeyPatch) 
     assert re.search(expected, run("doctor").stdout)
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "note"),
+    [
+        ("average", "on this machine alone, which is faster than the Dask cluster"),
+        ("hdbscan", "hdbscan groups on this machine alone, without the Dask cluster"),
+    ],
+)
 def test_few_faces_are_grouped_by_threads_and_no_cluster_is_started(
-    library: Library, monkeypatch: pytest.MonkeyPatch
+    library: Library, monkeypatch: pytest.MonkeyPatch, algorithm: str, note: str
 ) -> None:
     start = pytest.importorskip("faceclust.engines.dask.start")
     monkeypatch.setattr(start, "open_cluster", None)
-    done = run("cluster", "--full", "--library", library.root, "--dask", "local:2")
-    assert done.returncode == 0
-    assert "on this machine alone, which is faster than the Dask cluster" in done.stderr
+    done = run("cluster", "--full", "--library", library.root, "--dask", "local:2", "--algorithm", algorithm)
+    assert done.returncode == 0 and note in done.stderr
 
 
 @pytest.mark.slow
