@@ -31,7 +31,7 @@ ALLOWED: dict[str, set[str]] = {
         *("vision",),
     },
     "installer": {"files", "packs", "types", "vision"},
-    "engines": {"cluster", "packs", "types"},
+    "engines": {"cluster", "files", "packs", "photos", "scan", "types"},
     "library": {
         *("catalogue", "cluster", "engines", "evaluation", "files", "importers", "outputs", "packs", "people"),
         *("photos", "scan", "store", "types"),

@@ -153,7 +153,7 @@ def command(
     names, named_before = names_of_groups(opened), _name_of_each_face(opened)
     is_configured = choices["threshold"] != AUTO_THRESHOLD and sources["threshold"] is ParameterSource.DEFAULT_MAP
     calibration = _resolve_threshold(context, opened, choices)
-    grouping = opened.cluster(full=full, dry_run=dry_run, **choices)
+    grouping = opened.cluster(full=full, dry_run=dry_run, dask=cluster, **choices)
     sizes = grouping.sizes
     if as_json:
         record = {"calibrated": calibration is not None, "named": len(opened.people()), "written": not dry_run}

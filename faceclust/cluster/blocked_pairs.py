@@ -49,6 +49,9 @@ def find_near_pairs(
     column_limits: Float32 | None = None,
     mask: Mask | None = None,
     on_rows: Callable[[int], None] | None = None,
+    *,
+    rectangle: bool = False,
+    threads: int | None = None,
     integer_filter: IntegerFilter | None = None,
 ) -> Iterator[NearPairs]:
     """Yield row, column and product of the pairs whose product is at most the row's limit.
@@ -56,24 +59,25 @@ def find_near_pairs(
     `probes` returns rows of the left factor (m, k), where m is the number of row limits; `targets`
     (n, k) is the right factor, transposed. With `column_limits`, a pair counts if it is within the limit
     of either. Unless it is a `rectangle` of other rows than columns, m = n and the product is symmetric
-    then: it yields only pairs row < column. The limits are read again for each
-    tile, so the caller may lower them in between. `mask` receives a tile and its row and column
-    ranges, and may set excluded pairs to nan, or to the lowest integer. `on_rows` receives the number of
-    rows just finished. `integer_filter` is one for `targets`; it affects the speed and the rounding.
+    then: it yields only pairs row < column. The limits are read again for each tile, so the caller may
+    lower them in between. `mask` receives a tile and its row and column ranges, and may set excluded
+    pairs to nan, or to the lowest integer. `on_rows` receives the number of rows just finished. `threads`
+    is the number of cores by default; one is the caller's own thread. `integer_filter` is one for
+    `targets`; it affects the speed and the rounding.
     """
-    search = _TileSearch(targets, row_limits, column_limits, mask, integer_filter)
-    threads = os.cpu_count() or 1
-    with (
-        _blas_controller().limit(limits=1, user_api="blas"),
-        # NumPy compares a tile with limits of its rows twice as fast if a buffer holds no more than a row.
-        ThreadPoolExecutor(threads, initializer=np.setbufsize, initargs=(_UFUNC_BUFFER,)) as pool,
-    ):
+    is_symmetric = column_limits is not None and not rectangle
+    search = _TileSearch(targets, row_limits, column_limits, mask, integer_filter, is_symmetric)
+    threads = threads or os.cpu_count() or 1
+    with _blas_controller().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future[NearPairs]] = deque()
         try:
             for r in range(0, len(row_limits), _TILE_ROWS):
                 left = probes(slice(r, min(r + _TILE_ROWS, len(row_limits))))
                 encoded = integer_filter.encode(left) if integer_filter else None
-                for c in range(r if search.is_symmetric else 0, len(targets), _TILE_COLUMNS):
+                for c in range(r if is_symmetric else 0, len(targets), _TILE_COLUMNS):
+                    if threads == 1:
+                        yield search.find(left, encoded, r, c)
+                        continue
                     waiting.append(pool.submit(search.find, left, encoded, r, c))
                     if len(waiting) > _WAITING_TILES * threads:
                         yield waiting.popleft().result()
@@ -96,10 +100,11 @@ class _TileSearch:
         column_limits: Float32 | None,
         mask: Mask | None,
         integer_filter: IntegerFilter | None,
+        is_symmetric: bool,
     ) -> None:
         self._targets, self._row_limits, self._column_limits = targets, row_limits, column_limits
         self._mask, self._filter = mask, integer_filter
-        self.is_symmetric = column_limits is not None
+        self._is_symmetric = is_symmetric
         self._buffers = _Buffers()
         self._tried = self._dense = 0  # tiles with a filter, and those of them with many candidates
 
@@ -148,17 +153,19 @@ class _TileSearch:
     ) -> tuple[Indices, Indices]:
         """Return row and column of the entries of a tile that are within a limit."""
         near = self._buffer(np.bool_, product.shape)
-        compare(product, row_limits[:, None], out=near)
-        if column_limits is not None:
-            other = self._buffer(np.uint8, product.shape).view(np.bool_)
-            compare(product, column_limits, out=other)
-            np.logical_or(near, other, out=near)
+        with np.errstate():  # which also restores the size of the buffer
+            np.setbufsize(_UFUNC_BUFFER)
+            compare(product, row_limits[:, None], out=near)
+            if column_limits is not None:
+                other = self._buffer(np.uint8, product.shape).view(np.bool_)
+                compare(product, column_limits, out=other)
+                np.logical_or(near, other, out=near)
         hits = np.flatnonzero(near)
         row = hits // product.shape[1]
         return row, hits - row * product.shape[1]
 
     def _drop_lower_half(self, row: Indices, column: Indices, r: int, c: int) -> tuple[Indices, Indices]:
-        if not self.is_symmetric or c >= r + _TILE_ROWS:
+        if not self._is_symmetric or c >= r + _TILE_ROWS:
             return row, column
         above = row + r < column + c
         return row[above], column[above]

@@ -57,7 +57,7 @@ class ClusterMeans:
         #: Distances are rounded to multiples of this, so that equal ones stay equal despite rounding errors.
         self.distance_step = _ceil_power_of_two(largest) * 2.0**-46
         #: An upper bound of the error of a float32 distance, from `probes` and `targets`.
-        self.float32_error: float = (values.shape[1] + 8) * largest * 2.0**-24
+        self.float32_error: float = (dimension + 8) * largest * 2.0**-24
         self._largest = largest
 
     def error_of_rounded(self, unit: float) -> float:

@@ -92,9 +92,9 @@ def sum_groups(embeddings: Float32, clusters: Indices) -> Iterator[GroupSums]:
         group, sums = np.repeat(np.arange(len(some)), some), np.zeros((1, embeddings.shape[1]))
         if len(faces) <= _CHUNK:
             sums = np.stack([np.bincount(group, column, len(some)) for column in embeddings[faces].T], axis=1)
-        else:  # one group: the rows are added to the sum in order, as bincount does
+        else:  # one group: each chunk continues the sum in order
             for start in range(0, len(faces), _CHUNK):
-                rows = embeddings[faces[start : start + _CHUNK]]
-                sums = np.add.reduce(np.concatenate([sums, rows]), axis=0, keepdims=True)
+                rows = np.concatenate([sums, embeddings[faces[start : start + _CHUNK]]])
+                sums = np.stack([np.bincount(np.zeros(len(rows), np.int64), column) for column in rows.T], axis=1)
         yield GroupSums(faces, group, some, sums)
         first = end

@@ -148,34 +148,14 @@ class Surroundings:
 def _representatives(embeddings: Float32, clusters: Indices) -> tuple[Indices, Indices]:
     """Return the position of the face nearest to each group's mean (g,), and each face's group (n,)."""
     _, group, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
-    order, ends = np.argsort(group, kind="stable"), np.cumsum(sizes)
-    representatives, first = order[ends - sizes], 0
-    while first < len(sizes):  # as many groups at a time as fit into a chunk
-        start = ends[first] - sizes[first]
-        end = max(first + 1, int(np.searchsorted(ends, start + _CHUNK, side="right")))
-        if (sizes[first:end] > 1).any():
-            faces = order[start : ends[end - 1]]
-            representatives[first:end] = _nearest_to_means(embeddings, faces, sizes[first:end])
-        first = end
-    return representatives, group.astype(np.int64)
-
-
-def _nearest_to_means(embeddings: Float32, faces: Indices, sizes: Indices) -> Indices:
-    """Return the face nearest to the mean of each group, given the faces of one group after the other."""
-    group, parts = np.repeat(np.arange(len(sizes)), sizes), range(0, len(faces), _CHUNK)
-    sums = np.zeros((len(sizes), embeddings.shape[1]))
-    for start in parts:
-        rows = embeddings[faces[start : start + _CHUNK]]
-        # Several parts are those of one group that is larger than a chunk. They continue its sum in order.
-        rows = np.concatenate([sums, rows]) if start else rows
-        own = np.zeros(len(rows), np.int64) if len(parts) > 1 else group
-        sums = np.stack([np.bincount(own, column, len(sizes)) for column in rows.T], axis=1)
-    means, distance = sums / sizes[:, None], np.empty(len(faces))
-    for start in parts:
-        part = slice(start, start + _CHUNK)
-        away = embeddings[faces[part]] - means[group[part]]
-        distance[part] = np.einsum("ij,ij->i", away, away)
-    return np.asarray(faces[np.lexsort((distance, group))[np.cumsum(sizes) - sizes]])
+    distance = np.zeros(len(embeddings))
+    for groups in sum_groups(embeddings, clusters):
+        means = groups.sums / groups.sizes[:, None]
+        for part in groups.parts():
+            away = embeddings[groups.faces[part]] - means[groups.group[part]]
+            distance[groups.faces[part]] = np.einsum("ij,ij->i", away, away)
+    order = np.lexsort((distance, group))
+    return order[np.cumsum(sizes) - sizes], group.astype(np.int64)
 
 
 def _draw_cohort(embeddings: Float32, representatives: Indices) -> Indices:

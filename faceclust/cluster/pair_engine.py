@@ -126,5 +126,11 @@ class ThreadEngine:
             built = IntegerFilter(self._integer_product, targets, means.float32_error)
             integer_filter = built if built.is_useful else None
         return find_near_pairs(
-            lambda some: means.probes(rows[some]), targets, row_limits, column_limits, mask, on_rows, integer_filter
+            lambda some: means.probes(rows[some]),
+            targets,
+            row_limits,
+            column_limits,
+            mask,
+            on_rows,
+            integer_filter=integer_filter,
         )

@@ -29,6 +29,7 @@ def cluster(
     full: bool = False,
     dry_run: bool = False,
     device: str = "auto",
+    dask: DaskOptions | str | None = None,
     **options: Any,
 ) -> Grouping:
     """Group the faces by person and save the result; `undo_cluster` restores the previous grouping.
@@ -40,7 +41,8 @@ def cluster(
     form groups of their own; 0 treats all faces alike), or `local_scaling` (how much nearer faces have to
     be that look like many others; 0 switches it off). `dry_run`: save nothing. `device`: what compares all
     faces, one of `packs.session.DEVICES`; "auto" is a CUDA GPU for large libraries, and otherwise "cpu", which
-    is threads. The groups are the same on each device.
+    is threads. `dask`: compare the faces on this cluster, given by options or an address, if they are many. The
+    groups are the same on each device and cluster.
 
     Group numbers are stable between runs. With unchanged options, groups stay as they are and take
     in new faces; `full` groups all faces from scratch. Two faces of one photo never share a group
@@ -63,7 +65,8 @@ def cluster(
         library.progress.note("hdbscan groups on this machine alone, without the Dask cluster")
         cluster = None
     with (
-        library.home.lock("grouping faces"),  # taken first: a refusal at the end would waste the work
+        _choose_engine(library, cluster) as engine,
+        library.home.lock("grouping faces"),  # taken before the work: a refusal at the end would waste it
         library.spill_embeddings() as spilled,
     ):
         faces = library.table.face_table()

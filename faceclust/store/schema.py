@@ -362,6 +362,15 @@ def encode_parquet(table: pa.Table) -> memoryview:
     return memoryview(sink.getvalue())
 
 
+def _sort_dictionaries(table: pa.Table) -> pa.Table:
+    """Order the words of each dictionary by their first row, instead of by when their rows were added."""
+    for number, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            words = table.column(number).cast(field.type.value_type).combine_chunks().dictionary_encode()
+            table = table.set_column(number, field, words)
+    return table
+
+
 def texts_to_array(column: pa.ChunkedArray, length: int) -> NDArray[np.str_]:
     """Convert texts without nulls to an array of texts of at most `length` letters."""
     texts = np.empty(len(column), f"U{length}")

@@ -49,8 +49,10 @@ def many_small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("faceclust.cluster.constraints._MIN_BLOCK_PAIRS", 20)
 
 
-def products_of(means: ClusterMeans, rows: np.ndarray, columns: np.ndarray) -> tuple[IntegerFilter, np.ndarray]:
-    built = IntegerFilter(NumpyProduct(), means.targets(columns), means.float32_error)
+def products_of(
+    means: ClusterMeans, rows: np.ndarray, columns: np.ndarray, error: float | None = None
+) -> tuple[IntegerFilter, np.ndarray]:
+    built = IntegerFilter(NumpyProduct(), means.targets(columns), means.float32_error if error is None else error)
     out = np.empty((len(rows), len(columns)), np.int32)
     encoded = built.encode(means.probes(rows))
     assert built.is_useful and encoded is not None
@@ -68,7 +70,31 @@ def test_a_bound_is_never_above_the_distance(points: str, offset: float) -> None
     built, products = products_of(means, rows, columns)
     distances = means.probes(rows) @ means.targets(columns).T
     assert (products >= built.convert_limits(distances)).all()
-    assert (-products * built._unit <= exact_distances(means, rows, columns) - means.float32_error).all()
+    for error in (means.float32_error, 0.3):
+        built, products = products_of(means, rows, columns, error)
+        assert (-products * built._unit <= exact_distances(means, rows, columns) - error).all()
+
+
+def test_rounding_errors_in_the_direction_of_the_other_vector() -> None:
+    """For these the inequality of Cauchy and Schwarz is an equation, up to the rounding of the squared norms."""
+
+    def rows(values: list[float], dimension: int) -> np.ndarray:
+        vectors = np.repeat(np.float32(values)[:, None], dimension, axis=1)
+        vectors[0, 1:] = 0
+        return np.column_stack([vectors, np.ones(len(values)), (vectors**2).sum(axis=1)]).astype(np.float32)
+
+    for dimension in (8, 64, 256):
+        # The first one sets the step between integers to 1.
+        targets, lefts = rows([127, 60, 50.49, -40.49], dimension), rows([127, 40.49, 60.51, -50.49], dimension)
+        probes = np.column_stack([-2 * lefts[:, :-2], lefts[:, :-3:-1]])
+        built = IntegerFilter(NumpyProduct(), targets, 0.0)
+        encoded, out = built.encode(probes), np.empty((4, 4), np.int32)
+        assert encoded is not None
+        built.multiply(encoded, slice(0, 4), out)
+        exact = probes.astype(np.float64) @ targets.T
+        assert built._unit == 2 and (-out * built._unit <= exact).all()
+        slack = 2 * 0.5 * (127 + 127) * dimension + 2 * 127 * built._unit
+        assert (-out * built._unit >= exact - slack).all()
 
 
 @pytest.mark.parametrize("points", ["synthetic", "scattered"])
@@ -84,6 +110,8 @@ def test_limits_beyond_the_range_of_integers() -> None:
     built, _ = products_of(ClusterMeans(synthetic(50)), np.arange(50), np.arange(50))
     found = built.convert_limits(np.array([np.inf, 1e30, -1e30], np.float32)).tolist()
     assert found == [-(2**31) + 1, -(2**31) + 1, 2**31 - 1]  # an excluded pair is at -(2**31)
+    limits = np.random.default_rng(0).uniform(-1, 4, 1000).astype(np.float32)
+    assert (-built.convert_limits(limits) * built._unit >= limits).all()
 
 
 def test_vectors_outside_the_range_of_the_targets() -> None:
@@ -138,6 +166,37 @@ def test_filtered_pairs_keep_the_contract(points: str, n: int) -> None:
         found = ThreadEngine(product).compare_some(means, every, every, limit, mask, lambda rows: None)
         check_contract(found, exact, allowed & ~itself, limit, may_list=allowed | itself)
     assert product.calls > 5 or n < 30
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("shape", ["rows", "rectangle", "triangle"])
+def test_pairs_within_the_limit_of_either_side_are_found(threads: int, shape: str) -> None:
+    means, rng = ClusterMeans(synthetic(440)), np.random.default_rng(5)
+    rows, columns = np.arange(440), np.arange(440 if shape == "triangle" else 300)
+    limits = [rng.uniform(0.2, 1.2, len(some)).astype(np.float32) for some in (rows, columns)]
+    limits = [limits[0], limits[0]] if shape == "triangle" else limits
+    exact = exact_distances(means, rows, columns)
+    beside = exact - (limits[0][:, None] if shape == "rows" else np.maximum.outer(*limits))
+    if shape == "triangle":
+        beside[np.tril_indices(440)] = np.inf
+    targets = means.targets(columns)
+    for built in (None, IntegerFilter(NumpyProduct(), targets, means.float32_error)):
+        pairs = find_near_pairs(
+            lambda some: means.probes(rows[some]),
+            targets,
+            limits[0],
+            None if shape == "rows" else limits[1],
+            rectangle=shape == "rectangle",
+            threads=threads,
+            integer_filter=built,
+        )
+        found = np.zeros(exact.shape, np.int64)
+        for row, column, values in pairs:
+            np.add.at(found, (row, column), 1)
+            assert np.abs(values - exact[row, column]).max(initial=0) <= means.float32_error
+        assert (found[beside <= -means.float32_error] == 1).all()
+        assert (found[beside > means.float32_error] == 0).all()
+    assert np.getbufsize() == 8192
 
 
 @pytest.mark.parametrize("points", POINTS)

@@ -187,6 +187,9 @@ class DaskCluster:
         self._silent_since = None
         live = {address: worker for address, worker in identity["workers"].items() if worker["status"] == "running"}
         self._names = {address: _worker_name(address, worker) for address, worker in live.items()}
+        for address in self._find_silent(live):
+            del live[address]
+            self._remove(address)
         self._compared &= live.keys()
         for known in (self._pending, self._refused):
             for address in known.keys() - live.keys():
