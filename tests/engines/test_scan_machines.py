@@ -145,9 +145,7 @@ def test_the_mount_of_a_worker_goes_away(scan: DaskScan) -> None:
 
 
 def test_a_worker_with_another_version_is_refused(scan: DaskScan, tmp_path: Path) -> None:
-    (tmp_path / "older.py").write_text(
-        "from faceclust.engines.dask import worker_checks as c\nc.__version__ = '0.0.1'\n"
-    )
+    (tmp_path / "older.py").write_text("from faceclust import version\nversion.__version__ = '0.0.1'\n")
     scan.gate.open()
     scan.dask.start_worker("old", "--preload", str(tmp_path / "older.py"))
     scan.dask.wait_for_worker("old")

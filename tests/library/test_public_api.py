@@ -21,7 +21,7 @@ PUBLIC_NAMES = [name for name in dir(Library) if not name.startswith("_")]
 
 
 def test_dir_lists_the_public_names_of_the_package_only() -> None:
-    names = ["Face", "FaceAnalyser", "FaceclustError", "Library", "__version__", "group", "verify"]
+    names = ["DaskOptions", "Face", "FaceAnalyser", "FaceclustError", "Library", "__version__", "group", "verify"]
     assert dir(faceclust) == names == sorted(faceclust.__all__)
     assert all(hasattr(faceclust, name) and inspect.getdoc(getattr(faceclust, name)) for name in names)
 

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -40,9 +40,16 @@ class Firefox:
     def wait(self, expression: str) -> None:
         """Wait until an expression is true in the page."""
         deadline = time.monotonic() + _SECONDS
-        while not self.script(f"Boolean({expression})"):
+        while not self._is_true(expression):
             assert time.monotonic() < deadline, f"waited in vain for {expression} at {self.script('location.href')}"
             time.sleep(0.05)
+
+    def _is_true(self, expression: str) -> bool:
+        """Return whether an expression is true; false while Firefox replaces the page, which it reports as an error."""
+        parameters = {"expression": f"Boolean({expression})", "target": {"context": self._tab}, "awaitPromise": False}
+        answer = self._exchange("script.evaluate", parameters)
+        assert answer["type"] == "success" or answer["error"] == "unknown error", answer
+        return bool(answer.get("result", {}).get("result", {}).get("value"))
 
     def press(self, keys: str) -> None:
         """Press keys, one after the other."""
@@ -54,13 +61,18 @@ class Firefox:
         self._socket.close()
 
     def _send(self, method: str, **parameters: Any) -> dict[str, Any]:
-        id = next(self._ids)
-        self._socket.send(json.dumps({"id": id, "method": method, "params": parameters}))
-        while (answer := json.loads(self._socket.recv())).get("id") != id:
-            pass  # an event
+        answer = self._exchange(method, parameters)
         assert answer["type"] == "success", answer
         result: dict[str, Any] = answer["result"]
         return result
+
+    def _exchange(self, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        id = next(self._ids)
+        self._socket.send(json.dumps({"id": id, "method": method, "params": parameters}))
+        answer: dict[str, Any] = {}
+        while answer.get("id") != id:  # otherwise it is an event
+            answer = json.loads(self._socket.recv())
+        return answer
 
 
 @contextmanager
@@ -76,8 +88,7 @@ def open_firefox() -> Iterator[Firefox]:
                 assert process.stderr
                 lines = (re.search(rb"BiDi listening on (ws://\S+)", line) for line in process.stderr)
                 address = next(filter(None, lines))[1].decode()
-                firefox = Firefox(address)
-                yield firefox
-                firefox.close()
+                with closing(Firefox(address)) as firefox:
+                    yield firefox
             finally:
                 process.kill()
