@@ -16,8 +16,8 @@ class Progress(Protocol):
         showing.
         """
 
-    def advance(self, steps: int = 1, **counts: int) -> None:
-        """Finish `steps` more steps. `counts`: running totals worth showing, e.g. faces=12."""
+    def advance(self, steps: int = 1, **counts: int | str) -> None:
+        """Finish `steps` more steps. `counts`: running figures worth showing, e.g. faces=12 or loss="3.21"."""
 
     def note(self, message: str) -> None:
         """Pass on a message for the user, such as a cache that had to be set aside."""
@@ -31,7 +31,7 @@ class SilentProgress:
 
     def start(self, stage: str, total: int | None, unit: str = "") -> None: ...
 
-    def advance(self, steps: int = 1, **counts: int) -> None: ...
+    def advance(self, steps: int = 1, **counts: int | str) -> None: ...
 
     def note(self, message: str) -> None: ...
 

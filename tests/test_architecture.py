@@ -31,6 +31,7 @@ ALLOWED: dict[str, set[str]] = {
         *("vision",),
     },
     "installer": {"files", "packs", "types", "vision"},
+    "training": {"evaluation", "types"},
     "engines": {"cluster", "files", "packs", "photos", "scan", "types"},
     "library": {
         *("catalogue", "cluster", "engines", "evaluation", "files", "importers", "outputs", "packs", "people"),
@@ -101,6 +102,16 @@ def test_only_one_module_imports_onnxruntime() -> None:
     users = [path for path in MODULES if any(name.partition(".")[0] == "onnxruntime" for name, _ in list_imports(path))]
     assert users == [PACKAGE / "packs" / "session.py"]
 
+
+def test_only_training_imports_torch() -> None:
+    users = {
+        find_folder(path) for path in MODULES if {name.partition(".")[0] for name, _ in list_imports(path)} & TORCH
+    }
+    assert users == {"training"}
+
+
+#: What the extra `train` brings: too heavy for any other command.
+TORCH = {"onnxscript", "torch"}
 
 #: Modules that can open a connection, or import one that can.
 NETWORK = {

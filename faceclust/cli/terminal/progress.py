@@ -25,7 +25,7 @@ class TerminalProgress:
         self._bar: ProgressBar | None = None
         self._stage, self._unit, self._total, self._done = "", "", 0, 0
         self._started = self._last_line = 0.0
-        self._counts: dict[str, int] = {}
+        self._counts: dict[str, int | str] = {}
 
     def start(self, what: str, total: int | None, unit: str = "") -> None:
         self.finish()
@@ -37,7 +37,7 @@ class TerminalProgress:
 
             self._bar = ProgressBar(make_visible(what), total, in_bytes=unit == _BYTE_UNIT)
 
-    def advance(self, steps: int = 1, **counts: int) -> None:
+    def advance(self, steps: int = 1, **counts: int | str) -> None:
         self._done += steps
         self._counts = counts
         if self._bar:

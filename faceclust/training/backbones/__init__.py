@@ -1,0 +1,1 @@
+"""Networks that map chips to features, with the published sizes that they are checked against."""

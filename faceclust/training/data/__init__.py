@@ -1,0 +1,1 @@
+"""Training data: from folders, a library or RecordIO to aligned chips, split by person."""

@@ -1,0 +1,1 @@
+"""Training losses ("heads"), each in a module of its own with its paper and defaults."""
