@@ -37,6 +37,12 @@ class Head(nn.Module):
         super().__init__()
         self.dimension, self.classes = dimension, classes
 
+    @property
+    def sampler(self) -> str:
+        """The sampler of batches: "shuffled", "people" (several faces of each person), "adaptive" (AdaptiveFace's)
+        or "triplets" (rows 3i anchor, 3i + 1 positive, 3i + 2 negative). A setting of a subclass may decide."""
+        return "people" if self.needs_groups else "shuffled"
+
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
         """Return the mean loss, a scalar, of features (n, d) with labels int64 (n,)."""
         raise NotImplementedError
