@@ -64,3 +64,17 @@ class Head(nn.Module):
 def full_precision(features: Tensor) -> Tensor:
     """Return the features in float32, or unchanged if they are float64."""
     return features if features.dtype == torch.float64 else features.float()
+
+
+#: Vectors shorter than this have no direction.
+MIN_NORM = 1e-6
+
+
+def unit_vectors(vectors: Tensor) -> Tensor:
+    """Return vectors (…, d) scaled to length 1, in full precision; zero vectors stay zero.
+
+    torch's `normalize` multiplies the gradient of a zero vector by 1e12, which overflows float16.
+    """
+    vectors = full_precision(vectors)
+    norms = vectors.norm(dim=-1, keepdim=True)
+    return vectors / norms.where(norms > MIN_NORM, 1.0)

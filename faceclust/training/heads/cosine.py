@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from faceclust.training.heads.base import Head, full_precision
+from faceclust.training.heads.base import Head, unit_vectors
 
 #: Cosines are clamped to ±(1 − this), so that the derivative of arccos stays finite.
 EPSILON = 1e-7
@@ -31,9 +31,8 @@ class CosineHead(Head):
     def cosines(self, features: Tensor) -> Tensor:
         """Return the cosine of each feature with each class (n, classes), clamped; under autocast in float32."""
         with torch.autocast(features.device.type, enabled=False):
-            units = F.normalize(full_precision(features))
-            centres = F.normalize(self.centres.to(units.dtype))
-            return F.linear(units, centres).clamp(-1 + EPSILON, 1 - EPSILON)
+            units = unit_vectors(features)
+            return F.linear(units, unit_vectors(self.centres.to(units.dtype))).clamp(-1 + EPSILON, 1 - EPSILON)
 
     def predict(self, features: Tensor) -> Tensor:
         with torch.no_grad():
