@@ -77,4 +77,5 @@ def unit_vectors(vectors: Tensor) -> Tensor:
     """
     vectors = full_precision(vectors)
     norms = vectors.norm(dim=-1, keepdim=True)
-    return vectors / norms.where(norms > MIN_NORM, 1.0)
+    units: Tensor = vectors / norms.where(norms > MIN_NORM, 1.0)
+    return units
