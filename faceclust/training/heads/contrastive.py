@@ -35,4 +35,4 @@ class Contrastive(Head):
         distances = squared.clamp(min=MIN_SQUARED_DISTANCE).sqrt()
         push = (self.margin - distances).clamp(min=0).square()
         same = labels[:, None] == labels
-        return masked_mean(squared, same.triu(1)) + masked_mean(push, (~same).triu(1))
+        return masked_mean(squared, same.triu(1)) + masked_mean(push, ~same)

@@ -10,11 +10,14 @@ from faceclust.training.heads.base import unit_vectors
 
 
 def squared_distances(features: Tensor) -> Tensor:
-    """Return the squared L2 distances (n, n) of the unit vectors of features (n, d); under autocast in float32."""
+    """Return the squared L2 distances (n, n) of the unit vectors of features (n, d); under autocast in float32.
+
+    Rounding makes distances near 0 slightly negative.
+    """
     with torch.autocast(features.device.type, enabled=False):
         units = unit_vectors(features)
         squares = units.square().sum(1)
-        return (squares[:, None] + squares - 2 * F.linear(units, units)).clamp(min=0)
+        return squares[:, None] + squares - 2 * F.linear(units, units)
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:

@@ -67,5 +67,5 @@ class SphereFace(CosineHead):
         before, multiple = torch.ones_like(cosines), cosines
         for _ in range(self.margin - 1):
             before, multiple = multiple, 2 * cosines * multiple - before
-        k = (self.margin * cosines.detach().acos() / math.pi).floor().clamp(max=self.margin - 1)
+        k = (self.margin * cosines.detach().acos() / math.pi).floor()  # below m: cosines are clamped
         return (1 - 2 * (k % 2)) * multiple - 2 * k

@@ -212,6 +212,17 @@ def test_fixed_scale_of_adacos(classes: int, scale: float) -> None:
     assert AdaCos(1, classes, dynamic=False).current_scale.item() == pytest.approx(scale, abs=0.005)
 
 
+def test_scale_of_adacos_follows_the_lower_median_angle() -> None:
+    head = build_double("adacos")
+    with torch.no_grad():
+        head.get_parameter("centres").copy_(torch.eye(CLASSES, DIMENSION))
+    features = torch.zeros(2, DIMENSION, dtype=torch.float64)
+    for face, angle in enumerate((0.5, 0.1)):  # towards an axis without a centre: all other cosines are 0
+        features[face, face], features[face, CLASSES] = math.cos(angle), math.sin(angle)
+    head(features, torch.tensor([0, 1]))
+    assert head.get_buffer("current_scale").item() == pytest.approx(math.log(CLASSES - 1) / math.cos(0.1))
+
+
 def test_scale_of_adacos_stays_positive_for_few_well_separated_people() -> None:
     head = build_head("adacos", 2, 3, {})
     with torch.no_grad():
