@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from faceclust.errors import UsageError
 from faceclust.training.heads.adacos import AdaCos
 from faceclust.training.heads.base import Head
-from faceclust.training.heads.cosine import angular_margin_target
+from faceclust.training.heads.cosine import angular_margin_target, cos_plus
 from faceclust.training.options import Setting
 from faceclust.training.parts import build_head
 from tests.support.head_checks import (
@@ -205,6 +205,12 @@ def test_arcface_target_falls_beyond_pi_minus_the_margin() -> None:
     theta = torch.linspace(0.01, math.pi - 0.01, 500, dtype=torch.float64)
     target = angular_margin_target(theta.cos(), 0.5)
     assert (target.diff() < 0).all() and theta[-1] > math.pi - 0.5
+
+
+def test_the_gradient_of_an_added_margin_is_finite_at_0_and_pi() -> None:
+    cosines = torch.tensor([1.0, -1.0], requires_grad=True)
+    cos_plus(cosines, 0.5).sum().backward()
+    assert cosines.grad is not None and torch.isfinite(cosines.grad).all()
 
 
 @pytest.mark.parametrize(("classes", "scale"), [(3001, 11.32), (30001, 14.58)])
