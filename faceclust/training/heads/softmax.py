@@ -15,8 +15,7 @@ class Softmax(CosineHead):
 
     It is normalised because faces are compared by the distance of unit vectors, so only angles count. A plain softmax
     can also lower its loss by longer features, and by longer centres of people with many photos. There is no bias for
-    the same reason. `normalised` false gives the plain softmax x · w_j, which needs no scale. It often learns faster
-    with few people or few steps.
+    the same reason. `normalised` false gives the plain softmax x · w_j, which needs no scale.
 
     Default: s 32. NormFace learns s instead; the margin losses use 64 with 10,000 people and more. For few people,
     AdaCos computes a scale.
