@@ -30,13 +30,18 @@ class CosineHead(Head):
 
     def cosines(self, features: Tensor) -> Tensor:
         """Return the cosine of each feature with each class (n, classes), clamped; under autocast in float32."""
-        with torch.autocast(features.device.type, enabled=False):
-            units = unit_vectors(features)
-            return F.linear(units, unit_vectors(self.centres.to(units.dtype))).clamp(-1 + EPSILON, 1 - EPSILON)
+        return compare_directions(features, self.centres)
 
     def predict(self, features: Tensor) -> Tensor:
         with torch.no_grad():
             return self.cosines(features).argmax(1)
+
+
+def compare_directions(features: Tensor, centres: Tensor) -> Tensor:
+    """Return the cosine of each feature (n, d) with each centre (k, d), clamped; under autocast in float32."""
+    with torch.autocast(features.device.type, enabled=False):
+        units = unit_vectors(features)
+        return F.linear(units, unit_vectors(centres.to(units.dtype))).clamp(-1 + EPSILON, 1 - EPSILON)
 
 
 def target_cosines(cosines: Tensor, labels: Tensor) -> Tensor:
