@@ -89,9 +89,9 @@ def slow_decide(feature: Array, parameters: Arrays) -> list[float]:
     """Return the logits of GroupFace's decision network: three layers with ReLU between."""
     for layer in (0, 2, 4):
         weight, bias = parameters[f"decision.{layer}.weight"], parameters[f"decision.{layer}.bias"]
-        feature = np.array([float(row @ feature) + b for row, b in zip(weight, bias, strict=True)])
+        feature = weight @ feature + bias
         if layer < 4:
-            feature = np.array([max(0.0, value) for value in feature])
+            feature = np.maximum(feature, 0)
     return list(feature)
 
 
@@ -184,9 +184,9 @@ CASES = (
     HeadCase(
         "groupface",
         slow_group,
-        {"groups": 3},
+        {"groups": 2},
         freeze_group,
-        start={"batches": 2, "recent": [[0.0] * 3] * 126 + [[0.5, 0.3, 0.2], [0.2, 0.7, 0.1]]},
+        start={"batches": 2, "recent": [[0.0] * 2] * 126 + [[0.6, 0.4], [0.1, 0.9]]},
         norms=(0.5, 2),
         changing=("recent", "batches"),
     ),
@@ -276,6 +276,18 @@ def test_adaface_is_arcface_for_the_worst_quality() -> None:
     batch, head = draw_batch(LABELS), build("adaface", momentum=0.0)
     head.load_state_dict({**head.state_dict(), "mean": torch.tensor(1e6), "deviation": torch.tensor(1.0)})
     torch.testing.assert_close(compute_gradients(head, batch), compute_gradients(build("arcface", margin=0.4), batch))
+
+
+@pytest.mark.parametrize(("cosine", "norm", "target"), [(-1.0, 2.0, -1.0), (1.0, 90.0, 1 - 0.8)])
+def test_adaface_clamps_the_angle(cosine: float, norm: float, target: float) -> None:
+    # At norm 2 the quality is −1, at norm 90 it is 1: θ + m would exceed π, and θ − m would be negative.
+    head = build("adaface", momentum=0.0)
+    head.load_state_dict({**head.state_dict(), "deviation": torch.tensor(1.0)})
+    centres = torch.eye(CLASSES, DIMENSION, dtype=torch.float64)
+    batch = (cosine * norm * centres[:1], torch.tensor([0]), centres)
+    logits = torch.tensor([64 * target, 0.0, 0.0, 0.0, 0.0], dtype=torch.float64)
+    expected = logits.logsumexp(0) - logits[0]
+    torch.testing.assert_close(compute_gradients(head, batch)[0], expected, rtol=0, atol=1e-4)
 
 
 def test_curricularface_without_hard_classes_is_arcface() -> None:
