@@ -17,7 +17,7 @@ class AdaptiveFace(CosineHead):
 
     T = cos θ_y − m_y, and the loss has − λ · mean_j m_j added, without which all margins would fall to 0. Each step of
     training first clamps the margins to 0 to 1. Without other forces, the margin of a class with an average number of
-    faces rests at a mean probability of λ / s for the wrong classes.
+    faces rests at a mean probability of λ / s for the wrong classes. The loss can be negative.
 
     `prototypes` k is hard prototype mining (HPM): besides the classes of the batch, only the k classes nearest to each
     of them are in the softmax; 0 for all classes. It pays with 100,000 classes and more. The paper keeps the nearest
