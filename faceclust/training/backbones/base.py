@@ -36,6 +36,8 @@ class Backbone(nn.Module):
 
     def __init__(self, dimension: int, input_size: tuple[int, int]) -> None:
         super().__init__()
+        if not 1 <= dimension <= 4096:
+            raise ValueError(f"dimension must be 1 to 4096, not {dimension}")
         self.dimension, self.input_size = dimension, input_size  # input_size: (width, height), px
 
     def forward(self, chips: Tensor) -> Tensor:
