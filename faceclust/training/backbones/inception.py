@@ -8,7 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from faceclust.training.backbones.base import Backbone, PublishedSize
-from faceclust.training.backbones.layers import BatchNorm, GlobalAverage, L2Pool, convolution, halve_size, parse_size
+from faceclust.training.backbones.layers import (
+    BatchNorm,
+    GlobalAverage,
+    L2Pool,
+    halve_size,
+    normalised_convolution,
+    parse_size,
+)
 
 PAPER = "Schroff et al. 2015, FaceNet: A unified embedding for face recognition and clustering"
 
@@ -63,10 +70,10 @@ class InceptionNet(Backbone):
         super().__init__(dimension, parse_size(size))
         first, reduce, channels = stem
         self.body = nn.Sequential()
-        self.body.add_module("conv1", convolution(3, first, 7, 2, activation=nn.ReLU()))
+        self.body.add_module("conv1", normalised_convolution(3, first, 7, 2, activation=nn.ReLU()))
         self.body.add_module("pool1", nn.MaxPool2d(3, 2, padding=1))
-        self.body.add_module("inception2a", convolution(first, reduce, 1, activation=nn.ReLU()))
-        self.body.add_module("inception2", convolution(reduce, channels, 3, activation=nn.ReLU()))
+        self.body.add_module("inception2a", normalised_convolution(first, reduce, 1, activation=nn.ReLU()))
+        self.body.add_module("inception2", normalised_convolution(reduce, channels, 3, activation=nn.ReLU()))
         self.body.add_module("pool2", nn.MaxPool2d(3, 2, padding=1))
         for filters in modules:
             module = InceptionModule(channels, filters)
@@ -98,18 +105,20 @@ class InceptionModule(nn.Module):
         ones, reduce_threes, threes, reduce_fives, fives = filters.convolutions
         branches: list[nn.Module] = []
         if ones:
-            branches.append(convolution(inputs, ones, 1, activation=nn.ReLU()))
+            branches.append(normalised_convolution(inputs, ones, 1, activation=nn.ReLU()))
         for kernel, reduce, outputs in ((3, reduce_threes, threes), (5, reduce_fives, fives)):
             if outputs:
-                reduction = convolution(inputs, reduce, 1, activation=nn.ReLU())
+                reduction = normalised_convolution(inputs, reduce, 1, activation=nn.ReLU())
                 branches.append(
-                    nn.Sequential(reduction, convolution(reduce, outputs, kernel, filters.stride, activation=nn.ReLU()))
+                    nn.Sequential(
+                        reduction, normalised_convolution(reduce, outputs, kernel, filters.stride, activation=nn.ReLU())
+                    )
                 )
         pool = nn.Sequential(
             L2Pool(filters.stride) if filters.pool == "l2" else nn.MaxPool2d(3, filters.stride, padding=1)
         )
         if filters.projection:
-            pool.append(convolution(inputs, filters.projection, 1, activation=nn.ReLU()))
+            pool.append(normalised_convolution(inputs, filters.projection, 1, activation=nn.ReLU()))
         self.branches = nn.ModuleList([*branches, pool])
         self.channels = ones + threes + fives + (filters.projection or inputs)
 

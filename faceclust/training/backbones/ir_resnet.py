@@ -7,7 +7,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from faceclust.training.backbones.base import Backbone, PublishedSize
-from faceclust.training.backbones.layers import BatchNorm, halve_size, parse_size
+from faceclust.training.backbones.layers import BatchNorm, convolution, halve_size, parse_size
 
 
 class IRResNet(Backbone):
@@ -15,8 +15,8 @@ class IRResNet(Backbone):
 
     The first convolution is 3×3 with stride 1, and each stage halves the maps. The neck is BN, dropout, a fully
     connected layer over all positions, BN (option E of the paper's first version; the survey's neck). The last BN has
-    no learnt scale, so that feature norms start near √dimension. Convolutions are initialised as N(0, .1), as in
-    InsightFace's code.
+    no learnt scale, so that feature norms start near √dimension. Convolutions are initialised as those of the other
+    backbones (He et al. 2015). InsightFace's N(0, .1) makes the features of an untrained network overflow.
 
     Settings: `dimension`; `size` "WxH", from 32x32; `dropout`, a probability below 1 (.4 in the paper's MXNet code,
     0 in InsightFace's PyTorch code).
@@ -29,7 +29,7 @@ class IRResNet(Backbone):
         super().__init__(dimension, parse_size(size))
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be at least 0 and below 1, not {dropout:g}")
-        layers: list[nn.Module] = [_conv(3, 64, 3), BatchNorm(64), nn.PReLU(64)]
+        layers: list[nn.Module] = [convolution(3, 64, 3), BatchNorm(64), nn.PReLU(64)]
         inputs = 64
         for channels, repetitions in zip((64, 128, 256, 512), self.blocks, strict=True):
             for i in range(repetitions):
@@ -81,20 +81,14 @@ class ResidualBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            *(BatchNorm(inputs), _conv(inputs, outputs, 3), BatchNorm(outputs), nn.PReLU(outputs)),
-            *(_conv(outputs, outputs, 3, stride), BatchNorm(outputs)),
+            *(BatchNorm(inputs), convolution(inputs, outputs, 3), BatchNorm(outputs), nn.PReLU(outputs)),
+            *(convolution(outputs, outputs, 3, stride), BatchNorm(outputs)),
         )
         changes = stride != 1 or inputs != outputs
         self.shortcut = (
-            nn.Sequential(_conv(inputs, outputs, 1, stride), BatchNorm(outputs)) if changes else nn.Identity()
+            nn.Sequential(convolution(inputs, outputs, 1, stride), BatchNorm(outputs)) if changes else nn.Identity()
         )
 
     def forward(self, maps: Tensor) -> Tensor:
         summed: Tensor = self.layers(maps) + self.shortcut(maps)
         return summed
-
-
-def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-    layer = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
-    nn.init.normal_(layer.weight, std=0.1)
-    return layer

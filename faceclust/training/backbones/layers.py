@@ -93,14 +93,20 @@ class GlobalAverage(nn.Module):
         return maps.mean((2, 3))
 
 
-def convolution(
-    inputs: int, outputs: int, kernel: int, stride: int = 1, *, groups: int = 1, activation: nn.Module | None = None
-) -> nn.Sequential:
-    """Return a convolution without bias, batch normalisation and the activation. The output is ⌈size / stride⌉ large.
+def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
+    """Return a convolution without bias, whose output is ⌈size / stride⌉ large.
 
     The weights are normal with a variance of 2 / (outputs per group × kernel²) (He et al. 2015, "Delving deep into
     rectifiers", eq. 14).
     """
     layer = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
-    nn.init.kaiming_normal_(layer.weight, mode="fan_out")
-    return nn.Sequential(layer, BatchNorm(outputs), *([activation] if activation else []))
+    nn.init.normal_(layer.weight, std=(2 / (outputs // groups * kernel**2)) ** 0.5)
+    return layer
+
+
+def normalised_convolution(
+    inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1, *, activation: nn.Module | None = None
+) -> nn.Sequential:
+    """Return a convolution, batch normalisation, and the activation unless it is None."""
+    layers = [convolution(inputs, outputs, kernel, stride, groups), BatchNorm(outputs)]
+    return nn.Sequential(*layers, *([activation] if activation else []))

@@ -7,7 +7,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from faceclust.training.backbones.base import Backbone, PublishedSize
-from faceclust.training.backbones.layers import BatchNorm, GlobalAverage, convolution, halve_size, parse_size
+from faceclust.training.backbones.layers import BatchNorm, GlobalAverage, halve_size, normalised_convolution, parse_size
 
 #: Table 1's bottlenecks: expansion t, channels c, repetitions n, stride s of the first one.
 BOTTLENECKS = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))
@@ -18,7 +18,7 @@ class MobileFaceNet(Backbone):
 
     Settings: `dimension`; `size` "WxH", from 32x32 (the paper has 112x112, 96x112 and 96x96); `width` multiplies all
     channels, rounded to multiples of 8; `pooling` "depthwise" is the paper's global depth-wise convolution, "average"
-    the global average pooling that it replaces (§3.1, Table 2). Initialised as `convolution` says, PReLU with .25.
+    the global average pooling that it replaces (§3.1, Table 2). Initialised as `convolution` describes, PReLU with .25.
     """
 
     title = "MobileFaceNet"
@@ -39,14 +39,14 @@ class MobileFaceNet(Backbone):
 
         inputs, last = scale(64), scale(512)
         layers: list[nn.Module] = [
-            convolution(3, inputs, 3, stride=2, activation=nn.PReLU(inputs)),
-            convolution(inputs, inputs, 3, groups=inputs, activation=nn.PReLU(inputs)),
+            normalised_convolution(3, inputs, 3, stride=2, activation=nn.PReLU(inputs)),
+            normalised_convolution(inputs, inputs, 3, groups=inputs, activation=nn.PReLU(inputs)),
         ]
         for expansion, channels, repetitions, stride in BOTTLENECKS:
             for i in range(repetitions):
                 layers.append(Bottleneck(inputs, scale(channels), expansion, stride if i == 0 else 1))
                 inputs = scale(channels)
-        self.body = nn.Sequential(*layers, convolution(inputs, last, 1, activation=nn.PReLU(last)))
+        self.body = nn.Sequential(*layers, normalised_convolution(inputs, last, 1, activation=nn.PReLU(last)))
         columns, rows = halve_size(self.input_size, 4)
         pool = GlobalDepthwise(last, rows, columns) if pooling == "depthwise" else GlobalAverage()
         self.features = nn.Sequential(
@@ -66,9 +66,9 @@ class Bottleneck(nn.Module):
         super().__init__()
         hidden = inputs * expansion
         self.layers = nn.Sequential(
-            convolution(inputs, hidden, 1, activation=nn.PReLU(hidden)),
-            convolution(hidden, hidden, 3, stride, groups=hidden, activation=nn.PReLU(hidden)),
-            convolution(hidden, outputs, 1),
+            normalised_convolution(inputs, hidden, 1, activation=nn.PReLU(hidden)),
+            normalised_convolution(hidden, hidden, 3, stride, groups=hidden, activation=nn.PReLU(hidden)),
+            normalised_convolution(hidden, outputs, 1),
         )
         self.is_residual = stride == 1 and inputs == outputs
 
@@ -84,7 +84,7 @@ class GlobalDepthwise(nn.Module):
     def __init__(self, channels: int, rows: int, columns: int) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(channels, channels, (rows, columns), groups=channels, bias=False)
-        nn.init.kaiming_normal_(self.convolution.weight, mode="fan_out")
+        nn.init.normal_(self.convolution.weight, std=(rows * columns) ** -0.5)  # keeps the mean square
 
     def forward(self, maps: Tensor) -> Tensor:
         pooled: Tensor = self.convolution(maps).flatten(1)

@@ -7,7 +7,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from faceclust.training.backbones.base import Backbone, PublishedSize
-from faceclust.training.backbones.layers import BatchNorm, Maxout, convolution, halve_size, parse_size
+from faceclust.training.backbones.layers import BatchNorm, Maxout, halve_size, normalised_convolution, parse_size
 
 #: Table 1's convolutions: name, kernel, output channels, stride. "pool": 3×3 maximum with stride 2.
 LAYERS: tuple[tuple[str, int, int, int] | str, ...] = (
@@ -45,7 +45,9 @@ class NN1(Backbone):
                 self.body.add_module(f"{layer}{i}", nn.MaxPool2d(3, 2, padding=1))
             else:
                 name, kernel, outputs, stride = layer
-                self.body.add_module(name, convolution(channels, outputs, kernel, stride, activation=nn.ReLU()))
+                self.body.add_module(
+                    name, normalised_convolution(channels, outputs, kernel, stride, activation=nn.ReLU())
+                )
                 channels = outputs
         columns, rows = halve_size(self.input_size, 5)
         self.fc1 = Maxout(channels * rows * columns, HIDDEN)
