@@ -17,7 +17,6 @@ from faceclust.training.backbones.layers import BatchNorm
 from faceclust.training.backbones.mobilefacenet import MobileFaceNet
 from faceclust.training.parts import BACKBONES, build_backbone, default_settings, find_backbone
 
-
 SLOW = {"nn1", "ir-resnet-50", "ir-resnet-100"}  # a second and more for each test
 
 
