@@ -17,11 +17,13 @@ from faceclust.training.backbones.layers import BatchNorm
 from faceclust.training.backbones.mobilefacenet import MobileFaceNet
 from faceclust.training.parts import BACKBONES, build_backbone, default_settings, find_backbone
 
-SLOW = {"nn1", "ir-resnet-50", "ir-resnet-100"}  # a second and more for each test
+#: Each kind of network. NN3 is NN2 at another size, and IR-ResNet-50 has the blocks of the other two.
+NAMES = [name for name in BACKBONES if name not in {"nn3", "ir-resnet-50"}]
+SLOW = {"nn1", "ir-resnet-100"}  # a second and more for each test
 
 
 @pytest.fixture(
-    scope="module", params=[pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in BACKBONES]
+    scope="module", params=[pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in NAMES]
 )
 def backbone(request: pytest.FixtureRequest) -> Backbone:
     """Each backbone, with running statistics of such chips. Tests must leave its weights as they are."""
@@ -49,8 +51,7 @@ def test_a_step_reaches_every_parameter(backbone: Backbone, count: int) -> None:
         if parameter.requires_grad:
             assert parameter.grad is not None, name
             assert parameter.grad.isfinite().all(), name
-    if count > 1:
-        assert all(one.grad.abs().sum() > 0 for one in copied.parameters() if one.requires_grad and one.dim() > 1)
+            assert count == 1 or parameter.dim() == 1 or parameter.grad.abs().sum() > 0, name
 
 
 def test_evaluation_depends_on_nothing_but_the_chip(backbone: Backbone) -> None:

@@ -96,7 +96,8 @@ def test_batch_norm_is_torchs_otherwise(shape: tuple[int, ...]) -> None:
     torchs = torch.nn.BatchNorm1d(2) if len(shape) == 2 else torch.nn.BatchNorm2d(2)
     for mode in (True, False):
         assert torch.equal(ours.train(mode)(values), torchs.train(mode)(values))
-    assert torch.equal(ours.running_var, torchs.running_var)
+    for buffer in ("running_mean", "running_var", "num_batches_tracked"):
+        assert torch.equal(ours.get_buffer(buffer), torchs.get_buffer(buffer))
 
 
 def test_batch_norm_refuses_other_shapes() -> None:

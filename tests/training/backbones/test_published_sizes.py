@@ -73,7 +73,7 @@ def test_multiply_adds_of_layers_counted_by_hand() -> None:
     assert count_multiply_adds(small) == 4 * 3 * (4 * 27) + 4 * 3 * (4 * 9) + 48 * 5
     assert count_parameters(small) == (4 * 27 + 4) + 8 + (4 * 9 + 4) + (48 * 5 + 5)
     assert small.training  # the count leaves the mode, the running statistics and no hooks behind
-    assert small.layers[1].num_batches_tracked == 0
+    assert small.get_buffer("layers.1.num_batches_tracked") == 0
     assert not any(layer._forward_hooks for layer in small.modules())
 
 
@@ -135,7 +135,7 @@ def test_nn2_has_the_rows_of_the_table() -> None:
     assert outputs["body.inception2"] == (192, 56, 56)
     assert round(stem / 1e3) == 115
     assert round(stem * 56 * 56 / 1e6) == 360
-    assert round(nn2.features[1].weight.numel() / 1e3) == 131
+    assert round(nn2.get_submodule("features.1").get_parameter("weight").numel() / 1e3) == 131
     assert [filters.pool for filters in TABLE_2] == ["max", "l2", "max", "l2", "l2", "l2", "l2", "max", "l2", "max"]
 
 
