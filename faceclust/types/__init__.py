@@ -20,7 +20,7 @@ from faceclust.types.clustering import (
     scale_crowding,
 )
 from faceclust.types.faces import Face, FaceTable
-from faceclust.types.people import DrawnFace, FaceOccurrence, Person, PhotoInfo
+from faceclust.types.people import DrawnFace, FaceOccurrence, LibraryFace, Person, PhotoInfo
 from faceclust.types.photos import (
     DATE_SOURCES,
     EXTRA_MODULE_BY_REASON,
@@ -58,6 +58,7 @@ __all__ = [
     "Float32",
     "Float64",
     "Indices",
+    "LibraryFace",
     "Metadata",
     "Person",
     "Photo",

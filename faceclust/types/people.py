@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from faceclust.types.boxes import WHOLE_PHOTO, Box
 
@@ -56,6 +57,17 @@ class DrawnFace:
     def is_whole_photo(self) -> bool:
         """Whether the person is on the photo without a face to be seen."""
         return self.box == WHOLE_PHOTO
+
+
+@dataclass(frozen=True)
+class LibraryFace:
+    """A confirmed face of a library, for training. `path` is that of a photo with it, and `box` left, top, right,
+    bottom in pixels of the upright photo. `person` is the name that the user confirmed."""
+
+    path: Path
+    box: Box
+    person: str
+    face_id: str
 
 
 @dataclass(frozen=True)
