@@ -31,7 +31,7 @@ ALLOWED: dict[str, set[str]] = {
         *("vision",),
     },
     "installer": {"files", "packs", "types", "vision"},
-    "training": {"evaluation", "types"},
+    "training": {"evaluation", "files", "packs", "photos", "scan", "types", "vision"},
     "engines": {"cluster", "files", "packs", "photos", "scan", "types"},
     "library": {
         *("catalogue", "cluster", "engines", "evaluation", "files", "importers", "outputs", "packs", "people"),

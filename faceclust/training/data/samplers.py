@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceclust.errors import UsageError
-from faceclust.types import Float32
 
 Positions = NDArray[np.int64]
 State = dict[str, NDArray[Any]]
@@ -46,6 +45,10 @@ class Share:
         return batch[self.rank * size : (self.rank + 1) * size]
 
 
+#: The share of a run without other processes.
+WHOLE = Share()
+
+
 class Sampler(Protocol):
     """Yields the batches of an epoch."""
 
@@ -75,6 +78,7 @@ class _Stateless:
 
 
 def seeded_random(seed: int, *parts: int) -> np.random.Generator:
+    """Return a generator for one use, such as an epoch."""
     return np.random.default_rng([seed, *parts])
 
 
@@ -106,7 +110,7 @@ class _InOrder:
 class Shuffled(_Stateless, _InOrder):
     """All `count` faces in a random order, new in each epoch, in batches of `batch` over all processes."""
 
-    def __init__(self, count: int, batch: int, seed: int, share: Share = Share()) -> None:
+    def __init__(self, count: int, batch: int, seed: int, share: Share = WHOLE) -> None:
         super().__init__(count, batch, seed, share)
 
     def _order(self, epoch: int) -> Positions:
@@ -127,7 +131,7 @@ class AdaptiveSampler(_InOrder):
         count: int,
         batch: int,
         seed: int,
-        share: Share = Share(),
+        share: Share = WHOLE,
         *,
         decay: float = 0.8,
         floor: float = 0.1,
@@ -179,7 +183,7 @@ class PeopleBatches(_Stateless):
         people: int,
         faces: int,
         seed: int,
-        share: Share = Share(),
+        share: Share = WHOLE,
         *,
         allow_single: bool = False,
     ) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceclust.errors import UsageError
-from faceclust.training.data.samplers import Positions, Share, State, group_positions, seeded_random
+from faceclust.training.data.samplers import WHOLE, Positions, Share, State, group_positions, seeded_random
 from faceclust.types import Float32
 
 #: Faces whose distances are compared at once: the negatives of a face are looked for among so many.
@@ -30,7 +30,7 @@ class TripletSampler:
     or only one person.
     """
 
-    def __init__(self, labels: NDArray[np.int64], batch: int, seed: int, share: Share = Share()) -> None:
+    def __init__(self, labels: NDArray[np.int64], batch: int, seed: int, share: Share = WHOLE) -> None:
         self._labels, self._seed, self._share = labels, seed, share
         self._triplets_per_batch = share.divide(batch // 3, "triplets") * share.processes
         self._generation = 0
