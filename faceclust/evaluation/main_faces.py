@@ -169,10 +169,10 @@ def _concatenate(parts: Sequence[MainFaces]) -> MainFaces:
 
 
 def _detection_cache(pack: Pack) -> PictureCache[Detections]:
-    return PictureCache(Detections, _detector_settings(pack))
+    return PictureCache(Detections, describe_detector(pack))
 
 
-def _detector_settings(pack: Pack) -> str:
+def describe_detector(pack: Pack) -> str:
     """Describe everything that detections depend on, besides the picture. Files count by their hashes."""
     spec = pack.detector
     sha256 = {file.name: file.sha256 for file in pack.files}
@@ -187,4 +187,4 @@ def _pack_settings(pack: Pack, aligned: bool) -> str:
     sha256 = {file.name: file.sha256 for file in pack.files}
     spec = {field.name: getattr(pack.embedder, field.name) for field in fields(pack.embedder)}
     spec |= {"radius": None, "file": sha256[pack.embedder.file]}
-    return f"{_detector_settings(pack)} {spec!r}{' aligned' if aligned else ''}"
+    return f"{describe_detector(pack)} {spec!r}{' aligned' if aligned else ''}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,7 +34,7 @@ class FaceSet:
     rows: NDArray[np.int64]
     labels: NDArray[np.int64]
     people: tuple[str, ...]
-    sources: tuple[str, ...]
+    sources: Sequence[str]
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -209,10 +209,9 @@ class PeopleBatches(_Stateless):
         # A person's groups are consecutive and at most as many as there are batches, so that dealing them out like
         # cards gives no batch two groups of one person.
         random = seeded_random(self.seed, epoch)
-        owners = np.repeat(
-            order := random.permutation(len(self._members)), np.minimum(self._groups, self._steps)[order]
-        )
-        owners = owners[: self._steps * self.people].reshape(self.people, self._steps).T
+        order = random.permutation(len(self._members))
+        cards = np.repeat(order, np.minimum(self._groups, self._steps)[order])
+        owners = cards[: self._steps * self.people].reshape(self.people, self._steps).T
         groups = {int(owner): self._draw_groups(self._members[owner], random) for owner in np.unique(owners)}
         for step in random.permutation(self._steps):
             batch = np.concatenate([next(groups[int(owner)]) for owner in random.permutation(owners[step])])

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from faceclust.progress import Progress
+import numpy as np
+from numpy.typing import NDArray
+
+from faceclust.errors import UsageError
+from faceclust.evaluation.main_face_finder import Picture
+from faceclust.progress import Progress, SilentProgress
 from faceclust.training.data.face_set import TrainingData
+from faceclust.training.data.labelled_chips import LabelledChips
+from faceclust.training.data.photo_faces import load_folder, load_library_faces
+from faceclust.training.data.record_chips import RecordChips, RecordNames, read_records
+from faceclust.training.data.recordio import RECORD_FILE
+from faceclust.training.data.split import require_valid_share
 from faceclust.types import LibraryFace
 
 __all__ = ["LibraryFace", "list_bin_files", "load_training_data"]
@@ -24,11 +35,42 @@ def load_training_data(
 
     `source` is a folder with <person>/<photo>, a folder with `train.rec`, or faces of a library. `held_out` is the
     share of people that are kept for measuring. `workers` is the number of processes that look for faces, one a core
-    by default, 0 for none but this one. Raises UsageError if the data cannot be trained on.
+    by default, 0 for none but this one. Chips of photos are cached. Raises UsageError if the data cannot be trained
+    on, CacheError if the chips cannot be written, PackError if the detector cannot be used.
     """
-    raise NotImplementedError
+    require_valid_share(held_out)
+    progress = progress or SilentProgress()
+    if not isinstance(source, Path):
+        if not source:
+            raise UsageError("no confirmed faces to train on", hint="name people first: faceclust label")
+        return load_library_faces(source, input_size, held_out, workers, progress).split(held_out)
+    if (source / RECORD_FILE).exists():
+        return _load_records(source, input_size, progress).split(held_out)
+    return load_folder(source, input_size, held_out, workers, progress).split(held_out)
 
 
 def list_bin_files(folder: Path) -> list[Path]:
     """Return the sorted `.bin` lists of pairs beside `train.rec`."""
     return sorted(path for path in folder.glob("*.bin") if path.is_file())
+
+
+def _load_records(folder: Path, input_size: tuple[int, int], progress: Progress) -> LabelledChips:
+    records = read_records(folder, progress)
+    chips = RecordChips(records.file, records.table.offsets, input_size)
+    labels, indices = np.unique(records.table.labels, return_inverse=True)
+    return LabelledChips(
+        chips=chips,
+        rows=np.arange(len(chips)),
+        labels=indices.astype(np.int64, copy=False),
+        people=[str(label) for label in labels],
+        digests=records.digests,
+        sources=RecordNames(records.table.numbers),
+        skipped=records.skipped,
+        origin="recordio",
+        read_pictures=partial(_read_pictures, chips),
+        aligned=True,
+    )
+
+
+def _read_pictures(chips: RecordChips, positions: NDArray[np.int64]) -> tuple[Picture, ...]:
+    return tuple(chips.read_picture(int(position)) for position in positions)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from faceclust.errors import UsageError
 from faceclust.evaluation.radius import MIN_LABELLED_PEOPLE, MIN_REPEATED_PEOPLE
+from faceclust.text.plural import format_count
 
 #: The radius is set on one half of the held-out people, and everything else is measured on the other.
 MIN_HELD_OUT_PEOPLE, MIN_HELD_OUT_REPEATED = 2 * MIN_LABELLED_PEOPLE, 2 * MIN_REPEATED_PEOPLE
@@ -32,8 +33,9 @@ def choose_held_out_people(face_counts: Mapping[str, int], share: float) -> froz
     """Return the people to hold out, given the number of faces of each person.
 
     A person is held out if the hash of the name, as a fraction, is below `share`: whatever the order of files, and
-    whoever else is there. Too few people to measure with are filled up by those with the next higher hashes; of more than
-    MAX_HELD_OUT_FACES faces the people with the lowest hashes are kept. Raises UsageError if there are too few people.
+    whoever else is there. If those are too few to measure with, people with the next higher hashes are added; if they
+    have more than MAX_HELD_OUT_FACES faces, those with the highest hashes are trained on. Raises UsageError if there
+    are too few people.
     """
     require_valid_share(share)
     chosen: list[str] = []
@@ -53,16 +55,21 @@ def choose_held_out_people(face_counts: Mapping[str, int], share: float) -> froz
         or len(rest) < MIN_TRAINING_PEOPLE
         or max(rest) < 2
     ):
-        raise UsageError(_describe_lack(face_counts))
+        raise UsageError(
+            _describe_lack(face_counts, len(held_out)),
+            hint="a useful model takes thousands of people: see faceclust help training",
+        )
     return held_out
 
 
-def _describe_lack(face_counts: Mapping[str, int]) -> str:
+def _describe_lack(face_counts: Mapping[str, int], held_out: int) -> str:
     people, repeated = len(face_counts), sum(count > 1 for count in face_counts.values())
-    needed = MIN_HELD_OUT_PEOPLE + MIN_TRAINING_PEOPLE, MIN_HELD_OUT_REPEATED + 1
+    needed, needed_repeated = MIN_HELD_OUT_PEOPLE + MIN_TRAINING_PEOPLE, MIN_HELD_OUT_REPEATED + 1
+    if people >= needed and repeated >= needed_repeated:
+        return f"too few people are left to train on: {held_out:,} of {people:,} are needed to measure with"
     return (
-        f"too few people to train on and to measure with: {people:,} with a face, {repeated:,} with at least two; "
-        f"at least {needed[0]} and {needed[1]} are needed"
+        f"too few people to train on and to measure with: {format_count(people, 'person', 'people')}, {repeated:,} "
+        f"with several faces; at least {needed} and {needed_repeated} are needed"
     )
 
 

@@ -114,4 +114,5 @@ class TripletSampler:
             farthest = np.where(same, -np.inf, distances).argmax(axis=1)
             negatives = np.where(is_semi_hard.any(axis=1), nearest, farthest)
         triplets = pool[np.stack([rows, positives, negatives], axis=1)]
-        return triplets[may_be_positive.any(axis=1) & ~same.all(axis=1)]
+        chosen: Positions = triplets[may_be_positive.any(axis=1) & ~same.all(axis=1)]
+        return chosen
