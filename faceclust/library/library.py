@@ -28,6 +28,7 @@ from faceclust.library import (
     reporting,
     scanning,
     searching,
+    training_faces,
 )
 from faceclust.library import review as reviewing
 from faceclust.progress import Progress
@@ -154,3 +155,7 @@ class Library(Catalogue):
     applicable_calibration = calibration.applicable_calibration
     has_calibration = calibration.has_calibration
     reset_calibration = calibration.reset_calibration
+
+    # -- train --------------------------------------------------------------
+
+    confirmed_faces = training_faces.confirmed_faces

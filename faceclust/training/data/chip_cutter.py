@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,8 +103,8 @@ class ChipCutter:
 
 
 def read_unchanged(path: Path, content: str) -> bytes:
-    """Read a photo with this content hash; links are followed. Raises OSError, UndecodableError if it was changed."""
-    data, _ = read_photo(Path(os.path.realpath(path)), PhotoRef(path.name, 0, 0))
+    """Read a photo with this content hash. Raises OSError, and UndecodableError if it was changed or is a symlink."""
+    data, _ = read_photo(path, PhotoRef(path.name, 0, 0))
     if content_hash(data) != content:
         raise UndecodableError(SkipReason.UNREADABLE, "it changed since its content was hashed")
     return data

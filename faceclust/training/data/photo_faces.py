@@ -37,8 +37,9 @@ def load_folder(
     photos = [photo for photo in labelled.photos if not photo.startswith(".")]
     persons = [photo.partition("/")[0] for photo in photos]
     choose_held_out_people(Counter(persons), share)  # before hours of work that would be for nothing
-    hashes = _hash_photos([folder / photo for photo in photos], progress)
-    wanted = [WantedFace(folder / photo, content) for photo, (content, _) in zip(photos, hashes, strict=True)]
+    paths = [Path(os.path.realpath(folder / photo)) for photo in photos]
+    hashes = _hash_photos(paths, progress)
+    wanted = [WantedFace(path, content) for path, (content, _) in zip(paths, hashes, strict=True)]
     reasons = [reason for _, reason in hashes]
     return _label(wanted, reasons, persons, photos, "folder", input_size, workers, progress)
 
@@ -113,7 +114,7 @@ def _hash_photos(paths: Sequence[Path], progress: Progress) -> list[tuple[str, s
 def _hash_photo(path: Path) -> tuple[str, str]:
     digest = hashlib.blake2b(digest_size=KEY_SIZE)  # as `photos.face_ids.content_hash`
     try:
-        with os.fdopen(open_own(Path(os.path.realpath(path))), "rb") as stream:
+        with os.fdopen(open_own(path), "rb") as stream:
             if (size := os.fstat(stream.fileno()).st_size) > MAX_BYTES:
                 return "", SkipReason.TOO_LARGE.value
             if not size:

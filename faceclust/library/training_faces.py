@@ -1,0 +1,22 @@
+"""The confirmed faces of a library as training data."""
+
+from __future__ import annotations
+
+from faceclust.catalogue.catalogue import Catalogue
+from faceclust.types import LibraryFace
+
+
+def confirmed_faces(library: Catalogue) -> tuple[LibraryFace, ...]:
+    """Return every face with a confirmed name, once however many copies its photo has, by person.
+
+    Left out are suggested faces and people who are on a photo without a face to be seen. Raises NothingScannedError
+    before the first scan.
+    """
+    faces = []
+    for person in sorted(library.people(), key=lambda person: person.label):
+        for face in sorted(person.confirmed.intersection(library.occurrences_of)):
+            first = library.occurrences_of[face][0]
+            if not first.is_whole_photo:
+                left, top, right, bottom = map(float, first.pixel_box)
+                faces.append(LibraryFace(library.root / first.photo, (left, top, right, bottom), person.label, face))
+    return tuple(faces)
