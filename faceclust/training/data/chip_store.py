@@ -130,11 +130,11 @@ class _ChipStore:
         self.rows = self.chips.find(keys)
 
     def list_tasks(self, wanted: Sequence[WantedFace]) -> list[CutTask]:
-        """Return a task for each photo with a face that has neither a chip nor a reason to have none."""
+        """Return a task for each photo with a face that was not found before, or has neither a chip nor a reason."""
         by_content: dict[str, dict[bytes, WantedFace]] = {}
         for one in wanted:
             found = self.found.get(one.key)
-            if one.key not in self.rows and (found is None or not found.reason):
+            if found is None or not (found.reason or one.key in self.rows):
                 by_content.setdefault(one.content, {})[one.key] = one
         return [
             CutTask(
@@ -164,7 +164,7 @@ class _ChipStore:
                     if (not face.reason or face.reason in _LASTING_REASONS) and key not in self.found:
                         faces[key] = np.array((face.reason.encode(), face.turn, face.landmarks), _FACE_ROW)
                     self.found[key] = face
-                    if chip is not None:
+                    if chip is not None and key not in self.rows:
                         chips[key] = chip
                 if len(faces) + len(chips) >= 2 * _FACES_PER_WRITE:
                     self._write(faces, chips)
