@@ -38,6 +38,7 @@ from tests.support.catalogue_builders import (
 )
 from tests.support.metadata_files import raw_profile
 from tests.support.photo_files import build_dng, encode_image
+from tests.support.recordio_files import MAGIC, encode_face
 from tests.support.sample_photos import DATE_TAKEN, EXIF_IFD, MAKE, ORIENTATION
 from tests.support.xmp_packets import CLUTTER, build_array, build_mwg_regions, build_region, build_sidecar
 
@@ -257,6 +258,15 @@ def _catalogues() -> list[bytes]:
     return [*databases, json.dumps(answer).encode(), build_takeout("IMG_1.jpg", "Anna", "Ben").encode()]
 
 
+def build_records() -> bytes:
+    """Return a small `train.rec`: one record of several parts, and one without a picture."""
+    return b"".join([encode_face((2, 3), b""), encode_face(2, b"ab"), encode_face((1, 0), b"abcd" + MAGIC + b"efg")])
+
+
+def _records() -> list[bytes]:
+    return [build_records(), b"0\t0\n1\t40\n", b"3,112,112"]
+
+
 SEEDS: dict[str, Callable[[], list[bytes]]] = {
     "xmp": _xmp,
     "boxes": _photos,
@@ -268,4 +278,5 @@ SEEDS: dict[str, Callable[[], list[bytes]]] = {
     "cache": _caches,
     "json": lambda: [*_journals(), *_notes()],
     "catalogues": _catalogues,
+    "recordio": _records,
 }

@@ -58,13 +58,15 @@ from faceclust.store.folder_cache import UnusableCacheError, may_hold_forgotten,
 from faceclust.store.lock_owner import LockOwner
 from faceclust.store.scan_snapshot import read_scan_snapshot
 from faceclust.store.schema import read_cached_photos, read_scanned_photos
+from faceclust.training.data.recordio import RecordFile, check_property, select_indexed
 from faceclust.types import PhotoInfo
 from faceclust.xmp.new_packet import build_new_packet
 from faceclust.xmp.packet import BadPacketError, parse_packet
 from faceclust.xmp.read import read_packet
 from faceclust.xmp.region_plan import NamedBox
 from faceclust.xmp.write import merge_faces, strip_own_data
-from tests.support.fuzz_seeds import SEEDS
+from tests.support.fuzz_seeds import SEEDS, build_records
+from tests.support.recordio_files import MAGIC
 
 CORPUS_FOLDER = Path(__file__).parents[1] / "data" / "fuzz"
 _FACES = (NamedBox((0.1, 0.1, 0.4, 0.4), "Zoë"), NamedBox((0.5, 0.5, 0.9, 0.9), "Ben & <x>", confirmed=False))
@@ -351,6 +353,23 @@ def check_cache(data: bytes, folder: Path) -> None:
         read_clusters(path)
 
 
+def check_recordio(data: bytes, folder: Path) -> None:
+    """Read a `train.rec`, and the same bytes as its `train.idx` and `property`."""
+    with suppress(UsageError):
+        file = RecordFile(_write(folder, "train.rec", data))
+        table = file.list_records()
+        assert (table.offsets[1:] > table.offsets[:-1]).all() and (table.labels >= -1).all()
+        pictures = [file.read_picture(int(offset)) for offset in table.offsets]
+        assert [bool(picture) for picture in pictures] == (table.labels >= 0).tolist()
+        assert sum(map(len, pictures)) <= len(data)
+    table = RecordFile(_write(folder, "train.rec", build_records())).list_records()
+    path = _write(folder, "train.idx", data)
+    with suppress(UsageError):
+        assert len(select_indexed(table, path).offsets) <= len(table.offsets)
+    with suppress(UsageError):
+        check_property(table, path)
+
+
 _XML = (b"<!-- -->", b"<![CDATA[x]]>", b"<!DOCTYPE x>", b'<!ENTITY a "b">', b"&amp;", b"&#0;", b"&#xD800;")
 _RDF = (b"rdf:parseType='Resource'", b"<rdf:Bag>", b"<rdf:li>", b"<rdf:value>", b"<rdf:Description>", b"rdf:about=''")
 _NUMBERS = tuple(rb"nan inf -1 1e999 99999999999999999999 0.5 1,5 \ud800 \u0000".split())
@@ -364,6 +383,7 @@ _PILLOW = ("PIL.Image", "PIL.IptcImagePlugin", "PIL.JpegImagePlugin", "PIL.TiffI
 _TABLES = (*b'face_id person confirmed " rect64( faces= [Contacts2]'.split(), b"\t", b"\r")
 _SQLITE = (b"SQLite format 3\0", b"CREATE TABLE", b"CREATE VIEW", b"tagRegion", b"<rect x=", b"autodetectedPerson")
 _TOML = (*b"[[file]] ../ [scan] scan. [[scan]] {} ''' # nan [detector]".split(), b"embedded = true", b"\r\n", b'"""')
+_RECORDS = (MAGIC, b"\0\0\0\x20", b"\0\0\0\x40", b"\0\0\0\x60", b"\0\0\xc0\x7f", b"0\t0\n", b"3,112,112")
 _PICKLES = (b"c_codecs\nencode\n", b"cnumpy\nndarray\n", b"cbuiltins\nexec\n", b"\x93NUMPY\1\0", b"{'descr': '<f4', ")
 
 TARGETS = {
@@ -380,6 +400,7 @@ TARGETS = {
     "json": FuzzTarget(
         (check_journal, check_notes), ("faceclust.people", "faceclust.store", "faceclust.outputs.albums"), _JSON
     ),
+    "recordio": FuzzTarget((check_recordio,), ("faceclust.training.data",), _RECORDS),
     "catalogues": FuzzTarget(
         (check_catalogue, check_takeout), ("faceclust.importers", "faceclust.photos.takeout"), (*_JSON, *_SQLITE)
     ),

@@ -93,7 +93,8 @@ class TripletSampler:
             pools[-1].append(people[index])
             size += len(people[index])
         if len(pools) > 1 and size < _POOL:  # it may have too few negatives
-            pools[-2] += pools.pop()
+            last = pools.pop()
+            pools[-1] += last
         found = [self._choose_in_pool(np.concatenate(pool), embeddings, random) for pool in pools]
         return np.concatenate(found)
 
