@@ -17,6 +17,7 @@ def confirmed_faces(library: Catalogue) -> tuple[LibraryFace, ...]:
         for face in sorted(person.confirmed.intersection(library.occurrences_of)):
             first = library.occurrences_of[face][0]
             if not first.is_whole_photo:
+                path = library.root / first.photo
                 left, top, right, bottom = map(float, first.pixel_box)
-                faces.append(LibraryFace(library.root / first.photo, (left, top, right, bottom), person.label, face))
+                faces.append(LibraryFace(path, (left, top, right, bottom), person.label, face, first.photo_hash))
     return tuple(faces)

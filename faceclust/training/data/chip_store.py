@@ -170,8 +170,8 @@ class _ChipStore:
                     self._write(faces, chips)
                 progress.advance()
         finally:
-            self._write(faces, chips)
             progress.finish()
+            self._write(faces, chips)
 
     def _write(self, faces: dict[bytes, NDArray[Any]], chips: dict[bytes, NDArray[Any]]) -> None:
         self.chips.append(chips)

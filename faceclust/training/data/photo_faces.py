@@ -25,7 +25,10 @@ from faceclust.training.data.row_file import KEY_SIZE
 from faceclust.training.data.split import choose_held_out_people
 from faceclust.types import LibraryFace, SkipReason
 
+#: The reason to leave out a face of a library.
+CHANGED = "photo changed since the scan"
 _CHUNK = 1 << 20  # bytes
+_PHOTOS_AT_ONCE = 1024
 
 
 def load_folder(
@@ -52,9 +55,14 @@ def load_library_faces(
     paths = list(dict.fromkeys(face.path for face in faces))
     hashes = dict(zip(paths, _hash_photos(paths, progress), strict=True))
     wanted = [WantedFace(face.path, hashes[face.path][0], face.box) for face in faces]
-    reasons = [hashes[face.path][1] for face in faces]
+    reasons = [hashes[face.path][1] or _compare_content(face, hashes[face.path][0]) for face in faces]
     persons, names = [face.person for face in faces], [str(face.path) for face in faces]
     return _label(wanted, reasons, persons, names, "library", input_size, workers, progress)
+
+
+def _compare_content(face: LibraryFace, content: str) -> str:
+    """Return the reason to leave out a face whose box may hold somebody else by now, else ""."""
+    return CHANGED if face.photo_hash not in ("", content) else ""
 
 
 def _label(
@@ -103,9 +111,10 @@ def _hash_photos(paths: Sequence[Path], progress: Progress) -> list[tuple[str, s
     progress.start("reading photos", len(paths), "photos")
     try:
         with ThreadPoolExecutor() as threads:
-            for found in threads.map(_hash_photo, paths):
-                hashes.append(found)
-                progress.advance()
+            for start in range(0, len(paths), _PHOTOS_AT_ONCE):
+                for found in threads.map(_hash_photo, paths[start : start + _PHOTOS_AT_ONCE]):
+                    hashes.append(found)
+                    progress.advance()
     finally:
         progress.finish()
     return hashes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -33,6 +34,7 @@ from tests.support.deadly_photos import write_deadly_photo, write_patch
 from tests.support.photo_files import encode_image
 from tests.support.sample_photos import COLLINS, HOPPER, join_images, make_variant
 from tests.support.scan_builders import make_face_photo, make_faceless_photo
+from tests.test_architecture import PACKAGE, TORCH, list_imports
 
 SIZE = (64, 64)
 
@@ -193,6 +195,27 @@ def test_a_full_disk_is_one_clear_error(people: Path, monkeypatch: pytest.Monkey
     assert len(list_faces(load(people))) == 88
 
 
+def test_two_runs_at_a_time_cut_each_chip_once(people: Path, detections: list[object]) -> None:
+    """The second one waits until the first one is done."""
+    with contextlib.ExitStack() as first_run:
+        store = chip_store._ChipStore(SIZE)
+        first_run.enter_context(store.faces.lock(SilentProgress()))
+
+        class Waiting(SilentProgress):
+            def note(self, message: str) -> None:
+                assert message == "another run prepares the same kind of chips: waiting until it is done"
+                store.cut(store.list_tasks(wanted), 0, SilentProgress())
+                first_run.close()
+
+        wanted = [
+            chip_store.WantedFace(people / "person 0" / name, content_hash(make_face_photo(*photo)))
+            for name, photo in (("1.bmp", (COLLINS, 0)), ("2.bmp", (HOPPER, 1)))
+        ]
+        data = load_training_data(people, SIZE, workers=0, progress=Waiting())
+    assert len(list_faces(data)) == 88 and len(detections) == 2
+    assert len(store.chips.rows()) == 2
+
+
 def test_bad_photos_are_skipped_and_counted(people: Path, tmp_path: Path) -> None:
     bomb = bytearray(encode_image(Image.new("L", (256, 256)), "PNG"))
     bomb[16:24] = (60_000).to_bytes(4, "big") * 2
@@ -229,6 +252,14 @@ def test_bad_photos_are_skipped_and_counted(people: Path, tmp_path: Path) -> Non
     }
     assert len(list_faces(data)) == 88
     assert load(people).skipped == data.skipped
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_not_utf8_are_people_too(people: Path) -> None:
+    (people / "person 0").rename(people / os.fsdecode(b"person \xff"))
+    data = load(people)
+    assert os.fsdecode(b"person \xff") in data.train.people + data.held_out.people
+    assert load(people).digest == data.digest
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes, and symlinks for few")
@@ -272,12 +303,13 @@ def test_a_poisoned_folder_is_refused_before_faces_are_looked_for(
     assert not detections
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="symlinks are for few on Windows")
 def test_ten_thousand_people_with_one_photo_each_are_refused(tmp_path: Path, detections: list[object]) -> None:
-    photo = tmp_path / "photo.bmp"
-    photo.write_bytes(make_face_photo(COLLINS, 0))
-    for number in range(10_000):
-        (tmp_path / "data" / str(number)).mkdir(parents=True)
-        os.link(photo, tmp_path / "data" / str(number) / "1.bmp")
+    (tmp_path / "data" / "person").mkdir(parents=True)
+    (tmp_path / "data" / "person" / "1.bmp").write_bytes(make_face_photo(COLLINS, 0))
+    for number in range(9_999):
+        os.symlink("person", tmp_path / "data" / str(number))
     with pytest.raises(UsageError, match="10,000 people, 0 with several faces; at least 42 and 21 are needed"):
         load(tmp_path / "data")
     assert not detections
@@ -331,7 +363,8 @@ def make_library_faces(folder: Path, people: int = 44) -> list[LibraryFace]:
         image.save(path)
         boxes = pipeline.detect(np.asarray(image)).boxes.tolist()
         for number in range(people):
-            faces.append(LibraryFace(path, tuple(boxes[number % 2]), f"person {number}", f"{photo}{number:015}"))
+            box, hash = tuple(boxes[number % 2]), content_hash(path.read_bytes())
+            faces.append(LibraryFace(path, box, f"person {number}", f"{photo}{number:015}", hash))
     return faces
 
 
@@ -339,13 +372,16 @@ def test_library_faces_are_found_by_their_boxes(tmp_path: Path, detections: list
     faces = make_library_faces(tmp_path / "photos")
     before = len(detections)
     faces.append(LibraryFace(faces[0].path, (0.0, 0.0, 40.0, 40.0), "person 0", "nobody there"))
+    faces.append(LibraryFace(faces[0].path, (0.0, 0.0, 50.0, 40.0), "person 0", "another photo now", "00" * 16))
+    faces.append(LibraryFace(tmp_path / "gone.jpg", (0.0, 0.0, 50.0, 40.0), "person 0", "gone"))
     data = load_training_data(faces, SIZE, workers=0)
     assert len(detections) - before == 5  # two faces on each of two photos, and an empty corner
-    assert (data.origin, data.skipped) == ("library", {"no face found": 1})
+    assert data.origin == "library"
+    assert data.skipped == {"no face found": 1, "photo changed since the scan": 1, "cannot be read": 1}
     assert len(data.train) + len(data.held_out) == 88
     # The crop of each held-out face has the same face in its centre.
     pipeline = FacePipeline(load_pack("mobilefacenet"))
-    for row in range(0, len(data.held_out), 9):
+    for row in range(0, len(data.held_out), 30):
         crop = data.pictures.pictures[row]
         assert isinstance(crop, bytes)
         pixels = decode_crop(crop)
@@ -356,6 +392,13 @@ def test_library_faces_are_found_by_their_boxes(tmp_path: Path, detections: list
         expected = Image.fromarray(data.held_out.read(np.array([row]))[0]).resize((112, 112))
         assert np.corrcoef(chip.ravel(), np.asarray(expected).ravel())[0, 1] > 0.9
         assert data.pictures.persons[row] == data.held_out.people[data.held_out.labels[row]]
+
+
+def test_reading_data_does_not_import_torch() -> None:
+    for path in (PACKAGE / "training" / "data").glob("*.py"):
+        assert not {name.partition(".")[0] for name, _ in list_imports(path)} & TORCH, path
+        modules = {name for name, _ in list_imports(path) if name.startswith("faceclust.training.")}
+        assert all(name.startswith("faceclust.training.data.") for name in modules), path
 
 
 def test_no_library_faces_are_an_error() -> None:
@@ -374,4 +417,4 @@ def test_confirmed_faces_of_a_library_once_each(collins: tuple[Library, int, set
     for face in found:
         (occurrence, *_) = library.occurrences_of[face.face_id]
         assert face.path == library.root / occurrence.photo and face.path.is_file()
-        assert face.box == occurrence.pixel_box
+        assert face.box == occurrence.pixel_box and face.photo_hash == content_hash(face.path.read_bytes())
