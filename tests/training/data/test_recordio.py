@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from PIL import Image
 from faceclust.errors import UsageError
 from faceclust.files.user_folders import cache_folder
 from faceclust.progress import SilentProgress
+from faceclust.training.data import record_chips
 from faceclust.training.data.record_chips import RecordChips, read_records, resize_aligned
 from faceclust.training.data.recordio import RecordFile, check_property, select_indexed
 from faceclust.training.data.sources import list_bin_files, load_training_data
@@ -251,3 +254,18 @@ def test_bin_files_are_listed(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     (tmp_path / "folder.bin").mkdir()
     assert [path.name for path in list_bin_files(tmp_path)] == ["agedb_30.bin", "lfw.bin"]
+
+
+def test_millions_of_records_need_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = encode_image(Image.new("L", (4, 4)), "PNG")
+    folder = write_records(tmp_path, [(number // 40, picture + number.to_bytes(4)) for number in range(5000)])
+    monkeypatch.setattr(record_chips, "_find_damaged", lambda _, offsets, __: np.zeros(len(offsets), np.bool_))
+    tracemalloc.start()
+    try:
+        data = load_training_data(folder, (16, 16))
+        gc.collect()
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(data.train) + len(data.held_out) == 5000
+    assert kept - sum(len(each) + 50 for each in data.pictures.pictures if isinstance(each, bytes)) < 100 * 5000

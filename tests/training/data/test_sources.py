@@ -309,7 +309,7 @@ def test_ten_thousand_people_with_one_photo_each_are_refused(tmp_path: Path, det
     (tmp_path / "data" / "person").mkdir(parents=True)
     (tmp_path / "data" / "person" / "1.bmp").write_bytes(make_face_photo(COLLINS, 0))
     for number in range(9_999):
-        os.symlink("person", tmp_path / "data" / str(number))
+        (tmp_path / "data" / str(number)).symlink_to("person")
     with pytest.raises(UsageError, match="10,000 people, 0 with several faces; at least 42 and 21 are needed"):
         load(tmp_path / "data")
     assert not detections
