@@ -118,12 +118,12 @@ class Shuffled(_Stateless, _InOrder):
 
 
 class AdaptiveSampler(_InOrder):
-    """Adaptive data sampling (ADS) of AdaptiveFace (Liu et al. 2019, section 3.4).
+    """Adaptive data sampling (ADS) of AdaptiveFace (Liu et al. 2019).
 
     A face that is classified rightly is drawn less often from then on, one that is not more often again. An epoch
     has `count` draws, each face's expected number proportional to its weight, drawn systematically (Madow 1949): with
-    equal weights it is each face once. The paper states neither constant: `decay` and `floor` are ours. `weights`
-    float64 (count,) start at 1 and stay between `floor` and 1.
+    equal weights it is each face once. `decay` and `floor` are our choice. `weights` float64 (count,) start at 1 and
+    stay between `floor` and 1.
     """
 
     def __init__(
