@@ -34,9 +34,10 @@ from faceclust.evaluation.degradations import Downscaling, JpegCompression
 from faceclust.evaluation.metrics.verification import roc, threshold_at_far, val_and_far
 from faceclust.training.backbones.base import Backbone, PublishedSize
 from faceclust.training.data.face_set import FaceSet
-from faceclust.training.data.samplers import PeopleBatches, TripletSampler
+from faceclust.training.data.samplers import Share
 from faceclust.training.data.sources import load_training_data
 from faceclust.training.heads.base import Head
+from faceclust.training.loader import build_sampler
 from faceclust.training.options import Setting, TrainingOptions
 from faceclust.training.parts import build_backbone, build_head, default_settings, find_head
 from faceclust.training.trainer import embed_faces, seed_everything, train
@@ -223,18 +224,11 @@ class Trainer:
         faces, (backbone, head) = self.shrunk(row.network.side), self.build(row, seed)
         train_set = row.select(faces.train)
         people = min(PEOPLE_PER_BATCH, len(train_set.people))
-        batch = people * FACES_PER_PERSON
-        if head.sampler == "triplets":
-            epoch = TripletSampler(train_set.labels, batch, seed).steps
-        else:
-            epoch = PeopleBatches(train_set.labels, people, FACES_PER_PERSON, seed).steps
         options = TrainingOptions(
-            epochs=max(1, round(steps * row.share / epoch)),
-            batch=batch,
-            people_per_batch=people,
-            seed=seed,
-            device=self.device,
+            batch=people * FACES_PER_PERSON, people_per_batch=people, seed=seed, device=self.device
         )
+        steps_of_epoch = build_sampler(head, train_set.labels, options, Share()).steps
+        options = replace(options, epochs=max(1, round(steps * row.share / steps_of_epoch)))
         nobody = select_faces(faces.held_out, np.zeros(len(faces.held_out), bool))  # measured once, after training
         began = self.clock()
         trained = train(backbone, head, train_set, nobody, options)
