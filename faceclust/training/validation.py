@@ -1,0 +1,120 @@
+"""Embed faces with a network in training, and measure it on held-out people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from faceclust.evaluation.metrics.verification import verify_all_pairs
+from faceclust.training.backbones.base import MEAN, SCALE, Backbone
+from faceclust.training.data.face_set import FaceSet
+from faceclust.training.heads.base import Head
+from faceclust.types import Float32, UInt8
+
+#: Faces measured after each epoch, at most: 2 million pairs.
+MAX_FACES = 2_000
+#: Faces of one person among them, at most.
+_MAX_FACES_OF_PERSON = 20
+#: The false accept rates to measure at: the first one that enough pairs are there for.
+_FARS = (1e-3, 1e-2, 1e-1)
+_BATCH = 128
+
+_Item = TypeVar("_Item")
+_Loaded = TypeVar("_Loaded")
+
+
+def read_ahead(load: Callable[[_Item], _Loaded], items: Sequence[_Item], *, ahead: int = 2) -> Iterator[_Loaded]:
+    """Yield `load(item)` of each item in order, loaded by another thread while the caller works.
+
+    `ahead` items are loaded before they are asked for. An exception of `load` is raised at its item.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="chips") as pool:
+        waiting = [pool.submit(load, item) for item in items[:ahead]]
+        try:
+            for index in range(len(items)):
+                loaded = waiting.pop(0).result()
+                if index + ahead < len(items):
+                    waiting.append(pool.submit(load, items[index + ahead]))
+                yield loaded
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def normalise_chips(chips: UInt8) -> Tensor:
+    """Return chips uint8 (n, h, w, 3) as a network's input: float32 (n, 3, h, w), (value − MEAN) / SCALE, in the
+    memory layout channels_last, which the chips have already."""
+    values = np.subtract(chips, MEAN, dtype=np.float32)
+    values /= SCALE
+    return torch.from_numpy(values).permute(0, 3, 1, 2)
+
+
+def embed_faces(
+    backbone: Backbone, head: Head, faces: FaceSet, *, device: str | torch.device = "cpu", batch: int = _BATCH
+) -> tuple[Float32, Float32]:
+    """Return unit embeddings (n, d) of all faces of a set and the norms (n,) that they had, without training.
+
+    Network and head are moved to `device` and return to the mode they were in.
+    """
+    modules = (backbone.to(device), head.to(device))
+    were_training = [module.training for module in modules]
+    parts = [np.arange(start, min(start + batch, len(faces))) for start in range(0, len(faces), batch)]
+    vectors = [torch.empty(0, backbone.dimension)]
+    try:
+        for module in modules:
+            module.eval()
+        with torch.inference_mode():
+            for chips in read_ahead(lambda part: normalise_chips(faces.read(part)), parts):
+                vectors.append(head.embed(backbone(chips.to(device))).float().cpu())
+    finally:
+        for module, was_training in zip(modules, were_training, strict=True):
+            module.train(was_training)
+    raw = torch.cat(vectors).numpy()
+    norms = np.linalg.norm(raw, axis=1)
+    return raw / np.maximum(norms, np.finfo(np.float32).tiny)[:, None], norms
+
+
+@dataclass(frozen=True)
+class HeldOutScore:
+    """The true accept rate over all pairs of the chosen held-out faces at the false accept rate `far`; both None if
+    there are too few pairs."""
+
+    tar: float | None = None
+    far: float | None = None
+
+    def __str__(self) -> str:
+        return "not measurable" if self.tar is None else f"{self.tar:.1%} at FAR {self.far:g}".replace("%", " %")
+
+
+def measure_held_out(backbone: Backbone, head: Head, faces: FaceSet, device: str | torch.device = "cpu") -> HeldOutScore:
+    """Measure a network on faces from `choose_faces`."""
+    units, _ = embed_faces(backbone, head, faces, device=device)
+    for rate in verify_all_pairs(units, faces.labels.astype(str), _FARS).rates:
+        if rate.tar is not None:
+            return HeldOutScore(rate.tar, rate.target)
+    return HeldOutScore()
+
+
+def choose_faces(faces: FaceSet, limit: int = MAX_FACES) -> FaceSet:
+    """Return at most `limit` faces of people with at least two: evenly spaced faces of people in a fixed random order,
+    so that the same set always gives the same choice."""
+    chosen: list[NDArray[np.int64]] = []
+    left = limit
+    order = np.argsort(faces.labels, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(faces.labels[order])) + 1)
+    for person in np.random.default_rng(0).permutation(len(groups)):
+        group = groups[person]
+        if len(group) > 1 and left > 1:
+            count = min(len(group), _MAX_FACES_OF_PERSON, left)
+            chosen.append(group[np.linspace(0, len(group) - 1, count).astype(np.int64)])
+            left -= count
+    indices = np.sort(np.concatenate([np.empty(0, np.int64), *chosen]))
+    sources = tuple(faces.sources[index] for index in indices)
+    return FaceSet(faces.chips, faces.rows[indices], faces.labels[indices], faces.people, sources)
