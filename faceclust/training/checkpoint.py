@@ -10,7 +10,7 @@ import math
 import os
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from faceclust.errors import CacheError, UsageError
+from faceclust.errors import UsageError
 from faceclust.files.atomic import write_private_atomically
 from faceclust.files.own_files import open_own
 
@@ -34,14 +34,28 @@ _FROM_SCRATCH = "train from scratch, without --resume"
 Value = str | int | float | bool
 
 
+@dataclass(frozen=True)
+class EpochRecord:
+    """What is known about an epoch, counted from 1: the mean loss, the last learning rate, and the true accept rate
+    `tar` of held-out people at the false accept rate `far`, both None if the people are too few. The speed does not
+    count for equality."""
+
+    epoch: int
+    loss: float
+    learning_rate: float
+    tar: float | None
+    images_per_second: float = field(compare=False)
+    far: float | None = None
+
+
 @dataclass
 class Checkpoint:
     """The state of a run after `step` steps, `batch` of them in the current epoch.
 
     `run` describes options and data, by names that a user knows. `tensors` holds weights and buffers, `momentum` the
-    optimiser's buffers, by name; both are float32 or integers. `sampler` is the state of the sampler, and
-    `sampler_at_draw` the one from which the batches of this epoch were drawn. `loss`, `images` and `seconds` are sums over the
-    epoch so far. A row of `history` is an epoch's record.
+    optimiser's buffers, by name. `sampler` is the state of the sampler, and `sampler_at_draw` the one from which the
+    batches of this epoch were drawn. `images` counts those of the whole run; `loss`, `images_of_epoch` and `seconds`
+    are sums over the epoch so far.
     """
 
     run: dict[str, Value]
@@ -50,18 +64,20 @@ class Checkpoint:
     scaler: dict[str, float]
     sampler: dict[str, Tensor]
     sampler_at_draw: dict[str, Tensor]
-    history: list[list[float | None]]
+    history: list[EpochRecord]
     epoch: int
     batch: int
     step: int
-    loss: float
     images: int
+    images_of_epoch: int
+    loss: float
     seconds: float
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Replace the checkpoint at once or not at all, readable by its owner only. Raises CacheError."""
-    content = {"format": _FORMAT} | {one.name: getattr(checkpoint, one.name) for one in fields(checkpoint)}
+    content = {one.name: getattr(checkpoint, one.name) for one in fields(checkpoint)}
+    content |= {"format": _FORMAT, "history": [list(astuple(record)) for record in checkpoint.history]}
     write_private_atomically(path, lambda stream: torch.save(content, stream))
 
 
@@ -78,10 +94,11 @@ def load_checkpoint(
     try:
         if content.pop("format") != _FORMAT:
             raise ValueError("unknown format")
+        content["history"] = [EpochRecord(*row) for row in content["history"]]
         checkpoint = Checkpoint(**content)
         _check_numbers(checkpoint)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise _damaged(path, error) from error
+        raise damaged_checkpoint(path, error) from error
     if differences := describe_differences(checkpoint.run, run):
         raise UsageError(
             f"{path} cannot be resumed: it was made with {'; '.join(differences)}",
@@ -91,7 +108,7 @@ def load_checkpoint(
         _check_tensors(checkpoint.tensors, tensors)
         _check_tensors(checkpoint.momentum, momentum, some_missing=True)
     except ValueError as error:
-        raise _damaged(path, error) from error
+        raise damaged_checkpoint(path, error) from error
     return checkpoint
 
 
@@ -99,7 +116,9 @@ def describe_differences(saved: Mapping[str, Value], current: Mapping[str, Value
     """Return what differs between two descriptions of runs, in words."""
     missing = "nothing"
     return [
-        f"other {name[6:]}" if name.startswith("hash: ") else f"{name} {saved.get(name, missing)}, not {current.get(name, missing)}"
+        f"other {name[6:]}"
+        if name.startswith("hash: ")
+        else f"{name} {saved.get(name, missing)}, not {current.get(name, missing)}"
         for name in sorted(saved.keys() | current.keys())
         if saved.get(name) != current.get(name)
     ]
@@ -125,9 +144,9 @@ def _read(path: Path, limit: int) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise UsageError(f"nothing to resume: {path} is missing", hint=_FROM_SCRATCH) from error
     except Exception as error:  # torch raises errors of many kinds for damaged files
-        raise _damaged(path, error) from error
+        raise damaged_checkpoint(path, error) from error
     if not isinstance(content, dict):
-        raise _damaged(path, ValueError("not a table"))
+        raise damaged_checkpoint(path, ValueError("not a table"))
     return content
 
 
@@ -150,13 +169,13 @@ def _check_numbers(checkpoint: Checkpoint) -> None:
         table = getattr(checkpoint, name)
         if not isinstance(table, dict) or not all(isinstance(key, str) for key in table):
             raise ValueError(f"{name} is not a table")
-    for name in ("epoch", "batch", "step", "images"):
+    for name in ("epoch", "batch", "step", "images", "images_of_epoch"):
         count = getattr(checkpoint, name)
         if type(count) is not int or not 0 <= count < 1 << 53:
             raise ValueError(f"{name} is not a count")
-    if not isinstance(checkpoint.history, list) or len(checkpoint.history) != checkpoint.epoch:
+    if [record.epoch for record in checkpoint.history] != list(range(1, checkpoint.epoch + 1)):
         raise ValueError("history does not fit the epoch")
-    rows = [value for row in checkpoint.history for value in row if value is not None]
+    rows = [value for record in checkpoint.history for value in astuple(record) if value is not None]
     for number in (checkpoint.loss, checkpoint.seconds, *checkpoint.scaler.values(), *rows):
         if type(number) not in (int, float) or not math.isfinite(number):
             raise ValueError("a number is not finite")
@@ -184,6 +203,7 @@ def _is_plain(value: object) -> bool:
     return isinstance(value, Tensor) and value.layout == torch.strided and value.device.type == "cpu"
 
 
-def _damaged(path: Path, error: Exception) -> UsageError:
+def damaged_checkpoint(path: Path, error: Exception) -> UsageError:
+    """Return the error for a checkpoint whose content is invalid."""
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
     return UsageError(f"{path} is no usable checkpoint: {reason}", hint=_FROM_SCRATCH)

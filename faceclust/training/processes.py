@@ -92,5 +92,7 @@ def _find_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:  # AssertionError: built without CUDA
-        raise UsageError(f"--device {name} cannot be used: {str(error).splitlines()[0]}", hint="try cpu or cuda") from error
+        raise UsageError(
+            f"--device {name} cannot be used: {str(error).splitlines()[0]}", hint="try cpu or cuda"
+        ) from error
     return device

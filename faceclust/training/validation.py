@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from faceclust.evaluation.metrics.verification import verify_all_pairs
-from faceclust.training.backbones.base import MEAN, SCALE, Backbone
+from faceclust.training.backbones.base import Backbone
 from faceclust.training.data.face_set import FaceSet
 from faceclust.training.heads.base import Head
-from faceclust.types import Float32, UInt8
+from faceclust.training.loader import normalise_chips, read_ahead
+from faceclust.types import Float32
 
 #: Faces measured after each epoch, at most: 2 million pairs.
 MAX_FACES = 2_000
@@ -25,35 +22,6 @@ _MAX_FACES_OF_PERSON = 20
 #: The false accept rates to measure at: the first one that enough pairs are there for.
 _FARS = (1e-3, 1e-2, 1e-1)
 _BATCH = 128
-
-_Item = TypeVar("_Item")
-_Loaded = TypeVar("_Loaded")
-
-
-def read_ahead(load: Callable[[_Item], _Loaded], items: Sequence[_Item], *, ahead: int = 2) -> Iterator[_Loaded]:
-    """Yield `load(item)` of each item in order, loaded by another thread while the caller works.
-
-    `ahead` items are loaded before they are asked for. An exception of `load` is raised at its item.
-    """
-    with ThreadPoolExecutor(1, thread_name_prefix="chips") as pool:
-        waiting = [pool.submit(load, item) for item in items[:ahead]]
-        try:
-            for index in range(len(items)):
-                loaded = waiting.pop(0).result()
-                if index + ahead < len(items):
-                    waiting.append(pool.submit(load, items[index + ahead]))
-                yield loaded
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
-def normalise_chips(chips: UInt8) -> Tensor:
-    """Return chips uint8 (n, h, w, 3) as a network's input: float32 (n, 3, h, w), (value − MEAN) / SCALE, in the
-    memory layout channels_last, which the chips have already."""
-    values = np.subtract(chips, MEAN, dtype=np.float32)
-    values /= SCALE
-    return torch.from_numpy(values).permute(0, 3, 1, 2)
 
 
 def embed_faces(
@@ -71,8 +39,8 @@ def embed_faces(
         for module in modules:
             module.eval()
         with torch.inference_mode():
-            for chips in read_ahead(lambda part: normalise_chips(faces.read(part)), parts):
-                vectors.append(head.embed(backbone(chips.to(device))).float().cpu())
+            for chips in read_ahead(lambda part: normalise_chips(faces.read(part), torch.device(device)), parts):
+                vectors.append(head.embed(backbone(chips)).float().cpu())
     finally:
         for module, was_training in zip(modules, were_training, strict=True):
             module.train(was_training)
@@ -93,7 +61,9 @@ class HeldOutScore:
         return "not measurable" if self.tar is None else f"{self.tar:.1%} at FAR {self.far:g}".replace("%", " %")
 
 
-def measure_held_out(backbone: Backbone, head: Head, faces: FaceSet, device: str | torch.device = "cpu") -> HeldOutScore:
+def measure_held_out(
+    backbone: Backbone, head: Head, faces: FaceSet, device: str | torch.device = "cpu"
+) -> HeldOutScore:
     """Measure a network on faces from `choose_faces`."""
     units, _ = embed_faces(backbone, head, faces, device=device)
     for rate in verify_all_pairs(units, faces.labels.astype(str), _FARS).rates:
