@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from faceclust.training.backbones.base import MEAN, SCALE
-from faceclust.training.data.samplers import AdaptiveSampler, PeopleBatches, Sampler, Share, Shuffled, TripletSampler
+from faceclust.training.data.samplers import AdaptiveSampler, PeopleBatches, Sampler, Share, Shuffled
+from faceclust.training.data.triplets import TripletSampler
 from faceclust.training.heads.base import Head
 from faceclust.training.options import TrainingOptions
 from faceclust.types import UInt8

@@ -28,7 +28,8 @@ from faceclust.training.checkpoint import (
 )
 from faceclust.training.data.augment import augment
 from faceclust.training.data.face_set import FaceSet
-from faceclust.training.data.samplers import AdaptiveSampler, Share, TripletSampler
+from faceclust.training.data.samplers import AdaptiveSampler, Share
+from faceclust.training.data.triplets import TripletSampler
 from faceclust.training.heads.base import Head
 from faceclust.training.loader import build_sampler, normalise_chips, read_ahead
 from faceclust.training.options import TrainingOptions

@@ -81,10 +81,6 @@ def train(
     """
     _check(head, train_set, options)
     with join_processes(options.device) as processes, _reproducible(processes.device):
-        if options.batch < 2 * processes.count:
-            raise UsageError(
-                f"--batch must be at least two images a process, so {2 * processes.count}, not {options.batch}"
-            )
         loop = TrainingLoop(
             *(backbone, head, train_set, held_out, options, processes),
             run=_describe(backbone, head, train_set, options, processes.count, digest),
