@@ -22,7 +22,9 @@ _Item = TypeVar("_Item")
 _Loaded = TypeVar("_Loaded")
 
 
-def read_ahead(load: Callable[[_Item], _Loaded], items: Sequence[_Item], *, ahead: int = 2) -> Generator[_Loaded, None, None]:
+def read_ahead(
+    load: Callable[[_Item], _Loaded], items: Sequence[_Item], *, ahead: int = 2
+) -> Generator[_Loaded, None, None]:
     """Yield `load(item)` of each item in order, loaded by another thread while the caller works.
 
     `ahead` items are loaded before they are asked for. An exception of `load` is raised at its item.

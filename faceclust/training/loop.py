@@ -101,7 +101,7 @@ class TrainingLoop:
         self.history: list[EpochRecord] = []
         self.score = HeldOutScore()
         self.epoch = self.step = self.images = 0
-        self.mined_at = -1
+        self.mined_at, self.mining_interval = -1, int(getattr(head, "every", 1))
         self._start_epoch()
 
     def _start_epoch(self) -> None:
@@ -129,8 +129,12 @@ class TrainingLoop:
     def _prepare_batches(self) -> None:
         """Draw the batches of the rest of the epoch. All are drawn at once: what the sampler learns from the network
         while chips are read ahead changes the next epoch's."""
-        if self.step % self._mining_interval() == 0 and self.mined_at != self.step:
-            self._mine()
+        if (
+            isinstance(self.sampler, TripletSampler)
+            and self.mined_at != self.step
+            and self.step % self.mining_interval == 0
+        ):
+            self._mine(self.sampler)
         if not self.batches:
             self._draw()
 
@@ -138,11 +142,7 @@ class TrainingLoop:
         self.drawn_from = to_tensors(self.sampler.state_dict())
         self.batches = list(self.sampler.batches(self.epoch))
 
-    def _mining_interval(self) -> int:
-        """Return the number of steps between two choices of triplets; more than all steps if none are mined."""
-        return int(getattr(self.head, "every", 1)) if isinstance(self.sampler, TripletSampler) else 1 << 62
-
-    def _mine(self) -> None:
+    def _mine(self, sampler: TripletSampler) -> None:
         """Let the sampler choose triplets by the network as it is. The first process's statistics of batch
         normalisation differ from the others', so it embeds for all."""
         vectors = torch.empty(len(self.train_set), self.backbone.dimension, device=self.device)
@@ -150,7 +150,7 @@ class TrainingLoop:
             vectors.copy_(
                 torch.from_numpy(embed_faces(self.backbone, self.head, self.train_set, device=self.device)[0])
             )
-        self.sampler.refresh(self.processes.copy_from_first(vectors).cpu().numpy())
+        sampler.refresh(self.processes.copy_from_first(vectors).cpu().numpy())
         self.batches, self.mined_at = [], self.step
 
     def _train_epoch(self) -> bool:
@@ -158,8 +158,9 @@ class TrainingLoop:
         self._prepare_batches()
         while self.batch < len(self.batches):
             self._prepare_batches()
-            interval = self._mining_interval()
-            until_mining = self.batches[self.batch :][: interval - self.step % interval]
+            until_mining = self.batches[self.batch :]
+            if isinstance(self.sampler, TripletSampler):
+                until_mining = until_mining[: self.mining_interval - self.step % self.mining_interval]
             began = time.monotonic()
             with closing(read_ahead(self._load, until_mining)) as loaded:
                 for positions, chips in loaded:
