@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import pickle
 import zipfile
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field, fields
@@ -143,6 +144,8 @@ def _read(path: Path, limit: int) -> dict[str, Any]:
             content = torch.load(stream, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise UsageError(f"nothing to resume: {path} is missing", hint=_FROM_SCRATCH) from error
+    except pickle.UnpicklingError as error:
+        raise damaged_checkpoint(path, ValueError("it holds more than tensors, numbers and words")) from error
     except Exception as error:  # torch raises errors of many kinds for damaged files
         raise damaged_checkpoint(path, error) from error
     if not isinstance(content, dict):
@@ -173,7 +176,8 @@ def _check_numbers(checkpoint: Checkpoint) -> None:
         count = getattr(checkpoint, name)
         if type(count) is not int or not 0 <= count < 1 << 53:
             raise ValueError(f"{name} is not a count")
-    if [record.epoch for record in checkpoint.history] != list(range(1, checkpoint.epoch + 1)):
+    numbers = [record.epoch for record in checkpoint.history]
+    if len(numbers) != checkpoint.epoch or numbers != list(range(1, len(numbers) + 1)):
         raise ValueError("history does not fit the epoch")
     rows = [value for record in checkpoint.history for value in astuple(record) if value is not None]
     for number in (checkpoint.loss, checkpoint.seconds, *checkpoint.scaler.values(), *rows):

@@ -208,7 +208,7 @@ class TrainingLoop:
             loss=f"{self.loss / self.images_of_epoch:.3f}",
             **({"TAR": str(self.score)} if self.score.tar is not None else {}),
         )
-        return stops > 0
+        return bool(stops)
 
     def _rate(self) -> float:
         done = self.epoch + (self.batch + 0.5) / len(self.batches)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -114,17 +115,18 @@ def _reproducible(device: torch.device) -> Iterator[None]:
     On CUDA, torch warns of an operation that has no deterministic form.
     """
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    filled = torch.utils.deterministic.fill_uninitialized_memory
+    deterministic: Any = torch.utils.deterministic
+    filled = deterministic.fill_uninitialized_memory
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # torch demands it of deterministic runs
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         try:
             torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
-            torch.utils.deterministic.fill_uninitialized_memory = False  # slow, and for debugging only
+            deterministic.fill_uninitialized_memory = False  # slow, and for debugging only
             yield
         finally:
             torch.use_deterministic_algorithms(before[0], warn_only=before[1])
-            torch.utils.deterministic.fill_uninitialized_memory = filled
+            deterministic.fill_uninitialized_memory = filled
 
 
 def _describe(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from faceclust.evaluation.metrics.verification import verify_all_pairs
 from faceclust.training.backbones.base import Backbone
@@ -31,7 +32,7 @@ def embed_faces(
 
     Network and head are moved to `device` and return to the mode they were in.
     """
-    modules = (backbone.to(device), head.to(device))
+    modules: tuple[nn.Module, ...] = (backbone.to(device), head.to(device))
     were_training = [module.training for module in modules]
     parts = [np.arange(start, min(start + batch, len(faces))) for start in range(0, len(faces), batch)]
     vectors = [torch.empty(0, backbone.dimension)]
