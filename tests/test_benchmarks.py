@@ -27,7 +27,7 @@ from tests.support.sample_photos import make_scenery, save_photo
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = sorted(path.stem for path in (ROOT / "tests" / "benchmarks").glob("[a-z]*.py"))
 #: Modules that other benchmarks share.
-HELPERS = {"grouping", "packs", "people_halves", "reject", "synthetic"}
+HELPERS = {"grouping", "packs", "people_halves", "reject", "synthetic", "training_runs"}
 
 
 def write_truth(library: Library, person_of: dict[str, str]) -> Path:
