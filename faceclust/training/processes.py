@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,39 +53,33 @@ class Processes:
         return values
 
 
-@contextmanager
-def join_processes(device: str) -> Iterator[Processes]:
-    """Yield the processes of this run, connected while the context is open; nested contexts share the connection.
+def join_processes(device: str) -> Processes:
+    """Return the processes of this run, connected until the program ends.
 
     NCCL connects CUDA devices, one for each process of a machine, and Gloo connects CPUs. Raises UsageError if the
     device is unknown or missing.
     """
     here = _find_device(device)
     if not torch.distributed.is_torchelastic_launched():
-        yield Processes(0, 1, here)
-        return
+        return Processes(0, 1, here)
     if here.type == "cuda":
         here = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(here)
-    opened = not torch.distributed.is_initialized()
-    if opened:
+    if not torch.distributed.is_initialized():
         torch.distributed.init_process_group("nccl" if here.type == "cuda" else "gloo", timeout=_PATIENCE)
-    try:
-        yield Processes(torch.distributed.get_rank(), torch.distributed.get_world_size(), here)
-    finally:
-        if opened:
-            torch.distributed.destroy_process_group()
+        atexit.register(torch.distributed.destroy_process_group)
+    return Processes(torch.distributed.get_rank(), torch.distributed.get_world_size(), here)
 
 
 @contextmanager
 def main_process_first(device: str) -> Iterator[None]:
     """Run the block in the main process, then in the others: they find what it cached."""
-    with join_processes(device) as processes:
-        if processes.rank > 0:
-            torch.distributed.barrier()
-        yield
-        if processes.rank == 0 and processes.count > 1:
-            torch.distributed.barrier()
+    processes = join_processes(device)
+    if processes.rank > 0:
+        torch.distributed.barrier()
+    yield
+    if processes.rank == 0 and processes.count > 1:
+        torch.distributed.barrier()
 
 
 def _find_device(name: str) -> torch.device:

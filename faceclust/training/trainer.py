@@ -81,7 +81,8 @@ def train(
     `resume` finds no checkpoint of this run.
     """
     _check(head, train_set, options)
-    with join_processes(options.device) as processes, _reproducible(processes.device):
+    processes = join_processes(options.device)
+    with _reproducible(processes.device):
         loop = TrainingLoop(
             *(backbone, head, train_set, held_out, options, processes),
             run=_describe(backbone, head, train_set, options, processes.count, digest),
