@@ -50,8 +50,9 @@ def main(folder: Path, mode: str) -> None:
         nonlocal stopped
         stopped = True
 
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
+    if mode == "wait":
+        signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGTERM, stop)
 
     def should_stop() -> bool:
         nonlocal steps
