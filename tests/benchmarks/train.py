@@ -61,7 +61,7 @@ class Table:
 
 
 def compare_heads(network: Network, faces: FaceSet) -> list[Row]:
-    """Every head with the same network and steps."""
+    """Return a row for every head, all with the same network and steps."""
     variants: list[tuple[str, str, dict[str, Setting]]] = [
         ("softmax of cosines", "softmax", {}),
         ("contrastive", "contrastive", {}),
@@ -92,7 +92,7 @@ def compare_heads(network: Network, faces: FaceSet) -> list[Row]:
 
 
 def compare_mining(network: Network, faces: FaceSet) -> list[Row]:
-    """The kinds of triplets."""
+    """Return a row for every way to choose triplets."""
     kinds: list[dict[str, Setting]] = [{"mining": mining} for mining in ("all", "semi-hard", "hard")]
     rows = [Row(str(kind["mining"]), network, "triplet", kind) for kind in kinds]
     every = {"mining": "offline", "every": OFFLINE_EVERY}
@@ -100,12 +100,12 @@ def compare_mining(network: Network, faces: FaceSet) -> list[Row]:
 
 
 def compare_dimensions(network: Network, faces: FaceSet) -> list[Row]:
-    """Features of FaceNet's dimensions (table 5 of the paper)."""
+    """Return a row for each of FaceNet's dimensions (table 5 of the paper)."""
     return [Row(str(d), network, "triplet", {"mining": "hard"}, dimension=d) for d in (64, 128, 256, 512)]
 
 
 def compare_sizes(network: Network, faces: FaceSet) -> list[Row]:
-    """Fewer people, and fewer faces of each, with the same number of steps."""
+    """Return rows with fewer people, and with fewer faces of each, for the same number of steps."""
     selections: list[Callable[[FaceSet], FaceSet]] = [
         *(partial(take_people, share=share) for share in (0.25, 0.5)),
         select_all,
@@ -120,7 +120,7 @@ def compare_sizes(network: Network, faces: FaceSet) -> list[Row]:
 
 
 def compare_pooling(network: Network, faces: FaceSet) -> list[Row]:
-    """MobileFaceNet's global depth-wise convolution, and global average pooling in its place."""
+    """Return rows with MobileFaceNet's global depth-wise convolution, and with average pooling in its place."""
     base, share = (network, 1.0) if network.name == "mobilefacenet" else (Network("mobilefacenet", 64), 1 / 3)
     kinds = ("depthwise", "average")
     width = {} if network.name == "mobilefacenet" else {"width": 0.5}
@@ -131,7 +131,7 @@ def compare_pooling(network: Network, faces: FaceSet) -> list[Row]:
 
 
 def train_for_degradation(network: Network, faces: FaceSet) -> list[Row]:
-    """The one network that sees degraded faces."""
+    """Return the row of the one network that is measured on degraded faces."""
     return [Row("as they are", network, "triplet", {"mining": "hard"})]
 
 

@@ -222,7 +222,10 @@ class Trainer:
         train_set = row.select(faces.train)
         people = min(PEOPLE_PER_BATCH, len(train_set.people))
         options = TrainingOptions(
-            batch=people * FACES_PER_PERSON, people_per_batch=people, seed=seed, device=self.device
+            batch=people * FACES_PER_PERSON,
+            people_per_batch=0 if head.sampler == "triplets" else people,
+            seed=seed,
+            device=self.device,
         )
         steps_of_epoch = build_sampler(head, train_set.labels, options, Share()).steps
         options = replace(options, epochs=max(1, round(steps * row.share / steps_of_epoch)))
