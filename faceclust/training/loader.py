@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from faceclust.errors import UsageError
 from faceclust.training.backbones.base import MEAN, SCALE
 from faceclust.training.data.samplers import AdaptiveSampler, PeopleBatches, Sampler, Share, Shuffled
 from faceclust.training.data.triplets import TripletSampler
@@ -58,6 +59,11 @@ def normalise_chips(chips: UInt8, device: torch.device) -> Tensor:
 def build_sampler(head: Head, labels: NDArray[np.int64], options: TrainingOptions, share: Share) -> Sampler:
     """Return the sampler that a head needs, of this process's share. Raises UsageError if options or data do not
     allow it."""
+    if options.people_per_batch and head.sampler in ("triplets", "adaptive"):
+        raise UsageError(
+            f"--people-per-batch is not possible with these settings of {head.title}, which choose the faces",
+            hint="leave out --people-per-batch",
+        )
     if head.sampler == "triplets":
         return TripletSampler(labels, options.batch, options.seed, share)
     if head.sampler == "people" or options.people_per_batch:

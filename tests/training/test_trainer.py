@@ -382,6 +382,15 @@ def test_a_head_gets_its_sampler(
         assert (np.bincount(TRAIN.labels[positions]) % faces == 0).all()
 
 
+@pytest.mark.parametrize(
+    ("head", "settings"), [("triplet", {"mining": "offline"}), ("adaptiveface", {"adaptive_sampling": True})]
+)
+def test_people_per_batch_is_refused_if_the_head_chooses_the_faces(head: str, settings: dict[str, Setting]) -> None:
+    options = dataclasses.replace(OPTIONS, people_per_batch=4)
+    with pytest.raises(UsageError, match="--people-per-batch is not possible"):
+        build_sampler(build_head(head, 16, PEOPLE, settings), TRAIN.labels, options, Share())
+
+
 def test_pair_batches_need_no_more_people_than_have_two_faces() -> None:
     faces = draw_people(6, 2, side=SIDE)
     labels = np.concatenate([faces.labels[:4], np.arange(2, 30)])  # two people have two faces
