@@ -150,12 +150,12 @@ def _confidence_intervals(
     score: Score, draws: tuple[Float64, Float64], people: int
 ) -> tuple[ConfidenceInterval, ConfidenceInterval]:
     return (
-        _confidence_interval(score.precision, draws[0], people),
-        _confidence_interval(score.recall, draws[1], people),
+        confidence_interval(score.precision, draws[0], people),
+        confidence_interval(score.recall, draws[1], people),
     )
 
 
-def _confidence_interval(value: float, draws: Float64, people: int) -> ConfidenceInterval:
+def confidence_interval(value: float, draws: Float64, people: int) -> ConfidenceInterval:
     """The interval between the 2.5 % and 97.5 % quantiles of the draws.
 
     If no draw has a mistake, the lower end is the one for people who are all right: 0.025^(1 / people).

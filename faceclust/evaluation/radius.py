@@ -18,7 +18,7 @@ from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.three_passes import cluster_in_three_passes
 from faceclust.errors import UsageError
 from faceclust.evaluation.labelled_folders import LabelledPhotos
-from faceclust.evaluation.main_faces import find_main_faces
+from faceclust.evaluation.main_faces import MainFaces, find_main_faces
 from faceclust.evaluation.metrics.clustering import bcubed
 from faceclust.packs.pack import Pack
 from faceclust.progress import Progress, SilentProgress
@@ -100,16 +100,31 @@ def find_radius(
     faces = find_main_faces(
         labelled.paths, pack, workers=workers, progress=progress, description="finding labelled faces"
     )
-    units = faces.embeddings(1.0, mirrored=pack.embedder.mirror)
+    try:
+        return estimate_radius(faces, labelled.persons, mirrored=pack.embedder.mirror, progress=progress)
+    except UsageError as error:
+        raise UsageError(
+            f"{labelled.folder}: {error}", hint="choose a larger collection, such as LFW with 5,749 people"
+        ) from error
+
+
+def estimate_radius(
+    faces: MainFaces, persons: NDArray[np.str_], *, mirrored: bool, progress: Progress | None = None
+) -> RadiusEstimate:
+    """Estimate a radius from the main faces of labelled photos and each photo's person (n,).
+
+    `mirrored` tells whether an embedding is the mean with the mirror image's. Raises UsageError if there are too few
+    people.
+    """
+    units = faces.embeddings(1.0, mirrored=mirrored)
     usable = faces.found & np.isfinite(units).all(axis=1)
-    persons = labelled.persons[usable]
+    persons = persons[usable]
     _, counts = np.unique(persons, return_counts=True)
     repeated = int((counts > 1).sum())
     if len(counts) < MIN_LABELLED_PEOPLE or repeated < MIN_REPEATED_PEOPLE:
         raise UsageError(
-            f"{labelled.folder}: too few people: {len(counts)} with a face, {repeated} with at least two; "
-            f"{MIN_LABELLED_PEOPLE} and {MIN_REPEATED_PEOPLE} are needed",
-            hint="choose a larger collection, such as LFW with 5,749 people",
+            f"too few people: {len(counts)} with a face, {repeated} with at least two; "
+            f"{MIN_LABELLED_PEOPLE} and {MIN_REPEATED_PEOPLE} are needed"
         )
     cuts = score_distances(units[usable], persons, progress or SilentProgress())
     best = max(cuts, key=lambda cut: cut.f)

@@ -15,6 +15,7 @@ from faceclust.files.bundled import embedded_manifests
 from faceclust.packs.alignment_templates import BOX_TEMPLATE, template_points
 from faceclust.packs.pack import COLOURS, LAYOUTS, Archive, ChannelLevels, DetectorSpec, EmbedderSpec, Pack, PackFile
 from faceclust.packs.toml_table import TomlTable, check_file_name, is_number
+from faceclust.packs.training_record import parse_training
 from faceclust.packs.urls import is_https_url
 from faceclust.text.toml_text import parse_toml
 
@@ -66,6 +67,7 @@ def _parse_pack(table: TomlTable, folder: Path) -> Pack:
         radius_source=embedder.choice("radius_source", RADIUS_SOURCES) if embedder.has("radius_source") else "measured",
         embedded=table.flag("embedded") if table.has("embedded") else False,
         former_fingerprint=table.text("fingerprint", 1000) if table.has("fingerprint") else None,
+        training=parse_training(TomlTable(table.value("training"), "[training]")) if table.has("training") else None,
     )
     embedder.reject_unknown_keys()
     table.reject_unknown_keys()

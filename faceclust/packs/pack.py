@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from faceclust.files.bundled import find_bundled_file
+from faceclust.packs.training_record import TrainingRecord
 from faceclust.types import Float32, check_array
 
 
@@ -166,7 +167,8 @@ class Pack:
     they allow commercial use (None: unknown). `radius_source` is "measured" (on labelled
     faces), "published" (derived from a published threshold) or "none". An `embedded` pack ships
     with faceclust. `archives` are the zips that contain files of the pack. `former_fingerprint`: that
-    of an earlier version, if its caches stay valid.
+    of an earlier version, if its caches stay valid. `training` records how `faceclust train` made the
+    embedder; None for other packs.
     """
 
     name: str
@@ -182,6 +184,7 @@ class Pack:
     embedded: bool = False
     archives: tuple[Archive, ...] = ()
     former_fingerprint: str | None = None
+    training: TrainingRecord | None = None
 
     @property
     def own_files(self) -> tuple[PackFile, ...]:

@@ -1,0 +1,77 @@
+"""Pairs of held-out faces in folds of disjoint people, in the manner of Labeled Faces in the Wild, "view 2"."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceclust.evaluation.radius import MIN_LABELLED_PEOPLE, MIN_REPEATED_PEOPLE
+from faceclust.evaluation.score_pairs import VerificationPairs
+from faceclust.training.data.face_set import HeldOutPictures
+
+#: The false accept rate at which VAL is reported.
+TARGET_FAR = 1e-3
+_FOLDS = 10
+_PAIRS_PER_FOLD = 300  # of each kind, as LFW has
+_PAIRS_PER_PERSON = 30  # so that no person decides a fold
+
+
+def draw_pairs(half: HeldOutPictures, usable: NDArray[np.bool_], seed: int = 0) -> VerificationPairs | None:
+    """Draw pairs of the usable pictures (n,): in each of ten folds up to 300 of one person and as many of two people.
+
+    No person is in two folds. The same pictures and seed give the same pairs. Return None if there are too few people.
+    """
+    rng = np.random.default_rng(seed)
+    positions = np.flatnonzero(usable)
+    names, codes, counts = np.unique(half.persons[positions], return_inverse=True, return_counts=True)
+    repeated = np.flatnonzero(counts > 1)
+    if len(names) < MIN_LABELLED_PEOPLE or len(repeated) < MIN_REPEATED_PEOPLE:
+        return None
+    fold_of = np.empty(len(names), np.int64)
+    for people in (repeated, np.flatnonzero(counts == 1)):
+        fold_of[rng.permutation(people)] = np.arange(len(people)) % _FOLDS
+    faces_of = np.split(positions[np.argsort(codes, kind="stable")], np.cumsum(counts)[:-1])
+    left, right, same, folds = [], [], [], []
+    for fold in range(_FOLDS):
+        people = np.flatnonzero(fold_of == fold)
+        matching = [pair for one in people for pair in _draw_same(faces_of[one], rng)]
+        matching = [matching[i] for i in rng.permutation(len(matching))[:_PAIRS_PER_FOLD]]
+        differing = _draw_different(people, faces_of, len(matching), rng)
+        for kind, pairs in ((True, matching), (False, differing)):
+            left += [a for a, _ in pairs]
+            right += [b for _, b in pairs]
+            same += [kind] * len(pairs)
+            folds += [fold] * len(pairs)
+    return VerificationPairs(
+        half.pictures,
+        tuple(f"{person}/{i}" for i, person in enumerate(half.persons.tolist())),
+        np.array(left, np.intp),
+        np.array(right, np.intp),
+        np.array(same, np.bool_),
+        np.array(folds, np.int32),
+        half.aligned,
+    )
+
+
+def _draw_same(faces: NDArray[np.intp], rng: np.random.Generator) -> list[tuple[int, int]]:
+    """Draw up to `_PAIRS_PER_PERSON` distinct pairs of one person's faces."""
+    k = len(faces)
+    total = k * (k - 1) // 2
+    chosen = rng.choice(total, min(total, _PAIRS_PER_PERSON), replace=False, shuffle=False)
+    # Pair number t of (0, 1), (0, 2), (1, 2), (0, 3) …: its larger index is j with j (j − 1) / 2 ≤ t.
+    second = ((1 + np.sqrt(1 + 8 * chosen)) // 2).astype(np.int64)
+    first = chosen - second * (second - 1) // 2
+    return list(zip(faces[first].tolist(), faces[second].tolist(), strict=True))
+
+
+def _draw_different(
+    people: NDArray[np.intp], faces_of: list[NDArray[np.intp]], count: int, rng: np.random.Generator
+) -> list[tuple[int, int]]:
+    """Draw up to `count` distinct pairs of faces of two people, each person with the same probability."""
+    found: dict[tuple[int, int], None] = {}
+    for _ in range(20 * count):  # few faces have fewer pairs than asked for
+        if len(found) == count:
+            break
+        one, other = sorted(rng.choice(people, 2, replace=False).tolist())
+        found[int(rng.choice(faces_of[one])), int(rng.choice(faces_of[other]))] = None
+    return list(found)

@@ -1,0 +1,296 @@
+"""Measure a new pack beside the pack in use, on people that the embedder was not trained on.
+
+The held-out people are split by a hash of their names. One half sets the radius; everything else is measured on the
+other half, the test half, with both packs on the same pictures. The new pack is better if its BCubed F at 1.1 is
+higher with 95 % confidence. This module does not import torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceclust.cluster.constraints import Constraints
+from faceclust.cluster.three_passes import cluster_in_three_passes
+from faceclust.errors import UsageError
+from faceclust.evaluation.library_score import ConfidenceInterval, confidence_interval
+from faceclust.evaluation.main_faces import MainFaces, find_main_faces
+from faceclust.evaluation.metrics.clustering import bcubed
+from faceclust.evaluation.metrics.joined_pairs import bootstrap_people, weighted_bcubed
+from faceclust.evaluation.metrics.verification import AllPairsScores, verify_all_pairs
+from faceclust.evaluation.radius import MIN_LABELLED_PEOPLE, MIN_REPEATED_PEOPLE, estimate_radius
+from faceclust.evaluation.score_pairs import VerificationPairs, load_pairs, score_pairs
+from faceclust.installer.manifest_text import UNCALIBRATED_RADIUS
+from faceclust.packs.pack import Pack
+from faceclust.progress import Progress
+from faceclust.training.data.face_set import HeldOutPictures
+from faceclust.training.held_out_pairs import TARGET_FAR, draw_pairs
+from faceclust.types import ClusterParams, Float64, Indices
+
+#: The false accept rates reported over all pairs of faces.
+ALL_PAIRS_FARS = (1e-2, 1e-3, 1e-4)
+#: At most so many pictures of each half are used, of whole people in the order of their hashes: the time of
+#: clustering grows with the square.
+MAX_PICTURES = 10_000
+_NORM_PERCENTILES = (5, 95)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The radius that the calibration half sets, from `faces` of `people`.
+
+    `source` is "measured", or "none" with a `problem` that says why the radius is a guess. `norms` are the 5th and
+    the 95th percentile of the raw vectors' norms, None if no face was found or all norms are equal.
+    """
+
+    radius: float
+    source: str
+    problem: str | None
+    people: int
+    faces: int
+    norms: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class PairFigures:
+    """The accuracy over `same` and `different` pairs: means over the folds with standard errors, None for one fold.
+
+    `name` is the file's or "held-out people". `val` is measured at a false accept rate of 0.001, None if there are too
+    few pairs.
+    """
+
+    name: str
+    same: int
+    different: int
+    accuracy: float
+    accuracy_error: float | None
+    val: float | None
+    val_error: float | None
+
+
+@dataclass(frozen=True)
+class PackFigures:
+    """The figures of one pack on the test half.
+
+    `without_face` counts the pictures on which it found no face; they count as groups of their own. `precision`,
+    `recall` and `f` are BCubed's for the clustering at 1.1. `pairs` are of people that are disjoint between ten folds,
+    None if there are too few people. `lists` are the pairs of `.bin` files.
+    """
+
+    pack: str
+    radius: float
+    radius_source: str
+    without_face: int
+    precision: ConfidenceInterval
+    recall: ConfidenceInterval
+    f: ConfidenceInterval
+    all_pairs: AllPairsScores
+    pairs: PairFigures | None
+    lists: tuple[PairFigures, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Both packs on `faces` pictures of `people`, of whom `people_with_several` have at least two pictures.
+
+    `difference` is the BCubed F of `new` less that of `baseline`, with the interval over the same draws of people.
+    """
+
+    people: int
+    people_with_several: int
+    faces: int
+    new: PackFigures
+    baseline: PackFigures
+    difference: ConfidenceInterval
+
+    @property
+    def has_enough_people(self) -> bool:
+        """False if a few people decide: an interval over them means nothing."""
+        return self.people >= MIN_LABELLED_PEOPLE and self.people_with_several >= MIN_REPEATED_PEOPLE
+
+    @property
+    def verdict(self) -> str:
+        """The new pack is "better", "worse" or "undecided"."""
+        if not self.has_enough_people or self.difference.low <= 0 <= self.difference.high:
+            return "undecided"
+        return "better" if self.difference.low > 0 else "worse"
+
+
+def split_held_out(held_out: HeldOutPictures) -> tuple[HeldOutPictures, HeldOutPictures]:
+    """Split pictures by person into the calibration half and the test half, by a hash of the name."""
+    digests = {
+        name: hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8, person=b"measure").digest()
+        for name in set(held_out.persons.tolist())
+    }
+    order = sorted(digests, key=lambda name: (digests[name], name))
+    calibration, test = (
+        _take_people(held_out, [name for name in order if digests[name][-1] % 2 == half]) for half in (0, 1)
+    )
+    return calibration, test
+
+
+def _take_people(held_out: HeldOutPictures, names: Sequence[str]) -> HeldOutPictures:
+    """Return the pictures of these people in their order, of the first ones only if there are too many pictures."""
+    taken: list[int] = []
+    by_person: dict[str, list[int]] = {}
+    for position, person in enumerate(held_out.persons.tolist()):
+        by_person.setdefault(person, []).append(position)
+    for name in names:
+        if taken and len(taken) + len(by_person[name]) > MAX_PICTURES:
+            break
+        taken += by_person[name]
+    return replace(
+        held_out,
+        pictures=tuple(held_out.pictures[i] for i in taken[:MAX_PICTURES]),
+        persons=held_out.persons[taken][:MAX_PICTURES],
+    )
+
+
+def calibrate(
+    pack: Pack, half: HeldOutPictures, *, workers: int | None = None, progress: Progress | None = None
+) -> Calibration:
+    """Find the radius of a new pack on the calibration half. Raises PackError if the models cannot be used."""
+    faces = find_main_faces(
+        half.pictures,
+        pack,
+        aligned=half.aligned,
+        workers=workers,
+        progress=progress,
+        description=f"calibrating {pack.name}",
+    )
+    norms = faces.norms[faces.found]
+    low, high = np.percentile(norms, _NORM_PERCENTILES).tolist() if len(norms) else (0.0, 0.0)
+    people = len(set(half.persons[faces.found].tolist()))
+    radius, problem = UNCALIBRATED_RADIUS, None
+    try:
+        found = estimate_radius(faces, half.persons, mirrored=pack.embedder.mirror, progress=progress)
+        radius, problem = found.radius, found.rejection_reason
+    except UsageError as error:
+        problem = str(error)
+    return Calibration(
+        radius,
+        "none" if problem else "measured",
+        problem,
+        people,
+        int(faces.found.sum()),
+        (low, high) if low < high else None,
+    )
+
+
+def compare_packs(
+    new: Pack,
+    baseline: Pack,
+    half: HeldOutPictures,
+    lists: Sequence[Path] = (),
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Comparison | None:
+    """Measure both packs on the test half, and on the `.bin` files `lists`.
+
+    Return None if no pack finds a face there. Raises PackError if the models cannot be used, UsageError if a list
+    cannot be read.
+    """
+    packs = (new, baseline)
+    faces = [
+        find_main_faces(
+            half.pictures,
+            pack,
+            aligned=half.aligned,
+            workers=workers,
+            progress=progress,
+            description=f"measuring {pack.name}",
+        )
+        for pack in packs
+    ]
+    scored = faces[0].found | faces[1].found
+    persons = half.persons[scored]
+    counts = np.unique(persons, return_counts=True)[1]
+    if not len(counts):
+        return None
+    pairs = draw_pairs(half, scored)
+    read_lists = [(path.name, load_pairs(None, path)) for path in lists]
+    draws, figures, drawn = bootstrap_people(len(counts)), [], []
+    for pack, found in zip(packs, faces, strict=True):
+        groups = _cluster(found, pack, progress)[scored]
+        draw = _score_draws(groups, persons, draws)
+        score = bcubed(groups, persons)
+        precision, recall, f = (
+            confidence_interval(value, values, len(counts))
+            for value, values in zip((score.precision, score.recall, score.f), draw, strict=True)
+        )
+        vectors = found.embeddings(pack.embedder.radius, mirrored=pack.embedder.mirror)
+        figures.append(
+            PackFigures(
+                pack.name,
+                pack.embedder.radius,
+                pack.radius_source,
+                int((scored & ~found.found).sum()),
+                precision,
+                recall,
+                f,
+                verify_all_pairs(vectors[found.found], half.persons[found.found], ALL_PAIRS_FARS, progress),
+                _score(pairs, "held-out people", found, pack) if pairs else None,
+                tuple(_score_list(name, one, pack, workers, progress) for name, one in read_lists),
+            )
+        )
+        drawn.append(draw[2])
+    low, high = np.quantile(drawn[0] - drawn[1], (0.025, 0.975)).tolist()
+    return Comparison(
+        people=len(counts),
+        people_with_several=int((counts > 1).sum()),
+        faces=len(persons),
+        new=figures[0],
+        baseline=figures[1],
+        difference=ConfidenceInterval(figures[0].f.value - figures[1].f.value, low, high),
+    )
+
+
+def _cluster(faces: MainFaces, pack: Pack, progress: Progress | None) -> Indices:
+    """Return each picture's group (n,) at 1.1, −1 for one without a face."""
+    vectors = faces.embeddings(pack.embedder.radius, mirrored=pack.embedder.mirror)[faces.found]
+    groups = np.full(len(faces.found), -1, np.int64)
+    if len(vectors):
+        groups[faces.found] = cluster_in_three_passes(vectors, ClusterParams(), Constraints(), progress)[0]
+    return groups
+
+
+def _score_draws(
+    groups: Indices, persons: NDArray[np.str_], draws: NDArray[np.int64]
+) -> tuple[Float64, Float64, Float64]:
+    """Return BCubed precision, recall and F (draws,) of each draw of people."""
+    precision, recall = weighted_bcubed(groups, persons, draws)
+    return precision, recall, np.asarray(2 * precision * recall / (precision + recall))
+
+
+def _score_list(
+    name: str, pairs: VerificationPairs, pack: Pack, workers: int | None, progress: Progress | None
+) -> PairFigures:
+    faces = find_main_faces(
+        pairs.pictures,
+        pack,
+        aligned=pairs.aligned,
+        workers=workers,
+        progress=progress,
+        description=f"measuring {pack.name} on {name}",
+    )
+    return _score(pairs, name, faces, pack)
+
+
+def _score(pairs: VerificationPairs, name: str, faces: MainFaces, pack: Pack) -> PairFigures:
+    scores = score_pairs(pairs, faces, pack.embedder.radius, mirrored=pack.embedder.mirror, fars=(TARGET_FAR,))
+    at_far = scores.rates[0].by_folds
+    return PairFigures(
+        name,
+        scores.same,
+        scores.different,
+        scores.protocol.accuracy,
+        scores.protocol.accuracy_error,
+        at_far.val if at_far else None,
+        at_far.val_error if at_far else None,
+    )
