@@ -24,7 +24,8 @@ _UNLIMITED_ASYMMETRY = 4.0
 @dataclass(frozen=True)
 class UserModel:
     """The user's description of a model. Fields are as in `packs.pack.EmbedderSpec`, with `template`
-    by name and `radius` None if unknown. `detector` is the pack whose detector finds the faces."""
+    by name and `radius` None if unknown. `detector` is the pack whose detector finds the faces. `title` None
+    is the file's name; `command` is the one that the manifest's comment names."""
 
     name: str
     file: str
@@ -41,6 +42,8 @@ class UserModel:
     radius: float | None = None
     detector: str = DEFAULT_PACK
     licence: str = "not known"
+    title: str | None = None
+    command: str = "faceclust models add"
 
 
 def build_manifest(model: UserModel, files: Mapping[str, tuple[str, int]]) -> str:
@@ -48,9 +51,10 @@ def build_manifest(model: UserModel, files: Mapping[str, tuple[str, int]]) -> st
     file in the pack's folder, by name. Restrictions of the detector's licence apply to the pack."""
     source = load_pack(model.detector)
     document = tomlkit.document()
-    document.add(tomlkit.comment("Written by `faceclust models add`; `faceclust models calibrate` sets the radius."))
+    document.add(tomlkit.comment(f"Written by `{model.command}`; `faceclust models calibrate` sets the radius."))
     detector = source.detector.kind.upper() if source.embedded else f"the detector of {source.name}"
-    document.update({"schema": SCHEMA_VERSION, "name": model.name, "title": f"{model.file}, with {detector}"})
+    title = f"{model.title or model.file}, with {detector}"
+    document.update({"schema": SCHEMA_VERSION, "name": model.name, "title": title})
     document["licence"] = model.licence
     commercial = combine_uses(allows_commercial_use(model.licence), source.commercial)
     if commercial is not None:
