@@ -5,11 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from faceclust.errors import UsageError
-from faceclust.training.backbones.base import Backbone
-from faceclust.training.heads.base import Head
 from faceclust.training.options import Setting
+
+if TYPE_CHECKING:  # the names are known without torch
+    from faceclust.training.backbones.base import Backbone
+    from faceclust.training.heads.base import Head
 
 #: Module and class of each head, in the order of `faceclust train --list`.
 HEADS = {
