@@ -42,7 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     "__init__": {"engines", "library", "types"},
     "cli": {
         *("catalogue", "cluster", "engines", "evaluation", "files", "importers", "installer", "interview", "library"),
-        *("outputs", "packs", "people", "scan", "store", "types", "web"),
+        *("outputs", "packs", "people", "scan", "store", "training", "types", "web"),
     },
     "__main__": {"cli"},
 }

@@ -44,6 +44,7 @@ _COMMANDS_BY_HEADING: dict[str, dict[str, str]] = {
         "evaluate": "Measure accuracy on labelled photos or your library.",
         "calibrate": "Find the best threshold for your people.",
         "models": "List, download, add or switch face models.",
+        "train": "Train a face model from folders of people.",
     },
     "Care": {
         "forget": "Remove a person from all caches and journals.",

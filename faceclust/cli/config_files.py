@@ -77,6 +77,11 @@ def read_settings(program: click.Group, root: Path | None, path: str | None = No
     return found
 
 
+def is_open_to_libraries(path: str) -> bool:
+    """Whether a library's file may set options of this command: not of those about models, such as training."""
+    return path != "train" and not path.startswith("models ")
+
+
 def configurable_options(command: click.Command) -> Iterator[tuple[str, click.Option]]:
     """The options of a command that a file may set, by key.
 
@@ -142,6 +147,7 @@ def _read_settings_file(program: click.Group, file: Path, path: str | None, *, i
             found |= {
                 (name, key): _check_setting(command, name, key, value, file, is_user_file=is_user_file)
                 for name, command in commands.items()
+                if is_user_file or key not in LIBRARY_KEYS or is_open_to_libraries(name)
             }
     for name, table in _command_tables(content, program, file):
         command = _find_command(program, name)
@@ -207,7 +213,7 @@ def _check_setting(
     """The setting, if the option takes its value."""
     option = dict(configurable_options(command))[key]
     where = f"{file}: [{path.replace(' ', '.')}] {key}"
-    if not is_user_file and (key not in LIBRARY_KEYS or path.startswith("models ")):
+    if not is_user_file and (key not in LIBRARY_KEYS or not is_open_to_libraries(path)):
         raise UsageError(
             f"{where} = {value!r} is not allowed: a library's file may only set how its faces are found, grouped "
             "and shown, because others may have written it",

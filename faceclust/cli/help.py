@@ -29,6 +29,7 @@ CHAPTERS = (
     "scripting",
     "python",
     "several-machines",
+    "training",
     "files",
     "troubleshooting",
     "privacy",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shutil
@@ -22,8 +23,8 @@ from faceclust.version import __version__
 _REPORTED_PACKAGES = (
     "click numpy onnxruntime scikit-learn scipy hdbscan pillow pi-heif simplejpeg exifread pyarrow rich textual-image"
 ).split()
-#: For `--dask`.
-_DASK = "distributed"
+#: For `--dask`, and for `faceclust train`.
+_OPTIONAL_PACKAGES = ("distributed", "torch")
 
 
 def library_status(library: Catalogue) -> dict[str, Any]:
@@ -83,10 +84,11 @@ def _installed_version(package: str, problems: list[str]) -> str:
 
 
 def _find_optional_packages() -> dict[str, str]:
-    try:
-        return {_DASK: metadata.version(_DASK)}
-    except metadata.PackageNotFoundError:
-        return {_DASK: "not installed"}
+    versions = dict.fromkeys(_OPTIONAL_PACKAGES, "not installed")
+    for package in versions:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    return versions
 
 
 def _check_pack(folder: Path | None, problems: list[str]) -> dict[str, Any]:

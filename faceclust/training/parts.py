@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from faceclust.errors import UsageError
-from faceclust.training.options import Setting
+from faceclust.training.options import Setting, TrainingOptions
 
 if TYPE_CHECKING:  # the names are known without torch
     from faceclust.training.backbones.base import Backbone
@@ -72,6 +72,15 @@ def default_settings(part: type[Head] | type[Backbone]) -> dict[str, Setting]:
     """Return the settings that a head or a backbone takes, with their defaults."""
     parameters = inspect.signature(part).parameters.values()
     return {one.name: one.default for one in parameters if one.kind is one.KEYWORD_ONLY}
+
+
+def check_settings(options: TrainingOptions) -> None:
+    """Raise UsageError if a setting of the head or the backbone is unknown, or a value of the head out of range.
+
+    Values of the backbone are checked when it is built, which is the first step of a run.
+    """
+    build_head(options.head, 8, 4, options.head_settings)  # the smallest sizes that suit every head
+    _check_settings("backbone", options.backbone, find_backbone(options.backbone), options.backbone_settings)
 
 
 def build_head(name: str, dimension: int, classes: int, settings: Mapping[str, Setting]) -> Head:

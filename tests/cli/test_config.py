@@ -18,6 +18,7 @@ from faceclust.cli.config_files import (
     build_default_map,
     configurable_commands,
     configurable_options,
+    is_open_to_libraries,
     read_settings,
 )
 from faceclust.errors import UsageError
@@ -60,6 +61,17 @@ def test_a_top_level_key_applies_to_every_command_with_the_option(library: Libra
     assert json.loads(run_checked("status"))["library"] == str(library.root)
     assert json.loads(run_checked("together"))["library"] == str(library.root)
     assert not run_checked("people").startswith("{")
+
+
+def test_a_top_level_key_of_a_library_leaves_commands_about_models_alone(
+    library: Library, library_file: Path, tmp_path: Path
+) -> None:
+    library_file.write_text("json = true\nconfirmed = true")
+    assert json.loads(run_checked("status", "-l", library.root))
+    assert not run_checked("models", "list", "-l", library.root).startswith("{")
+    assert "train" not in run_checked("config", "-l", library.root)
+    done = run("train", tmp_path / "missing", cwd=library.root)  # not --confirmed, which excludes a folder
+    assert done.returncode == 2 and "missing does not exist" in done.stderr
 
 
 def test_the_environment_takes_precedence_over_the_users_library(
@@ -178,6 +190,8 @@ def test_a_binary_file_is_reported(library: Library, user_file: Path) -> None:
         "[models.add]\nthreshold = 1.0",
         "[cache.clear]\npack = 'dlib'",
         "[export]\nraw = true",
+        "[train]\nepochs = 9",
+        "[train]\nconfirmed = true",
     ],
 )
 def test_a_library_file_cannot_name_files_answer_questions_or_choose_actions(
@@ -201,7 +215,7 @@ def test_a_library_file_can_set_how_faces_are_found_grouped_and_shown(library: L
         (path, key, option)
         for path, command in configurable_commands(cli)
         for key, option in configurable_options(command)
-        if key in LIBRARY_KEYS and not path.startswith("models ")
+        if key in LIBRARY_KEYS and is_open_to_libraries(path)
     ]
     assert {key for _, key, _ in options} == LIBRARY_KEYS
     assert {key for _, key, option in options if isinstance(option.type, click.Path)} == {"include"}

@@ -77,8 +77,9 @@ def test_a_missing_dask_is_named(library: Library, monkeypatch: pytest.MonkeyPat
     assert done.returncode == 2 and "hint: pip install 'faceclust[dask]'" in done.stderr
 
 
-def test_doctor_says_whether_dask_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = r"distributed \d" if importlib.util.find_spec("distributed") else "distributed not installed"
+@pytest.mark.parametrize("package", ["distributed", "torch"])
+def test_doctor_says_whether_an_extra_is_installed(package: str) -> None:
+    expected = rf"{package} \d" if importlib.util.find_spec(package) else f"{package} not installed"
     assert re.search(expected, run("doctor").stdout)
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from faceclust.evaluation.library_score import ConfidenceInterval
 
 NO_VALUE = "–"
 
@@ -28,6 +32,11 @@ def format_score(value: float) -> str:
     """A score from 0 to 1: ".962", "1.00"."""
     text = f"{value:.3f}"
     return text[1:] if text.startswith("0") else text[:4]
+
+
+def format_interval(interval: ConfidenceInterval) -> str:
+    """A score with its 95 % confidence interval: ".962 (.950 to .971)"."""
+    return f"{format_score(interval.value):>4} ({format_score(interval.low)} to {format_score(interval.high)})"
 
 
 def finite_or_none(value: float | None) -> float | None:

@@ -10,7 +10,7 @@ import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
 from faceclust.cli.evaluate.clusters_output import score_record
-from faceclust.cli.evaluate.formatting import format_score
+from faceclust.cli.evaluate.formatting import format_interval, format_score
 from faceclust.cli.terminal.printing import print_line, print_lines, print_wrapped
 from faceclust.text.plural import format_count
 
@@ -53,7 +53,7 @@ def _print_library_score(score: LibraryScore) -> None:
     print_line()
     print_line("            precision            recall", bold=True)
     for title, (precision, recall) in (("BCubed", score.bcubed), ("pairs", score.pairwise)):
-        print_line(f"  {title:8}  {_format_interval(precision)}  {_format_interval(recall)}")
+        print_line(f"  {title:8}  {format_interval(precision)}  {format_interval(recall)}")
     if score.pairwise[1].value == 1:
         print_line("everybody's confirmed faces are in one group each, as if whole groups had been named:")
         print_line("these names cannot show which faces the groups miss")
@@ -96,10 +96,6 @@ def _print_other_thresholds(score: LibraryScore) -> None:
         print_line("no other threshold is significantly better")
     else:
         print_line(f"significantly better: {score.best.threshold:g}; `faceclust calibrate` also allows for strangers")
-
-
-def _format_interval(interval: ConfidenceInterval) -> str:
-    return f"{format_score(interval.value):>4} ({format_score(interval.low)} to {format_score(interval.high)})"
 
 
 def _library_score_record(score: LibraryScore) -> dict[str, Any]:

@@ -64,7 +64,11 @@ class TerminalProgress:
         return self._done / max(time.monotonic() - self._started, 1e-9)
 
     def _format_counts(self) -> str:
-        counts = [f"{number} {what}" for what, number in self._counts.items() if number]
+        counts = [
+            f"{what} {value}" if isinstance(value, str) else f"{value} {what}"  # "loss 3.21", but "12 faces"
+            for what, value in self._counts.items()
+            if value
+        ]
         rate = [f"{self._format_amount(self._rate(), 1)} {self._unit}/s".replace(" bytes/", "/")] if self._unit else []
         return ", ".join(counts + rate)
 

@@ -44,9 +44,14 @@ def quiet_option() -> click.Option:
 
 def _set_quiet(ctx: click.Context, option: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
-        hidden_lines.clear()
-        before = _is_quiet.set(True)
-        ctx.call_on_close(lambda: _is_quiet.reset(before))
+        silence(ctx)
+
+
+def silence(ctx: click.Context) -> None:
+    """Leave out progress, notes and summaries until the command ends."""
+    hidden_lines.clear()
+    before = _is_quiet.set(True)
+    ctx.call_on_close(lambda: _is_quiet.reset(before))
 
 
 def hides_notes() -> bool:
