@@ -66,7 +66,14 @@ _DEFAULTS = TrainingOptions()
     metavar="PART.SETTING=VALUE",
     help="Change a setting of the head or backbone, such as head.scale=32 (repeatable).",
 )
-@click.option("--epochs", type=click.IntRange(1, 10_000), default=_DEFAULTS.epochs, show_default=True, help="Epochs.")
+@click.option(
+    "--epochs",
+    type=click.IntRange(1, 10_000),
+    metavar="N",
+    default=_DEFAULTS.epochs,
+    show_default=True,
+    help="Passes over the training faces.",
+)
 @click.option(
     "--batch",
     type=click.IntRange(1, 1_000_000),
@@ -84,7 +91,12 @@ _DEFAULTS = TrainingOptions()
 )
 @click.option("--lr", type=float, metavar="RATE", help="Highest learning rate. Default: that of the head.")
 @click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), default=_DEFAULTS.seed, show_default=True, help="Random seed."
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    metavar="N",
+    default=_DEFAULTS.seed,
+    show_default=True,
+    help="Start of all random choices.",
 )
 @click.option("--device", default=_DEFAULTS.device, show_default=True, metavar="cpu|cuda|cuda:N", help="Where to train.")
 @click.option("--amp", is_flag=True, help="Mixed precision: float16 on a GPU, bfloat16 on the CPU.")
@@ -145,9 +157,9 @@ def command(
         if as_list:
             print_json(parts_record()) if as_json else print_parts()
             return
+        source = _find_source(folder, library, confirmed=confirmed)
         options = _read_options(**choices)
         name = name or f"{options.backbone}-{options.head}"
-        source = _find_source(folder, library, confirmed=confirmed)
         report = _run(source, options, name, held_out=held_out, licence=licence, resume=resume)
     except UsageError:
         if is_main:
