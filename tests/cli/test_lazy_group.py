@@ -38,6 +38,7 @@ HEAVY = [
 DEFERRED_IMPORTS = {
     "common.py": {"faceclust.packs.registry"},  # a shell that asks for the names of packs
     "label.py": {"faceclust.web.server"},  # a web server, for `label --web` alone
+    "output/training_parts.py": {"faceclust.training.backbones.complexity"},  # torch, for `train --list` alone
     "train.py": {"faceclust.training.run"},  # torch, for a run alone
     "terminal/progress.py": {"faceclust.cli.terminal.progress_bar"},  # a terminal that can show a bar
     "terminal/pictures.py": {"textual_image", "textual_image.renderable"},  # a picture to show

@@ -33,16 +33,18 @@ def print_parts() -> None:
     print_line()
     print_line("backbones: --backbone NAME, and --set backbone.SETTING=VALUE", bold=True)
     for backbone in map(_backbone_record, BACKBONES):
-        width, height = backbone["published_for"]
-        sizes = [
-            f"{backbone[key] / 1e6:,.3g} M {what}"
-            for key, what in (("parameters", "parameters"), ("multiply_adds", "multiply-adds"))
-            if backbone[key] is not None
-        ]
-        _print_part(
-            backbone,
-            [f"{width}×{height} pixels: {', '.join(sizes)} (published)", _format_settings(backbone["settings"])],
-        )
+        size = f"{backbone['size'].replace('x', '×')} pixels: {_format_counts(backbone['counted'])}"
+        published = f"published: {_format_counts(backbone['published'])}"
+        note = [backbone["note"]] if backbone["note"] else []
+        _print_part(backbone, [f"{size}; {published}", *note, _format_settings(backbone["settings"])])
+
+
+def _format_counts(counts: dict[str, float | None]) -> str:
+    return ", ".join(
+        f"{counts[key]/1e6:,.4g} M {what}"
+        for key, what in (("parameters", "parameters"), ("multiply_adds", "multiply-adds"))
+        if counts[key] is not None
+    )
 
 
 def _print_part(part: dict[str, Any], lines: list[str]) -> None:
@@ -69,15 +71,19 @@ def _head_record(name: str) -> dict[str, Any]:
 
 
 def _backbone_record(name: str) -> dict[str, Any]:
+    from faceclust.training.backbones.complexity import count_default_size  # loads torch
+
     backbone = find_backbone(name)
-    published = backbone.published
+    settings, published = default_settings(backbone), backbone.published
+    parameters, multiply_adds = count_default_size(name)
     return {
         "name": name,
         "title": backbone.title,
-        "settings": default_settings(backbone),
-        "published_for": list(published.input_size),
-        "parameters": published.parameters,
-        "multiply_adds": published.multiply_adds,
+        "settings": settings,
+        "size": settings["size"],
+        "counted": {"parameters": parameters, "multiply_adds": multiply_adds},
+        "published": {"parameters": published.parameters, "multiply_adds": published.multiply_adds},
+        "note": published.note,
         "paper": backbone.paper,
     }
 

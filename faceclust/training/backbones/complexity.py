@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from faceclust.training.backbones.base import Backbone
+from faceclust.training.parts import build_backbone
 
 
 def count_parameters(backbone: nn.Module) -> int:
@@ -42,3 +43,10 @@ def count_multiply_adds(backbone: Backbone) -> int:
         for hook in hooks:
             hook.remove()
     return total
+
+
+def count_default_size(name: str) -> tuple[int, int]:
+    """Return the parameters and multiply-adds of a backbone with its default settings, by its name."""
+    with torch.device("meta"):
+        backbone = build_backbone(name, {})
+    return count_parameters(backbone), count_multiply_adds(backbone)
