@@ -31,7 +31,9 @@ ALLOWED: dict[str, set[str]] = {
         *("vision",),
     },
     "installer": {"files", "packs", "types", "vision"},
-    "training": {"evaluation", "files", "packs", "photos", "scan", "types", "vision"},
+    "training": {
+        *("cluster", "evaluation", "files", "installer", "packs", "photos", "scan", "store", "types", "vision"),
+    },
     "engines": {"cluster", "files", "packs", "photos", "scan", "types"},
     "library": {
         *("catalogue", "cluster", "engines", "evaluation", "files", "importers", "outputs", "packs", "people"),

@@ -1,14 +1,13 @@
 """Measure a new pack beside the pack in use, on people that the embedder was not trained on.
 
-The held-out people are split by a hash of their names. One half sets the radius; everything else is measured on the
-other half, the test half, with both packs on the same pictures. The new pack is better if its BCubed F at 1.1 is
-higher with 95 % confidence. This module does not import torch.
+One half of the held-out people sets the radius. Everything else is measured on the other half, the test half, with
+both packs on the same pictures. The new pack is better if its BCubed F at 1.1 is higher with 95 % confidence. This
+module does not import torch.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,16 +26,14 @@ from faceclust.evaluation.radius import MIN_LABELLED_PEOPLE, MIN_REPEATED_PEOPLE
 from faceclust.evaluation.score_pairs import VerificationPairs, load_pairs, score_pairs
 from faceclust.installer.manifest_text import UNCALIBRATED_RADIUS
 from faceclust.packs.pack import Pack
-from faceclust.progress import Progress
+from faceclust.progress import Progress, SilentProgress
 from faceclust.training.data.face_set import HeldOutPictures
+from faceclust.training.data.split import halve_people
 from faceclust.training.held_out_pairs import TARGET_FAR, draw_pairs
 from faceclust.types import ClusterParams, Float64, Indices
 
 #: The false accept rates reported over all pairs of faces.
 ALL_PAIRS_FARS = (1e-2, 1e-3, 1e-4)
-#: At most so many pictures of each half are used, of whole people in the order of their hashes: the time of
-#: clustering grows with the square.
-MAX_PICTURES = 10_000
 _NORM_PERCENTILES = (5, 95)
 
 
@@ -122,33 +119,15 @@ class Comparison:
 
 
 def split_held_out(held_out: HeldOutPictures) -> tuple[HeldOutPictures, HeldOutPictures]:
-    """Split pictures by person into the calibration half and the test half, by a hash of the name."""
-    digests = {
-        name: hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8, person=b"measure").digest()
-        for name in set(held_out.persons.tolist())
-    }
-    order = sorted(digests, key=lambda name: (digests[name], name))
-    calibration, test = (
-        _take_people(held_out, [name for name in order if digests[name][-1] % 2 == half]) for half in (0, 1)
-    )
+    """Split pictures by person into the calibration half and the test half."""
+    first = halve_people(held_out.persons)
+    calibration, test = (_take(held_out, np.flatnonzero(mask)) for mask in (first, ~first))
     return calibration, test
 
 
-def _take_people(held_out: HeldOutPictures, names: Sequence[str]) -> HeldOutPictures:
-    """Return the pictures of these people in their order, of the first ones only if there are too many pictures."""
-    taken: list[int] = []
-    by_person: dict[str, list[int]] = {}
-    for position, person in enumerate(held_out.persons.tolist()):
-        by_person.setdefault(person, []).append(position)
-    for name in names:
-        if taken and len(taken) + len(by_person[name]) > MAX_PICTURES:
-            break
-        taken += by_person[name]
-    return replace(
-        held_out,
-        pictures=tuple(held_out.pictures[i] for i in taken[:MAX_PICTURES]),
-        persons=held_out.persons[taken][:MAX_PICTURES],
-    )
+def _take(held_out: HeldOutPictures, positions: NDArray[np.intp]) -> HeldOutPictures:
+    pictures = tuple(held_out.pictures[i] for i in positions.tolist())
+    return replace(held_out, pictures=pictures, persons=held_out.persons[positions])
 
 
 def calibrate(
@@ -193,8 +172,8 @@ def compare_packs(
 ) -> Comparison | None:
     """Measure both packs on the test half, and on the `.bin` files `lists`.
 
-    Return None if no pack finds a face there. Raises PackError if the models cannot be used, UsageError if a list
-    cannot be read.
+    Return None if no pack finds a face there. A list that cannot be read is skipped with a note. Raises PackError if
+    the models cannot be used.
     """
     packs = (new, baseline)
     faces = [
@@ -214,7 +193,7 @@ def compare_packs(
     if not len(counts):
         return None
     pairs = draw_pairs(half, scored)
-    read_lists = [(path.name, load_pairs(None, path)) for path in lists]
+    read_lists = list(_read_lists(lists, progress or SilentProgress()))
     draws, figures, drawn = bootstrap_people(len(counts)), [], []
     for pack, found in zip(packs, faces, strict=True):
         groups = _cluster(found, pack, progress)[scored]
@@ -249,6 +228,14 @@ def compare_packs(
         baseline=figures[1],
         difference=ConfidenceInterval(figures[0].f.value - figures[1].f.value, low, high),
     )
+
+
+def _read_lists(lists: Sequence[Path], progress: Progress) -> Iterator[tuple[str, VerificationPairs]]:
+    for path in lists:
+        try:
+            yield path.name, load_pairs(None, path)
+        except UsageError as error:
+            progress.note(f"skipped a list of pairs: {error}")
 
 
 def _cluster(faces: MainFaces, pack: Pack, progress: Progress | None) -> Indices:

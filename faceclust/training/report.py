@@ -61,6 +61,11 @@ class TrainingReport:
         """The manifest of the pack: `faceclust models add` installs the pack from it."""
         return self.folder / f"{self.name}.toml"
 
+    @property
+    def mislabelled_list(self) -> Path:
+        """The table of training faces that are probably of other people; it may not exist."""
+        return self.folder / MISLABELLED_NAME
+
 
 def training_record(report: TrainingReport) -> dict[str, Any]:
     """The report as a record for JSON."""

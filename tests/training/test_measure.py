@@ -12,6 +12,7 @@ from faceclust.evaluation.library_score import ConfidenceInterval
 from faceclust.evaluation.main_faces import MainFaces
 from faceclust.packs.pack import Pack
 from faceclust.packs.registry import load_pack
+from faceclust.progress import SilentProgress
 from faceclust.training import measure
 from faceclust.training.data.face_set import HeldOutPictures
 from faceclust.training.held_out_pairs import draw_pairs
@@ -57,25 +58,14 @@ def with_radius(pack: Pack, radius: float) -> Pack:
     return dataclasses.replace(pack, embedder=dataclasses.replace(pack.embedder, radius=radius))
 
 
-def test_people_are_split_by_their_names_alone() -> None:
+def test_people_are_split_into_halves() -> None:
     held_out = pictures_of({f"person {i}": 1 + i % 4 for i in range(400)})
     halves = split_held_out(held_out)
     people = [set(half.persons.tolist()) for half in halves]
-    assert not people[0] & people[1] and len(people[0] | people[1]) == 400
-    assert 160 <= len(people[0]) <= 240
+    assert not people[0] & people[1] and len(people[0]) == len(people[1]) == 200
     for half in halves:
-        assert all(half.persons[i] == held_out.persons[int(half.pictures[i])] for i in range(len(half.pictures)))
-    fewer = pictures_of({f"person {i}": 2 for i in range(0, 400, 7)})
-    assert set(split_held_out(fewer)[0].persons.tolist()) <= people[0], "others do not change a person's half"
-
-
-def test_pictures_are_limited_to_whole_people(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "MAX_PICTURES", 20)
-    held_out = pictures_of({f"person {i}": 7 for i in range(40)} | {"crowd": 100})
-    for half in split_held_out(held_out):
-        assert len(half.pictures) == len(half.persons) <= 20
-        names, counts = np.unique(half.persons, return_counts=True)
-        assert set(counts.tolist()) == {7} or names.tolist() == ["crowd"]
+        assert half.aligned and (np.unique(half.persons, return_counts=True)[1] > 1).sum() == 150
+        assert all(half.persons[i] == held_out.persons[int(one)] for i, one in enumerate(half.pictures))
 
 
 def test_radius_puts_the_best_clustering_at_the_operating_point(vectors: dict[str, MainFaces]) -> None:
@@ -231,3 +221,16 @@ def draw_list(half: HeldOutPictures) -> measure.VerificationPairs:
         np.zeros(4, np.int32),
         aligned=True,
     )
+
+
+def test_a_list_that_cannot_be_read_is_skipped(vectors: dict[str, MainFaces], tmp_path: Path) -> None:
+    class Notes(SilentProgress):
+        def note(self, message: str) -> None:
+            notes.append(message)
+
+    notes: list[str] = []
+    half = pictures_of({"a": 2, "b": 2})
+    vectors["new"] = vectors["mobilefacenet"] = faces_from(scatter(half.persons, 0.1))
+    (tmp_path / "broken.bin").write_bytes(b"\x80nothing")
+    found = compare_packs(NEW, OLD, half, [tmp_path / "broken.bin"], progress=Notes())
+    assert found is not None and found.new.lists == () and "broken.bin is not a file of pairs" in notes[0]
