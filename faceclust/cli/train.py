@@ -149,7 +149,8 @@ def command(
       faceclust train ~/faces --device cuda --amp
       faceclust train --confirmed --head subcenter-arcface
     """
-    is_main = os.environ.get("RANK", "0") == "0"  # torchrun starts a process for each GPU
+    # torchrun starts a process for each GPU; the first one reports.
+    is_main = "TORCHELASTIC_RUN_ID" not in os.environ or os.environ.get("RANK", "0") == "0"
     if not is_main:
         silence(ctx)
     try:
@@ -164,7 +165,7 @@ def command(
     except UsageError:
         if is_main:
             raise
-        ctx.exit(UsageError.exit_code)  # the main process reports it
+        ctx.exit(UsageError.exit_code)
     if is_main:
         print_json(training_record(report)) if as_json else print_training(report, in_library=confirmed)
     if report.interrupted:

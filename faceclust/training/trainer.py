@@ -21,6 +21,7 @@ from faceclust.training.checkpoint import EpochRecord, Value
 from faceclust.training.data.face_set import FaceSet
 from faceclust.training.heads.base import Head
 from faceclust.training.loop import TrainingLoop
+from faceclust.training.memory import explain_out_of_memory
 from faceclust.training.options import TrainingOptions
 from faceclust.training.parts import default_settings
 from faceclust.training.processes import is_main_process, join_processes, main_process_first
@@ -81,8 +82,11 @@ def train(
     `resume` finds no checkpoint of this run.
     """
     _check(head, train_set, options)
-    processes = join_processes(options.device)
-    with _reproducible(processes.device):
+    with (
+        join_processes(options.device) as processes,
+        _reproducible(processes.device),
+        explain_out_of_memory(options.device, options.batch),
+    ):
         loop = TrainingLoop(
             *(backbone, head, train_set, held_out, options, processes),
             run=_describe(backbone, head, train_set, options, processes.count, digest),

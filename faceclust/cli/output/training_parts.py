@@ -33,18 +33,23 @@ def print_parts() -> None:
     print_line()
     print_line("backbones: --backbone NAME, and --set backbone.SETTING=VALUE", bold=True)
     for backbone in map(_backbone_record, BACKBONES):
-        size = f"{backbone['size'].replace('x', '×')} pixels: {_format_counts(backbone['counted'])}"
-        published = f"published: {_format_counts(backbone['published'])}"
+        counted, published = (
+            [_format_millions(backbone[origin][key]) for key in ("parameters", "multiply_adds")]
+            for origin in ("counted", "published")
+        )
+        size = f"{backbone['size'].replace('x', '×')} pixels: {counted[0]} parameters, {counted[1]} multiply-adds"
         note = [backbone["note"]] if backbone["note"] else []
-        _print_part(backbone, [f"{size}; {published}", *note, _format_settings(backbone["settings"])])
+        _print_part(
+            backbone,
+            [f"{size} (published: {', '.join(published)})", *note, _format_settings(backbone["settings"])],
+        )
 
 
-def _format_counts(counts: dict[str, float | None]) -> str:
-    return ", ".join(
-        f"{counts[key]/1e6:,.4g} M {what}"
-        for key, what in (("parameters", "parameters"), ("multiply_adds", "multiply-adds"))
-        if counts[key] is not None
-    )
+def _format_millions(count: float | None) -> str:
+    """ "0.99 M", "12,090 M"; "?" for an unknown count."""
+    if count is None:
+        return "?"
+    return f"{count / 1e6:,.0f} M" if count >= 1e8 else f"{count / 1e6:.3g} M"
 
 
 def _print_part(part: dict[str, Any], lines: list[str]) -> None:
