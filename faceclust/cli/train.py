@@ -30,8 +30,8 @@ from faceclust.training.parts import BACKBONES, HEADS, check_settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from faceclust.training.data.sources import LibraryFace
     from faceclust.training.run import TrainingReport
+    from faceclust.types import LibraryFace
 
 _SETTING = re.compile(r"(head|backbone)\.([a-z][a-z0-9_]*)=(.+)")
 _DEVICE = re.compile(r"cpu|cuda(:[0-9]{1,3})?")
@@ -98,7 +98,9 @@ _DEFAULTS = TrainingOptions()
     show_default=True,
     help="Start of all random choices.",
 )
-@click.option("--device", default=_DEFAULTS.device, show_default=True, metavar="cpu|cuda|cuda:N", help="Where to train.")
+@click.option(
+    "--device", default=_DEFAULTS.device, show_default=True, metavar="cpu|cuda|cuda:N", help="Where to train."
+)
 @click.option("--amp", is_flag=True, help="Mixed precision: float16 on a GPU, bfloat16 on the CPU.")
 @click.option(
     "--held-out",
@@ -158,10 +160,10 @@ def command(
         if as_list:
             print_json(parts_record()) if as_json else print_parts()
             return
-        source = _find_source(folder, library, confirmed=confirmed)
+        source, baseline = _find_source(folder, library, confirmed=confirmed)
         options = _read_options(**choices)
         name = name or f"{options.backbone}-{options.head}"
-        report = _run(source, options, name, held_out=held_out, licence=licence, resume=resume)
+        report = _run(source, options, name, baseline=baseline, held_out=held_out, licence=licence, resume=resume)
     except UsageError:
         if is_main:
             raise
@@ -223,23 +225,27 @@ def _parse_setting(text: str) -> tuple[str, str, Setting]:
     return part, name, value
 
 
-def _find_source(folder: Path | None, library: Path | None, *, confirmed: bool) -> Path | Sequence[LibraryFace]:
-    """Return the folder to train on, or the confirmed faces of a library. Raises UsageError."""
+def _find_source(
+    folder: Path | None, library: Path | None, *, confirmed: bool
+) -> tuple[Path | Sequence[LibraryFace], str | None]:
+    """Return the folder to train on, or the confirmed faces of a library with its pack's name. Raises UsageError."""
     if confirmed:
         if folder is not None:
             raise UsageError("--confirmed trains on your library, not on DIR", hint="leave out DIR or --confirmed")
-        return open_library(library).confirmed_faces()
+        opened = open_library(library)
+        return opened.confirmed_faces(), opened.pack_name
     if is_on_command_line("library"):
         raise UsageError("--library needs --confirmed", hint="add --confirmed, or leave out --library")
     if folder is None:
         raise UsageError(
-            "train needs a folder of people", hint="faceclust train DIR, or faceclust train --confirmed for your library"
+            "train needs a folder of people",
+            hint="faceclust train DIR, or faceclust train --confirmed for your library",
         )
     found = expand_user(folder)
     if not found.is_dir():
         what = "is not a folder" if found.exists() else "does not exist"
         raise UsageError(f"{found} {what}", hint="DIR holds a folder for each person, or a train.rec")
-    return found
+    return found, None
 
 
 def _run(source: Path | Sequence[LibraryFace], options: TrainingOptions, name: str, **others: Any) -> TrainingReport:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,9 +49,7 @@ pytest.importorskip("torch")
         (["{folder}", "-o", "../mine"], "'../mine'", ""),
     ],
 )
-def test_invalid_input_is_one_line_with_a_hint(
-    tmp_path: Path, arguments: list[str], message: str, hint: str
-) -> None:
+def test_invalid_input_is_one_line_with_a_hint(tmp_path: Path, arguments: list[str], message: str, hint: str) -> None:
     (tmp_path / "photo.jpg").write_bytes(b"")
     done = run("train", *(word.format(folder=tmp_path) for word in arguments))
     assert done.returncode == 2 and done.stdout == ""
@@ -89,9 +86,11 @@ def test_values_of_settings_are_numbers_flags_or_words(text: str, value: object)
     assert found == ("head", "some_name", value) and type(found[2]) is type(value)
 
 
-@pytest.mark.parametrize("text", ["head.scale", "head.=1", "head.scale=", "tail.scale=1", "head.Scale=1", "scale=1", ""])
+@pytest.mark.parametrize(
+    "text", ["head.scale", "head.=1", "head.scale=", "tail.scale=1", "head.Scale=1", "scale=1", ""]
+)
 def test_other_settings_are_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="must be head.NAME=VALUE"):
+    with pytest.raises(UsageError, match=r"must be head\.NAME=VALUE"):
         _parse_setting(text)
 
 
@@ -154,3 +153,197 @@ def record_runs(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> list[tuple[A
 
     monkeypatch.setattr(module, "run_training", run_training)
     return runs
+
+
+def make_report() -> Any:
+    """A run whose pack is worse than the one in use."""
+    from faceclust.evaluation.library_score import ConfidenceInterval
+    from faceclust.evaluation.metrics.verification import AllPairsScores, TarAtFar
+    from faceclust.training.checkpoint import EpochRecord
+    from faceclust.training.measure import Calibration, Comparison, PackFigures, PairFigures
+    from faceclust.training.report import DataSummary, TrainingReport
+
+    def figures(pack: str, f: float, accuracy: float) -> PackFigures:
+        interval = ConfidenceInterval(f, f - 0.02, f + 0.02)
+        rates = AllPairsScores(80, 20, 300, 2860, (TarAtFar(0.01, 28, 0.9, f, f), TarAtFar(1e-4)))
+        pairs = PairFigures("held-out people", 60, 60, accuracy, 0.02, f, 0.03)
+        return PackFigures(pack, 1.2, "measured", 3, interval, interval, interval, rates, pairs, ())
+
+    return TrainingReport(
+        name="mine",
+        folder=Path("/data/training/mine"),
+        options=TrainingOptions(),
+        data=DataSummary("folder", "0" * 64, 54, 812, 44, 150, {"no face": 3, "not readable": 1}),
+        history=(EpochRecord(1, 23.1, 0.1, 0.1, 90.0), EpochRecord(2, 8.41, 0.01, 0.3, 98.3)),
+        images=1624,
+        calibration=Calibration(1.2, "measured", None, 20, 80, (9.0, 20.0)),
+        comparison=Comparison(
+            24,
+            22,
+            80,
+            figures("mine", 0.7, 0.8),
+            figures("mobilefacenet", 0.95, 0.99),
+            ConfidenceInterval(-0.25, -0.3, -0.2),
+        ),
+    )
+
+
+VERDICTS = {
+    "worse": ({}, {}),
+    "better": ({"difference": (0.031, 0.01, 0.05)}, {"installed": True}),
+    "refused": ({"difference": (0.031, 0.01, 0.05)}, {"refusal": "a pack called mine exists"}),
+    "undecided": ({"difference": (-0.01, -0.04, 0.02)}, {}),
+    "few people": ({"people": 12, "people_with_several": 9}, {}),
+    "nothing measured": (None, {}),
+    "guessed radius": ({}, {"calibration": "too few people: 3 with a face"}),
+}
+BY_HAND = [
+    "mine was not added; its files: /data/training/mine",
+    "to add it all the same: faceclust models add /data/training/mine/mine.toml",
+]
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        ("worse", ["mine is worse than mobilefacenet: BCubed F -.250 (-.300 to -.200)", *BY_HAND]),
+        (
+            "better",
+            ["mine is better than mobilefacenet: BCubed F +.031 (+.010 to +.050)", "next: faceclust models use mine"],
+        ),
+        (
+            "refused",
+            [
+                "mine is better than mobilefacenet: BCubed F +.031 (+.010 to +.050)",
+                "mine was not added: a pack called mine exists; its files: /data/training/mine",
+                BY_HAND[1],
+            ],
+        ),
+        ("undecided", ["not distinguishable from mobilefacenet: BCubed F differs by -.010 (-.040 to +.020)", *BY_HAND]),
+        ("few people", ["not distinguishable from mobilefacenet: too few people were held out to tell", *BY_HAND]),
+        (
+            "nothing measured",
+            ["nothing was measured: no face was found on the photos of the held-out people", *BY_HAND],
+        ),
+        (
+            "guessed radius",
+            [
+                "the radius is a guess: too few people: 3 with a face",
+                "mine is worse than mobilefacenet: BCubed F -.250 (-.300 to -.200)",
+                *BY_HAND,
+            ],
+        ),
+    ],
+)
+def test_the_report_ends_with_the_verdict_and_the_next_command(
+    case: str, expected: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    from faceclust.evaluation.library_score import ConfidenceInterval
+
+    changed, report = VERDICTS[case][0], make_report()
+    comparison = None
+    if changed is not None:
+        fields = {key: ConfidenceInterval(*value) if key == "difference" else value for key, value in changed.items()}
+        comparison = replace(report.comparison, **fields)
+    others = dict(VERDICTS[case][1])
+    if "calibration" in others:
+        others["calibration"] = replace(report.calibration, source="none", problem=others["calibration"])
+    print_training(replace(report, comparison=comparison, **others), in_library=False)
+    assert capsys.readouterr().out.splitlines()[-len(expected) :] == expected
+
+
+def test_the_report_shows_data_training_and_the_figures_of_both_packs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    record_runs(monkeypatch)
+    done = run("train", tmp_path, "-o", "mine")
+    assert done.returncode == 0 and done.stderr == ""
+    assert [" ".join(line.split()) for line in done.stdout.splitlines()][:15] == [
+        "trained on 812 faces of 54 people; 150 faces of 44 people held out",
+        "left out: 3 no face, 1 not readable",
+        "2 epochs, 1,624 images, 98 images/s; loss 23.1 → 8.41",
+        "",
+        "measured on 80 faces of 24 people held out; the others held out set the radius",
+        "mine in use: mobilefacenet",
+        "BCubed F at 1.1 (95 %) .700 (.680 to .720) .950 (.930 to .970)",
+        "precision .700 (.680 to .720) .950 (.930 to .970)",
+        "recall .700 (.680 to .720) .950 (.930 to .970)",
+        "TAR at FAR 1e-2, all pairs 70.00 % 95.00 %",
+        "TAR at FAR 1e-4, all pairs – –",
+        "accuracy, held-out people 80.00 ± 2.00 % 99.00 ± 2.00 %",
+        "VAL at FAR 1e-3, held-out people 70.00 ± 3.00 % 95.00 ± 3.00 %",
+        "photos without a face 3 3",
+        "–: too few pairs of two people",
+    ]
+    record = json.loads(run_checked("train", tmp_path, "-o", "mine", "--json"))
+    assert record["comparison"]["verdict"] == "worse" and record["comparison"]["new"]["f"]["low"] == 0.68
+    assert record["data"]["skipped"] == {"no face": 3, "not readable": 1} and record["images"] == 1624
+
+
+@pytest.mark.parametrize(
+    ("count", "in_library", "expected"),
+    [
+        (0, False, ["no face is unlike the others of its person"]),
+        (1, False, ["1 face is unlike the others of its person", "mislabelled.csv"]),
+        (7, True, ["7 faces are unlike", "mislabelled.csv", 'faceclust name FACE "RIGHT NAME"', "faceclust reject"]),
+    ],
+)
+def test_mislabelled_faces_are_counted_and_their_list_named(
+    count: int, in_library: bool, expected: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_training(replace(make_report(), mislabelled=count), in_library=in_library)
+    text = capsys.readouterr().out.partition("models add")[2]
+    assert all(words in text for words in expected)
+    assert ("faceclust name" in text) == in_library
+
+
+def test_a_stopped_run_names_the_command_that_continues_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    record_runs(monkeypatch, interrupted=True, comparison=None, calibration=None)
+    folder = tmp_path / "two words"
+    folder.mkdir()
+    for extra in ([], ["--resume"]):
+        done = run("train", folder, "--epochs", "3", *extra)
+        assert done.returncode == 130
+        assert done.stderr == (
+            f"stopped; the checkpoint is saved. To continue: faceclust train '{folder}' --epochs 3 --resume\n"
+        )
+        assert "2 epochs" in done.stdout and "models add" not in done.stdout
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_of_several_processes_only_the_first_one_prints(
+    rank: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    runs = record_runs(monkeypatch, interrupted=True)
+    env = {"TORCHELASTIC_RUN_ID": "x", "RANK": rank}
+    done, mistake = run("train", tmp_path, env=env), run("train", tmp_path, "--set", "x", env=env)
+    assert len(runs) == 1 and done.returncode == 130 and mistake.returncode == 2
+    assert bool(done.stdout + done.stderr) == bool(mistake.stderr) == (rank == "0")
+
+
+def test_memory_that_runs_out_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from faceclust.errors import FaceclustError
+    from faceclust.training.memory import explain_out_of_memory
+
+    for error in (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), _cpu_error()):
+        with (
+            pytest.raises(FaceclustError, match="cuda has not enough memory for batches of 128 images") as raised,
+            explain_out_of_memory("cuda", 128),
+        ):
+            raise error
+        assert raised.value.hint == "try --batch 64, --amp or a smaller backbone"
+    with pytest.raises(RuntimeError, match="shapes"), explain_out_of_memory("cpu", 128):
+        raise RuntimeError("shapes do not match")
+
+
+def _cpu_error() -> RuntimeError:
+    """The error of torch itself, if more is asked for than any machine has."""
+    import torch
+
+    try:
+        torch.empty(1 << 60, dtype=torch.uint8)
+    except RuntimeError as error:
+        return error
+    raise AssertionError("an exbibyte was allocated")

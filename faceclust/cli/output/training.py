@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from faceclust.cli.evaluate.formatting import NO_VALUE, format_far, format_interval, format_percent
@@ -57,20 +58,18 @@ def _format_training(report: TrainingReport) -> str:
 
 
 def _print_comparison(report: TrainingReport, comparison: Comparison) -> None:
-    people = format_count(comparison.people, "person", "people")
+    faces, people = format_count(comparison.faces, "face"), format_count(comparison.people, "person", "people")
+    rows = list(_figure_rows((comparison.new, comparison.baseline)))
     print_line()
-    print_line(
-        f"measured on {format_count(comparison.faces, 'face')} of {people} held out, "
-        f"{comparison.people_with_several:,} of them with several faces; 95 % intervals in brackets"
-    )
-    packs = (comparison.new, comparison.baseline)
-    rows = [[title, *cells] for title, *cells in _figure_rows(packs)]
+    print_line(f"measured on {faces} of {people} held out; the others held out set the radius")
     print_table(["", report.name, f"in use: {comparison.baseline.pack}"], rows, left=_LEFT)
+    if any(NO_VALUE in row for row in rows):
+        print_line(f"{NO_VALUE}: too few pairs of two people")
     print_line()
 
 
 def _figure_rows(packs: tuple[PackFigures, PackFigures]) -> Iterator[list[str]]:
-    yield ["BCubed F at 1.1", *(format_interval(pack.f) for pack in packs)]
+    yield ["BCubed F at 1.1 (95 %)", *(format_interval(pack.f) for pack in packs)]
     yield ["  precision", *(format_interval(pack.precision) for pack in packs)]
     yield ["  recall", *(format_interval(pack.recall) for pack in packs)]
     for rates in zip(*(pack.all_pairs.rates for pack in packs), strict=True):
@@ -96,11 +95,7 @@ def _next_steps(report: TrainingReport) -> Iterator[str]:
     if report.installed:
         yield f"next: faceclust models use {report.name}"
         return
-    if report.refusal:
-        yield f"{report.name} could not be added: {report.refusal}"
-    else:
-        yield f"{report.name} was not added"
-    yield f"its files are in {report.folder}"
+    yield f"{report.name} was not added{f': {report.refusal}' if report.refusal else ''}; its files: {report.folder}"
     yield f"to add it all the same: faceclust models add {shlex.quote(str(report.manifest))}"
 
 
@@ -114,21 +109,16 @@ def _format_verdict(comparison: Comparison) -> str:
 
 
 def _format_difference(difference: ConfidenceInterval) -> str:
-    value, low, high = (f"{number:+.3f}".replace("0.", ".") for number in _values(difference))
+    """ "+.031 (+.010 to +.050)"."""
+    value, low, high = (f"{number:+.3f}".replace("0.", ".") for number in astuple(difference))
     return f"{value} ({low} to {high})"
-
-
-def _values(interval: ConfidenceInterval) -> tuple[float, float, float]:
-    return interval.value, interval.low, interval.high
 
 
 def _mislabelled_lines(report: TrainingReport, count: int, *, in_library: bool) -> Iterator[str]:
     if not count:
-        yield "no face is unlike all others of its person"
+        yield "no face is unlike the others of its person"
         return
-    verb = "is" if count == 1 else "are"
-    yield ""
-    yield f"{format_count(count, 'face')} {verb} unlike the others of their person, so possibly of somebody else:"
-    yield f"  {report.mislabelled_list}"
+    what = "face is unlike the others of its person" if count == 1 else "faces are unlike the others of their person"
+    yield f"{count:,} {what}, perhaps with a wrong name: {report.mislabelled_list}"
     if in_library:
-        yield "look at the photos; to correct a name: faceclust name FACE NAME, or faceclust reject NAME FACE"
+        yield 'look at the photo first; then: faceclust name FACE "RIGHT NAME", or faceclust reject NAME FACE'
