@@ -169,7 +169,7 @@ def command(
             raise
         ctx.exit(UsageError.exit_code)
     if is_main:
-        print_json(training_record(report)) if as_json else print_training(report, in_library=confirmed)
+        _print_report(report, as_json=as_json, in_library=confirmed)
     if report.interrupted:
         if is_main:
             print_failure(f"stopped; the checkpoint is saved. To continue: {_command_to_resume()}")
@@ -253,6 +253,15 @@ def _run(source: Path | Sequence[LibraryFace], options: TrainingOptions, name: s
 
     with stop_on_interrupt("stopping after this step; press Ctrl-C again to abort") as should_stop:
         return run_training(source, options, name, progress=TerminalProgress(), should_stop=should_stop, **others)
+
+
+def _print_report(report: TrainingReport, *, as_json: bool, in_library: bool) -> None:
+    if as_json:
+        from faceclust.training.report import training_record  # loads the measurements
+
+        print_json(training_record(report))
+    else:
+        print_training(report, in_library=in_library)
 
 
 def _command_to_resume() -> str:

@@ -39,7 +39,7 @@ DEFERRED_IMPORTS = {
     "common.py": {"faceclust.packs.registry"},  # a shell that asks for the names of packs
     "label.py": {"faceclust.web.server"},  # a web server, for `label --web` alone
     "output/training_parts.py": {"faceclust.training.backbones.complexity"},  # torch, for `train --list` alone
-    "train.py": {"faceclust.training.run"},  # torch, for a run alone
+    "train.py": {"faceclust.training.report", "faceclust.training.run"},  # torch, for a run alone
     "terminal/progress.py": {"faceclust.cli.terminal.progress_bar"},  # a terminal that can show a bar
     "terminal/pictures.py": {"textual_image", "textual_image.renderable"},  # a picture to show
 }
@@ -102,13 +102,18 @@ def test_help_imports_nothing_heavy() -> None:
     assert list_heavy_imports("--help") == []
 
 
+def test_help_of_training_does_not_load_torch() -> None:
+    assert not {"torch", "numpy"} & {*list_heavy_imports("train", "--help")}
+
+
 def test_scanning_an_unchanged_library_imports_nothing_heavy(library: Library) -> None:
     library.scan(workers=0)
     assert list_heavy_imports("scan", str(library.root)) == []
 
 
-def test_dask_is_imported_for_its_option_only(library: Library) -> None:
-    assert not {"dask", "distributed"} & {*list_heavy_imports("cluster", "--full", "--library", str(library.root))}
+def test_dask_and_torch_are_not_imported_without_need(library: Library) -> None:
+    loaded = list_heavy_imports("cluster", "--full", "--library", str(library.root))
+    assert not {"dask", "distributed", "torch"} & {*loaded}
 
 
 def test_command_modules_import_at_their_top() -> None:
