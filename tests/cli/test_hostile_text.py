@@ -86,6 +86,7 @@ ARGUMENTS: dict[str, list[list[str]]] = {
     "models calibrate": [["mine", "{root}"]],
     "models pull": [["hostile", "--dry-run"]],
     "models add": [["new", "--embedder", "{photo}"]],
+    "train": [["--confirmed"], ["--confirmed", "--held-out", "0.5", "--resume"]],
     "forget": [["Anna", "--dry-run"], ["Anna", "--yes"]],
     "cache check": [["--hash"]],
     "cache clear": [["--yes"]],

@@ -79,6 +79,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "models calibrate": ("dlib @LIBRARY@ --dry-run",),
     "models verify": ("",),
     "models remove": ("none --yes",),
+    "train": ("--confirmed --epochs 1 --batch 2", "@LIBRARY@ --epochs 1 --batch 2"),
     "forget": ("Ben --yes", "Ben --dry-run", "Eileen --confirmed --yes"),
     "cache check": ("", "--hash"),
     "cache prune": ("", "--dry-run"),
@@ -106,6 +107,7 @@ RARE = frozenset(
             "models remove",
             "evaluate pairs",
             "evaluate quality",
+            "train",
         ),
     )
 )
