@@ -104,11 +104,11 @@ _DEFAULTS = TrainingOptions()
 @click.option("--amp", is_flag=True, help="Mixed precision: float16 on a GPU, bfloat16 on the CPU.")
 @click.option(
     "--held-out",
-    type=click.FloatRange(0.02, 0.5),
+    type=click.FloatRange(0, 0.5, min_open=True),
     metavar="SHARE",
     default=0.1,
     show_default=True,
-    help="Share of the people kept out of training to measure on.",
+    help="Share of the people kept out of training, to measure on; at least 40 people.",
 )
 @click.option(
     "--licence",
