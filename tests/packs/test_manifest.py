@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from faceclust.errors import PackError
 from faceclust.packs.manifest import read_manifest
 from faceclust.packs.registry import load_pack, pack_names
-from tests.support.pack_builders import MODEL, build_manifest, install_manifest, make_zip
+from tests.support.pack_builders import MODEL, TRAINING_TABLE, build_manifest, install_manifest, make_zip
 
 GOOD = build_manifest()
 ZIPPED = build_manifest(archive=make_zip(MODEL))
@@ -158,7 +158,7 @@ def test_any_value_anywhere_is_accepted_or_rejected(data: st.DataObject, value: 
     from faceclust.packs import manifest
     from faceclust.packs.toml_table import TomlTable
 
-    raw = tomllib.loads(ZIPPED)
+    raw = tomllib.loads(ZIPPED + TRAINING_TABLE)
     *path, last = data.draw(st.sampled_from(_paths(raw)))
     container: object = raw
     for key in path:

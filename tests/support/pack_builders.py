@@ -57,6 +57,37 @@ licence = "{licence}"
 _EMBEDDED = "".join(f'\n[[file]]\nname = "mtcnn_{net}.onnx"\nembedded = true\n' for net in ("pnet", "rnet", "onet"))
 
 
+#: What a trained pack's manifest has more.
+TRAINING_TABLE = """
+[training]
+digest = "{digest}"
+origin = "folder"
+people = 210
+faces = 4031
+held_out_people = 40
+backbone = "mobilefacenet"
+backbone_settings = {{width = 0.5, size = "64x64"}}
+head = "mv-softmax"
+head_settings = {{scale = 32.0, adaptive = true, depth = 3}}
+epochs = 20
+batch = 128
+people_per_batch = 0
+learning_rate = 0.1
+precision = "float32"
+seed = 7
+version = "1.0"
+
+[training.measured]
+people = 20
+faces = 95
+bcubed_f = [0.91, 0.88, 0.93]
+baseline = "mobilefacenet"
+difference = [-0.04, -0.06, -0.01]
+accuracy = [0.9512, 0.004]
+tar = [[0.01, 0.52], [0.001, 0.2]]
+""".format(digest="ab" * 32)
+
+
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 

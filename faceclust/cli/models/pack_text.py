@@ -7,7 +7,10 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+from faceclust.cli.evaluate.formatting import format_far, format_percent
 from faceclust.cli.models.common import describe_allowed_use, format_levels, format_size
+from faceclust.packs.toml_table import is_number
+from faceclust.text.plural import format_count
 
 _LABEL_WIDTH = 10  # columns
 _WRAPPED = ("licence", "terms")  # other values are never broken: they may be copied
@@ -37,10 +40,49 @@ def describe_pack(pack: dict[str, Any]) -> list[str]:
     lines = [f"{pack['name']}: {pack['title']}"]
     for label, fact in facts.items():
         lines += _labelled_lines(label, fact)
+    if pack["training"]:
+        for label, fact in _describe_training(pack["training"]):
+            lines += _labelled_lines(label, fact)
     for archive in pack["archives"]:
         lines += _labelled_lines("archive", f"{archive['url']}, {format_size(archive['size'])}")
         lines += _labelled_lines("", f"SHA-256 {archive['sha256']}")
     return [*lines, *(line for file in pack["files"] for line in _describe_file(file))]
+
+
+def _describe_training(training: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the lines about a trained embedder, each with its label."""
+    backbone = _describe_part(training["backbone"], training["backbone_settings"])
+    yield "trained", f"{backbone} with {_describe_part(training['head'], training['head_settings'])}"
+    groups = f" of {training['people_per_batch']:,} people" if training["people_per_batch"] else ""
+    yield (
+        "",
+        f"{format_count(training['epochs'], 'epoch')}, batches of {training['batch']:,}{groups}, learning rate "
+        f"{training['learning_rate']:g}, {training['precision']}, seed {training['seed']}, faceclust {training['version']}",
+    )
+    people = format_count(training["people"], "person", "people")
+    held_out = f"{training['held_out_people']:,} held out"
+    yield "data", f"{format_count(training['faces'], 'face')} of {people} ({training['origin']}), {held_out}"
+    yield "", f"SHA-256 {training['digest']}"
+    if training["measured"]:
+        yield from _describe_measured(training["measured"])
+
+
+def _describe_part(name: str, settings: dict[str, Any]) -> str:
+    values = ", ".join(f"{key} {value:g}" if is_number(value) else f"{key} {value}" for key, value in settings.items())
+    return f"{name} ({values})" if values else name
+
+
+def _describe_measured(measured: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    people = format_count(measured["people"], "person", "people")
+    (f, low, high), (difference, *ends) = measured["bcubed_f"], measured["difference"]
+    yield "measured", f"on {format_count(measured['faces'], 'face')} of {people} held out, 95 % intervals in brackets:"
+    yield "", f"BCubed F at 1.1: {f:.3f} ({low:.3f} to {high:.3f})"
+    yield "", f"  less that of {measured['baseline']}: {difference:+.3f} ({ends[0]:+.3f} to {ends[1]:+.3f})"
+    for key, label in (("accuracy", "accuracy over ten folds of pairs"), ("val", "VAL at FAR 1e-3")):
+        if measured[key]:
+            yield "", f"{label}: {format_percent(*measured[key])}"
+    for far, tar in measured["tar"]:
+        yield "", f"TAR at FAR {format_far(far)}, all pairs: {format_percent(tar)}"
 
 
 def _labelled_lines(label: str, text: str) -> Iterator[str]:

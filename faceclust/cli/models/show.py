@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @json_option
 def command(name: str, as_json: bool) -> None:
     """Show a pack: its licence and terms, its files with hashes and addresses, how it detects and
-    embeds faces, and the source of its radius.
+    embeds faces, the source of its radius, and how `faceclust train` made it, if it did.
 
     \b
     Examples:
@@ -69,5 +70,6 @@ def _pack_record(pack: Pack) -> dict[str, Any]:
         "radius_source": pack.radius_source,
         "radius_in_words": RADIUS_SOURCES[pack.radius_source],
         "files": file_records(checks),
+        "training": asdict(pack.training) if pack.training else None,
         "archives": [{"url": archive.url, "sha256": archive.sha256, "size": archive.size} for archive in pack.archives],
     }
