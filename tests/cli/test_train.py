@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import shlex
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from faceclust import Library
 from faceclust.cli import train as train_command
 from faceclust.cli.output.training import print_training
 from faceclust.cli.output.training_parts import _format_setting
 from faceclust.cli.train import _parse_setting
 from faceclust.errors import UsageError
+from faceclust.files.user_folders import data_folder
 from faceclust.training.options import TrainingOptions
 from faceclust.training.parts import BACKBONES, HEADS
-from tests.support.command import run, run_checked
+from tests.support.command import COMMAND, run, run_checked, wait_for
 
 pytest.importorskip("torch")
 
@@ -191,7 +198,7 @@ def make_report() -> Any:
 VERDICTS = {
     "worse": ({}, {}),
     "better": ({"difference": (0.031, 0.01, 0.05)}, {"installed": True}),
-    "refused": ({"difference": (0.031, 0.01, 0.05)}, {"refusal": "a pack called mine exists"}),
+    "refused": ({"difference": (0.031, 0.01, 0.05)}, {"refusal": "copies of a face differ"}),
     "undecided": ({"difference": (-0.01, -0.04, 0.02)}, {}),
     "few people": ({"people": 12, "people_with_several": 9}, {}),
     "nothing measured": (None, {}),
@@ -215,8 +222,7 @@ BY_HAND = [
             "refused",
             [
                 "mine is better than mobilefacenet: BCubed F +.031 (+.010 to +.050)",
-                "mine was not added: a pack called mine exists; its files: /data/training/mine",
-                BY_HAND[1],
+                "mine was not added: copies of a face differ; its files: /data/training/mine",
             ],
         ),
         ("undecided", ["not distinguishable from mobilefacenet: BCubed F differs by -.010 (-.040 to +.020)", *BY_HAND]),
@@ -347,3 +353,56 @@ def _cpu_error() -> RuntimeError:
     except RuntimeError as error:
         return error
     raise AssertionError("an exbibyte was allocated")
+
+
+# -- whole runs ---------------------------------------------------------------
+
+
+def write_drawn_records(folder: Path, people: int = 50, photos: int = 2) -> Path:
+    """Write drawn people as RecordIO, which needs no detector."""
+    from tests.support.drawn_people import draw_photos
+    from tests.support.photo_files import encode_image
+    from tests.support.recordio_files import write_records
+
+    return write_records(
+        folder,
+        (
+            (person, encode_image(Image.fromarray(chip), "PNG"))
+            for person in range(people)
+            for chip in draw_photos(person, photos, (112, 112))
+        ),
+    )
+
+
+SMALL = ["--batch", "10", "--set", "backbone.size=32x32", "--set", "backbone.width=0.25"]
+
+
+@pytest.mark.slow
+@pytest.mark.process
+@pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
+def test_ctrl_c_saves_a_checkpoint_and_resume_continues_from_it(tmp_path: Path) -> None:
+    words = ["train", str(write_drawn_records(tmp_path / "rec")), "-o", "mine", "--epochs", "5000", *SMALL, "--json"]
+    checkpoint = data_folder() / "training" / "mine" / "checkpoint.pt"
+    epochs = []
+    for extra in ([], ["--resume"]):
+        saved = checkpoint.stat().st_mtime_ns if extra else 0
+        child = subprocess.Popen([*COMMAND, *words, *extra], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        wait_for(lambda saved=saved: checkpoint.exists() and checkpoint.stat().st_mtime_ns > saved)
+        child.send_signal(signal.SIGINT)
+        out, errors = child.communicate(timeout=60)
+        assert child.returncode == 130
+        assert "stopping after this step; press Ctrl-C again to abort\n" in errors
+        assert f"To continue: faceclust {shlex.join(words)} --resume\n" in errors
+        record = json.loads(out)
+        assert record["interrupted"] and record["comparison"] is None
+        epochs.append([one["epoch"] for one in record["history"]])
+    assert epochs[1][: len(epochs[0])] == epochs[0] and len(epochs[1]) > len(epochs[0])
+
+
+def test_too_few_confirmed_people_are_refused(library: Library) -> None:
+    library.name(library.faces_in_group(1), "Anna")
+    done = run("train", "--confirmed", "-l", library.root)
+    assert done.returncode == 2 and done.stdout == ""
+    first, error, hint = done.stderr.splitlines()
+    assert first == f"library: {library.root}" and hint.endswith("see faceclust help training")
+    assert error.startswith("error: too few people to train on and to measure with: 1 person, 1 with several faces")

@@ -96,7 +96,8 @@ def _next_steps(report: TrainingReport) -> Iterator[str]:
         yield f"next: faceclust models use {report.name}"
         return
     yield f"{report.name} was not added{f': {report.refusal}' if report.refusal else ''}; its files: {report.folder}"
-    yield f"to add it all the same: faceclust models add {shlex.quote(str(report.manifest))}"
+    if not report.refusal:
+        yield f"to add it all the same: faceclust models add {shlex.quote(str(report.manifest))}"
 
 
 def _format_verdict(comparison: Comparison) -> str:

@@ -5,6 +5,8 @@ A network built under `with torch.device("meta")` can be counted at once: it has
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor, nn
 
@@ -45,6 +47,7 @@ def count_multiply_adds(backbone: Backbone) -> int:
     return total
 
 
+@cache
 def count_default_size(name: str) -> tuple[int, int]:
     """Return the parameters and multiply-adds of a backbone with its default settings, by its name."""
     with torch.device("meta"):
