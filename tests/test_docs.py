@@ -56,7 +56,11 @@ def split_commands(block: str) -> Iterator[str]:
 SHELL_LINES = sorted(
     {line for text in TEXTS.values() for block in find_blocks("sh", text) for line in split_commands(block)}
 )
-COMMANDS = [line for line in SHELL_LINES if line.startswith("faceclust ")]
+COMMANDS = [
+    re.sub(r"^torchrun .* -m (?=faceclust )", "", line)
+    for line in SHELL_LINES
+    if line.startswith(("faceclust ", "torchrun "))
+]
 SCRIPTS = [line for line in SHELL_LINES if line.startswith("python ")]
 #: Commands in running text, such as `faceclust find NAME`.
 INLINE_COMMANDS = sorted(

@@ -123,6 +123,7 @@ _DEFAULTS = TrainingOptions()
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     folder: Path | None,
     confirmed: bool,
     library: Path | None,
