@@ -17,7 +17,8 @@ def confirmed_faces(library: Catalogue) -> tuple[LibraryFace, ...]:
         for face in sorted(person.confirmed.intersection(library.occurrences_of)):
             first = library.occurrences_of[face][0]
             if not first.is_whole_photo:
-                path = library.root / first.photo
+                path, address = library.root / first.photo, library.address_of(face)
                 left, top, right, bottom = map(float, first.pixel_box)
-                faces.append(LibraryFace(path, (left, top, right, bottom), person.label, face, first.photo_hash))
+                box = (left, top, right, bottom)
+                faces.append(LibraryFace(path, box, person.label, face, first.photo_hash, address))
     return tuple(faces)

@@ -63,13 +63,14 @@ class DrawnFace:
 class LibraryFace:
     """A confirmed face of a library, for training. `path` is that of a photo with it, and `box` left, top, right,
     bottom in pixels of the upright photo. `person` is the name that the user confirmed. `photo_hash` is the hash of the
-    photo's content when it was scanned, "" if unknown."""
+    photo's content when it was scanned, "" if unknown. `address` is the face as PHOTO#N, "" if unknown."""
 
     path: Path
     box: Box
     person: str
     face_id: str
     photo_hash: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True)

@@ -291,7 +291,7 @@ def test_the_report_shows_data_training_and_the_figures_of_both_packs(
     [
         (0, False, ["no face is unlike the others of its person"]),
         (1, False, ["1 face is unlike the others of its person", "mislabelled.csv"]),
-        (7, True, ["7 faces are unlike", "mislabelled.csv", 'faceclust name FACE "RIGHT NAME"', "faceclust reject"]),
+        (7, True, ["7 faces are unlike", "mislabelled.csv", 'faceclust name PHOTO#2 "RIGHT NAME"', "faceclust reject"]),
     ],
 )
 def test_mislabelled_faces_are_counted_and_their_list_named(

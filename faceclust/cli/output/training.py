@@ -122,4 +122,4 @@ def _mislabelled_lines(report: TrainingReport, count: int, *, in_library: bool) 
     what = "face is unlike the others of its person" if count == 1 else "faces are unlike the others of their person"
     yield f"{count:,} {what}, perhaps with a wrong name: {report.mislabelled_list}"
     if in_library:
-        yield 'look at the photo first; then: faceclust name FACE "RIGHT NAME", or faceclust reject NAME FACE'
+        yield 'look at the photo first; then: faceclust name PHOTO#2 "RIGHT NAME", or faceclust reject NAME PHOTO#2'

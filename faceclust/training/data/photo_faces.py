@@ -56,7 +56,7 @@ def load_library_faces(
     hashes = dict(zip(paths, _hash_photos(paths, progress), strict=True))
     wanted = [WantedFace(face.path, hashes[face.path][0], face.box) for face in faces]
     reasons = [hashes[face.path][1] or _compare_content(face, hashes[face.path][0]) for face in faces]
-    persons, names = [face.person for face in faces], [str(face.path) for face in faces]
+    persons, names = [face.person for face in faces], [face.address or str(face.path) for face in faces]
     return _label(wanted, reasons, persons, names, "library", input_size, workers, progress)
 
 

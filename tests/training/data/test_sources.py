@@ -364,7 +364,9 @@ def make_library_faces(folder: Path, people: int = 44) -> list[LibraryFace]:
         boxes = pipeline.detect(np.asarray(image)).boxes.tolist()
         for number in range(people):
             box, hash = tuple(boxes[number % 2]), content_hash(path.read_bytes())
-            faces.append(LibraryFace(path, box, f"person {number}", f"{photo}{number:015}", hash))
+            faces.append(
+                LibraryFace(path, box, f"person {number}", f"{photo}{number:015}", hash, f"{photo}.png#{number}")
+            )
     return faces
 
 
@@ -379,6 +381,7 @@ def test_library_faces_are_found_by_their_boxes(tmp_path: Path, detections: list
     assert data.origin == "library"
     assert data.skipped == {"no face found": 1, "photo changed since the scan": 1, "cannot be read": 1}
     assert len(data.train) + len(data.held_out) == 88
+    assert {*data.train.sources, *data.held_out.sources} == {face.address for face in faces[:88]}
     # The crop of each held-out face has the same face in its centre.
     pipeline = FacePipeline(load_pack("mobilefacenet"))
     for row in range(0, len(data.held_out), 30):
@@ -418,3 +421,4 @@ def test_confirmed_faces_of_a_library_once_each(collins: tuple[Library, int, set
         (occurrence, *_) = library.occurrences_of[face.face_id]
         assert face.path == library.root / occurrence.photo and face.path.is_file()
         assert face.box == occurrence.pixel_box and face.photo_hash == content_hash(face.path.read_bytes())
+        assert library.find_face(face.address) == face.face_id
