@@ -268,4 +268,7 @@ def _print_report(report: TrainingReport, *, as_json: bool, in_library: bool) ->
 def _command_to_resume() -> str:
     """Return the command that was typed, with --resume."""
     typed = [word for word in sys.argv[1:] if word != "--resume"]
-    return shlex.join(["faceclust", *typed, "--resume"])
+    program = ["faceclust"]
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        program = ["torchrun", "--nproc-per-node", os.environ.get("LOCAL_WORLD_SIZE", "1"), "-m", "faceclust"]
+    return shlex.join([*program, *typed, "--resume"])

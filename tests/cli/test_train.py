@@ -321,10 +321,12 @@ def test_of_several_processes_only_the_first_one_prints(
     rank: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     runs = record_runs(monkeypatch, interrupted=True)
-    env = {"TORCHELASTIC_RUN_ID": "x", "RANK": rank}
+    env = {"TORCHELASTIC_RUN_ID": "x", "RANK": rank, "LOCAL_WORLD_SIZE": "2"}
     done, mistake = run("train", tmp_path, env=env), run("train", tmp_path, "--set", "x", env=env)
     assert len(runs) == 1 and done.returncode == 130 and mistake.returncode == 2
-    assert bool(done.stdout + done.stderr) == bool(mistake.stderr) == (rank == "0")
+    assert bool(done.stdout) == bool(mistake.stderr) == (rank == "0")
+    to_resume = f"torchrun --nproc-per-node 2 -m faceclust train {tmp_path} --resume"
+    assert done.stderr == (f"stopped; the checkpoint is saved. To continue: {to_resume}\n" if rank == "0" else "")
 
 
 def test_memory_that_runs_out_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
