@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,8 +18,17 @@ _PAIRS_PER_FOLD = 300  # of each kind, as LFW has
 _PAIRS_PER_PERSON = 30  # so that no person decides a fold
 
 
-def draw_pairs(half: HeldOutPictures, usable: NDArray[np.bool_], seed: int = 0) -> VerificationPairs | None:
-    """Draw pairs of the usable pictures (n,): in each of ten folds up to 300 of one person and as many of two people.
+@dataclass(frozen=True)
+class HeldOutPairs:
+    """Drawn pairs. `balanced` (n,) is true for as many pairs of two people in each fold as it has of one person: an
+    accuracy needs both kinds alike, and a false accept rate all pairs of two people."""
+
+    pairs: VerificationPairs
+    balanced: NDArray[np.bool_]
+
+
+def draw_pairs(half: HeldOutPictures, usable: NDArray[np.bool_], seed: int = 0) -> HeldOutPairs | None:
+    """Draw pairs of the usable pictures (n,): in each of ten folds up to 300 of one person and 300 of two people.
 
     No person is in two folds. The same pictures and seed give the same pairs. Return None if there are too few people.
     """
@@ -31,18 +42,19 @@ def draw_pairs(half: HeldOutPictures, usable: NDArray[np.bool_], seed: int = 0) 
     for people in (repeated, np.flatnonzero(counts == 1)):
         fold_of[rng.permutation(people)] = np.arange(len(people)) % _FOLDS
     faces_of = np.split(positions[np.argsort(codes, kind="stable")], np.cumsum(counts)[:-1])
-    left, right, same, folds = [], [], [], []
+    left, right, same, folds, balanced = [], [], [], [], []
     for fold in range(_FOLDS):
         people = np.flatnonzero(fold_of == fold)
         matching = [pair for one in people for pair in _draw_same(faces_of[one], rng)]
         matching = [matching[i] for i in rng.permutation(len(matching))[:_PAIRS_PER_FOLD]]
-        differing = _draw_different(people, faces_of, len(matching), rng)
-        for kind, pairs in ((True, matching), (False, differing)):
-            left += [a for a, _ in pairs]
-            right += [b for _, b in pairs]
-            same += [kind] * len(pairs)
-            folds += [fold] * len(pairs)
-    return VerificationPairs(
+        differing = _draw_different(people, faces_of, rng)
+        for kind, drawn in ((True, matching), (False, differing)):
+            left += [a for a, _ in drawn]
+            right += [b for _, b in drawn]
+            same += [kind] * len(drawn)
+            folds += [fold] * len(drawn)
+            balanced += [i < min(len(matching), len(differing)) for i in range(len(drawn))]
+    pairs = VerificationPairs(
         half.pictures,
         tuple(f"{person}/{i}" for i, person in enumerate(half.persons.tolist())),
         np.array(left, np.intp),
@@ -51,6 +63,7 @@ def draw_pairs(half: HeldOutPictures, usable: NDArray[np.bool_], seed: int = 0) 
         np.array(folds, np.int32),
         half.aligned,
     )
+    return HeldOutPairs(pairs, np.array(balanced, np.bool_))
 
 
 def _draw_same(faces: NDArray[np.intp], rng: np.random.Generator) -> list[tuple[int, int]]:
@@ -65,12 +78,12 @@ def _draw_same(faces: NDArray[np.intp], rng: np.random.Generator) -> list[tuple[
 
 
 def _draw_different(
-    people: NDArray[np.intp], faces_of: list[NDArray[np.intp]], count: int, rng: np.random.Generator
+    people: NDArray[np.intp], faces_of: list[NDArray[np.intp]], rng: np.random.Generator
 ) -> list[tuple[int, int]]:
-    """Draw up to `count` distinct pairs of faces of two people, each person with the same probability."""
+    """Draw up to `_PAIRS_PER_FOLD` distinct pairs of faces of two people, each person with the same probability."""
     found: dict[tuple[int, int], None] = {}
-    for _ in range(20 * count):  # few faces have fewer pairs than asked for
-        if len(found) == count:
+    for _ in range(20 * _PAIRS_PER_FOLD):  # few faces have fewer pairs
+        if len(found) == _PAIRS_PER_FOLD:
             break
         one, other = sorted(rng.choice(people, 2, replace=False).tolist())
         found[int(rng.choice(faces_of[one])), int(rng.choice(faces_of[other]))] = None

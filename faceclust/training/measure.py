@@ -23,7 +23,7 @@ from faceclust.evaluation.metrics.clustering import bcubed
 from faceclust.evaluation.metrics.joined_pairs import bootstrap_people, weighted_bcubed
 from faceclust.evaluation.metrics.verification import AllPairsScores, verify_all_pairs
 from faceclust.evaluation.radius import MIN_LABELLED_PEOPLE, MIN_REPEATED_PEOPLE, estimate_radius
-from faceclust.evaluation.score_pairs import VerificationPairs, load_pairs, score_pairs
+from faceclust.evaluation.score_pairs import PairScores, VerificationPairs, load_pairs, score_pairs
 from faceclust.installer.manifest_text import UNCALIBRATED_RADIUS
 from faceclust.packs.pack import Pack
 from faceclust.progress import Progress, SilentProgress
@@ -42,7 +42,8 @@ class Calibration:
     """The radius that the calibration half sets, from `faces` of `people`.
 
     `source` is "measured", or "none" with a `problem` that says why the radius is a guess. `norms` are the 5th and
-    the 95th percentile of the raw vectors' norms, None if no face was found or all norms are equal.
+    the 95th percentile of the raw vectors' norms, None if no face was found or all norms are equal. A radius that is
+    `undersampled` may be too small for a large library, which has more people to confuse.
     """
 
     radius: float
@@ -51,13 +52,14 @@ class Calibration:
     people: int
     faces: int
     norms: tuple[float, float] | None
+    undersampled: bool = False
 
 
 @dataclass(frozen=True)
 class PairFigures:
-    """The accuracy over `same` and `different` pairs: means over the folds with standard errors, None for one fold.
+    """The figures over `same` and `different` pairs: means over the folds with standard errors, None for one fold.
 
-    `name` is the file's or "held-out people". `val` is measured at a false accept rate of 0.001, None if there are too
+    `name` is the file's or "held-out people"; of those, the accuracy is over as many pairs of each kind. `val` is measured at a false accept rate of 0.001, None if there are too
     few pairs.
     """
 
@@ -145,10 +147,10 @@ def calibrate(
     norms = faces.norms[faces.found]
     low, high = np.percentile(norms, _NORM_PERCENTILES).tolist() if len(norms) else (0.0, 0.0)
     people = len(set(half.persons[faces.found].tolist()))
-    radius, problem = UNCALIBRATED_RADIUS, None
+    radius, problem, undersampled = UNCALIBRATED_RADIUS, None, True
     try:
         found = estimate_radius(faces, half.persons, mirrored=pack.embedder.mirror, progress=progress)
-        radius, problem = found.radius, found.rejection_reason
+        radius, problem, undersampled = found.radius, found.rejection_reason, found.is_undersampled
     except UsageError as error:
         problem = str(error)
     return Calibration(
@@ -158,6 +160,7 @@ def calibrate(
         people,
         int(faces.found.sum()),
         (low, high) if low < high else None,
+        undersampled,
     )
 
 
@@ -214,7 +217,7 @@ def compare_packs(
                 recall,
                 f,
                 verify_all_pairs(vectors[found.found], half.persons[found.found], ALL_PAIRS_FARS, progress),
-                _score(pairs, "held-out people", found, pack) if pairs else None,
+                _score(pairs.pairs, "held-out people", found, pack, pairs.balanced) if pairs else None,
                 tuple(_score_list(name, one, pack, workers, progress) for name, one in read_lists),
             )
         )
@@ -269,15 +272,23 @@ def _score_list(
     return _score(pairs, name, faces, pack)
 
 
-def _score(pairs: VerificationPairs, name: str, faces: MainFaces, pack: Pack) -> PairFigures:
-    scores = score_pairs(pairs, faces, pack.embedder.radius, mirrored=pack.embedder.mirror, fars=(TARGET_FAR,))
+def _score(
+    pairs: VerificationPairs, name: str, faces: MainFaces, pack: Pack, balanced: NDArray[np.bool_] | None = None
+) -> PairFigures:
+    """Score pairs; the accuracy is over the `balanced` ones, all by default."""
+
+    def score(some: VerificationPairs) -> PairScores:
+        return score_pairs(some, faces, pack.embedder.radius, mirrored=pack.embedder.mirror, fars=(TARGET_FAR,))
+
+    scores = score(pairs)
+    protocol = scores.protocol if balanced is None else score(pairs.select(balanced)).protocol
     at_far = scores.rates[0].by_folds
     return PairFigures(
         name,
         scores.same,
         scores.different,
-        scores.protocol.accuracy,
-        scores.protocol.accuracy_error,
+        protocol.accuracy,
+        protocol.accuracy_error,
         at_far.val if at_far else None,
         at_far.val_error if at_far else None,
     )

@@ -121,7 +121,7 @@ def test_the_record_is_shown() -> None:
     lines = describe_pack(_pack_record(load_pack("mine")))
     text = "\n".join(lines)
     for words in (
-        "trained:  mobilefacenet (width 0.5, size 64x64) with mv-softmax (scale 32, adaptive True, depth 3)",
+        "trained:  mobilefacenet (width 0.5, size 64x64) with mv-softmax (scale 32, adaptive true, depth 3)",
         "20 epochs, batches of 128, learning rate 0.1, float32, seed 7, faceclust 1.0",
         "data:     4,031 faces of 210 people (folder), 40 held out",
         f"SHA-256 {'ab' * 32}",

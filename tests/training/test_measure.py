@@ -151,10 +151,24 @@ def test_a_pack_is_better_if_the_interval_of_the_difference_is_above_0(
     if verdict == "better":
         assert found.new.pairs is not None and found.baseline.pairs is not None
         assert found.new.pairs.accuracy == 1 and found.baseline.pairs.accuracy < 0.95
+        # Four people with four faces in each fold: too few pairs for a false accept rate of 0.001.
+        assert (found.new.pairs.same, found.new.pairs.different, found.new.pairs.val) == (240, 960, None)
         # 4 × 3 / 2 pairs of each of the 40 people, and 160 × 159 / 2 pairs in all.
         assert (found.new.all_pairs.same, found.new.all_pairs.different) == (240, 12_480)
         rates = {rate.target: rate.tar for rate in found.new.all_pairs.rates}
         assert rates == {1e-2: 1, 1e-3: 1, 1e-4: None}
+
+
+def test_val_is_measured_over_all_pairs_of_two_people(vectors: dict[str, MainFaces]) -> None:
+    half = pictures_of({f"person {i:02d}": 4 for i in range(60)})
+    vectors["new"] = faces_from(scatter(half.persons, 0.2))
+    vectors["mobilefacenet"] = faces_from(scatter(half.persons, 1.2))
+    found = compare_packs(with_radius(NEW, 1.0), with_radius(OLD, 1.0), half)
+    assert found is not None and found.new.pairs is not None and found.baseline.pairs is not None
+    # Six people with four faces in each fold: 6 × 6 pairs of one person, (6 × 5 / 2) × 4 × 4 of two people.
+    assert (found.new.pairs.same, found.new.pairs.different) == (360, 2400)
+    assert found.new.pairs.accuracy == found.new.pairs.val == 1
+    assert 0.02 < (found.baseline.pairs.val or 0) < 0.7 < found.baseline.pairs.accuracy < 0.95
 
 
 @pytest.mark.parametrize(
@@ -179,8 +193,9 @@ def test_folds_have_disjoint_people_and_distinct_pairs() -> None:
     counts = {f"person {i:03d}": 1 + (i % 3 > 0) * 3 for i in range(90)} | {"crowd": 200}
     half = pictures_of(counts)
     usable = np.arange(len(half.persons)) % 11 != 3
-    pairs = draw_pairs(half, usable)
-    assert pairs is not None
+    drawn = draw_pairs(half, usable)
+    assert drawn is not None
+    pairs = drawn.pairs
     left, right = half.persons[pairs.left], half.persons[pairs.right]
     assert ((left == right) == pairs.same).all() and (pairs.left != pairs.right).all()
     assert usable[pairs.left].all() and usable[pairs.right].all()
@@ -189,10 +204,12 @@ def test_folds_have_disjoint_people_and_distinct_pairs() -> None:
     assert max(map(len, folds_of.values())) == 1 and set(pairs.folds.tolist()) == set(range(10))
     for fold in range(10):
         kinds = pairs.same[pairs.folds == fold]
-        assert kinds.sum() > 0 and kinds.sum() == (~kinds).sum()
+        assert 0 < kinds.sum() < (~kinds).sum() <= 300
+        balanced = pairs.same[(pairs.folds == fold) & drawn.balanced]
+        assert balanced.sum() == kinds.sum() == (~balanced).sum()
     assert ((left == "crowd") & (right == "crowd")).sum() == 30, "no person decides a fold"
     again = draw_pairs(half, usable)
-    assert again is not None and (again.left == pairs.left).all() and (again.right == pairs.right).all()
+    assert again is not None and (again.pairs.left == pairs.left).all() and (again.pairs.right == pairs.right).all()
 
 
 def test_lists_of_pairs_are_scored_for_both_packs(

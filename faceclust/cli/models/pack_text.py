@@ -9,7 +9,6 @@ from typing import Any
 
 from faceclust.cli.evaluate.formatting import format_far, format_percent
 from faceclust.cli.models.common import describe_allowed_use, format_levels, format_size
-from faceclust.packs.toml_table import is_number
 from faceclust.text.plural import format_count
 
 _LABEL_WIDTH = 10  # columns
@@ -68,8 +67,12 @@ def _describe_training(training: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _describe_part(name: str, settings: dict[str, Any]) -> str:
-    values = ", ".join(f"{key} {value:g}" if is_number(value) else f"{key} {value}" for key, value in settings.items())
+    values = ", ".join(f"{key} {_format_setting(value)}" for key, value in settings.items())
     return f"{name} ({values})" if values else name
+
+
+def _format_setting(value: float | bool | str) -> str:
+    return str(value).lower() if isinstance(value, bool) else value if isinstance(value, str) else f"{value:g}"
 
 
 def _describe_measured(measured: dict[str, Any]) -> Iterator[tuple[str, str]]:
