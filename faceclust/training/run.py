@@ -100,7 +100,8 @@ def run_training(
         require_files(pack)
     progress = progress if progress and is_main_process() else SilentProgress()
     plan = _Plan(source, options, name, in_use, licence, workers, progress)
-    with join_processes(options.device), _own_folder(name, resume=resume) as folder:
+    join_processes(options.device)
+    with _own_folder(name, resume=resume) as folder:
         seed_everything(options.seed)
         backbone = build_backbone(options.backbone, options.backbone_settings)
         with main_process_first(options.device):
