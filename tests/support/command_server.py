@@ -102,7 +102,8 @@ def _import_everything() -> None:
     import faceclust
 
     for module in pkgutil.walk_packages(faceclust.__path__, "faceclust."):
-        if not module.name.endswith("__main__"):
+        # torch takes gigabytes of address space: only the commands that need it load it.
+        if not module.name.endswith("__main__") and not module.name.startswith("faceclust.training."):
             importlib.import_module(module.name)
     for name in ("hdbscan", "jinja2", "openTSNE", "prompt_toolkit", "pyarrow.dataset", "sklearn.cluster"):
         importlib.import_module(name)
