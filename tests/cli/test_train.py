@@ -18,6 +18,7 @@ from faceclust import Library
 from faceclust.cli import train as train_command
 from faceclust.cli.output.training import print_training
 from faceclust.cli.output.training_parts import _format_setting
+from faceclust.cli.terminal import progress
 from faceclust.cli.train import _parse_setting
 from faceclust.errors import UsageError
 from faceclust.files.user_folders import data_folder
@@ -355,6 +356,17 @@ def _cpu_error() -> RuntimeError:
     except RuntimeError as error:
         return error
     raise AssertionError("an exbibyte was allocated")
+
+
+def test_progress_shows_figures_after_their_names(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_LINE_INTERVAL", 0.0)
+    shown = progress.TerminalProgress()
+    shown.start("training", 10, "faces")
+    shown.advance(4, loss="3.21", TAR="41.2 % at FAR 1e-3", skipped=2, none=0)
+    line = capsys.readouterr().err
+    assert line.startswith("training: 4 of 10, loss 3.21, TAR 41.2 % at FAR 1e-3, 2 skipped, ") and "none" not in line
 
 
 # -- whole runs ---------------------------------------------------------------
