@@ -16,6 +16,7 @@ from PIL import Image
 
 from faceclust import Library
 from faceclust.cli import train as train_command
+from faceclust.cli.help import chapter
 from faceclust.cli.output.training import print_training
 from faceclust.cli.output.training_parts import _format_setting
 from faceclust.cli.terminal import progress
@@ -124,6 +125,16 @@ def test_options_reach_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         precision="bfloat16",
     )
     assert (others["held_out"], others["licence"], others["resume"]) == (0.25, "MIT", True)
+
+
+def test_help_and_manual_name_the_least_number_of_held_out_people() -> None:
+    from faceclust.training.data.split import MIN_HELD_OUT_PEOPLE, MIN_HELD_OUT_REPEATED
+    from faceclust.training.mislabelled import ANGLE
+
+    manual = " ".join(chapter("training").split())
+    assert f"at least {MIN_HELD_OUT_PEOPLE} people" in " ".join(run_checked("train", "--help").split())
+    assert f"at least {MIN_HELD_OUT_PEOPLE}, half of them" in manual
+    assert MIN_HELD_OUT_PEOPLE == 2 * MIN_HELD_OUT_REPEATED and f"more than {ANGLE:g}° from" in manual
 
 
 # -- the list -----------------------------------------------------------------
