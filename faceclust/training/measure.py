@@ -222,6 +222,7 @@ def compare_packs(
             )
         )
         drawn.append(draw[2])
+    difference = figures[0].f.value - figures[1].f.value
     low, high = np.quantile(drawn[0] - drawn[1], (0.025, 0.975)).tolist()
     return Comparison(
         people=len(counts),
@@ -229,7 +230,7 @@ def compare_packs(
         faces=len(persons),
         new=figures[0],
         baseline=figures[1],
-        difference=ConfidenceInterval(figures[0].f.value - figures[1].f.value, low, high),
+        difference=ConfidenceInterval(difference, min(low, difference), max(high, difference)),
     )
 
 

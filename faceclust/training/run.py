@@ -196,13 +196,7 @@ def _finish(plan: _Plan, report: TrainingReport, trained: Trained, data: Trainin
     export_embedder(trained.backbone, trained.head, report.folder / EMBEDDER_NAME)
     plan.progress.finish()
     report = replace(report, mislabelled=_list_mislabelled(report, trained, data))
-    report = _measure(plan, report, trained, data)
-    if report.comparison is not None and report.comparison.verdict == "better":
-        try:
-            add_pack_from_manifest(report.manifest, [], plan.name)
-            report = replace(report, installed=True)
-        except PackError as error:  # such as one refused by its trial run
-            report = replace(report, refusal=str(error))
+    report = _install_if_better(_measure(plan, report, trained, data))
     content = to_json(training_record(report), indent=2).encode()
     write_private_atomically(report.folder / REPORT_NAME, lambda stream: stream.write(content))
     return report
@@ -253,6 +247,19 @@ def _measure(plan: _Plan, report: TrainingReport, trained: Trained, data: Traini
     text = build(calibration, measured_figures(comparison) if comparison else None)
     write_private_atomically(report.manifest, lambda stream: stream.write(text.encode()))
     return replace(report, calibration=calibration, comparison=comparison)
+
+
+def _install_if_better(report: TrainingReport) -> TrainingReport:
+    """Install a pack that is better than the one in use, unless 1.1 means nothing for it or its trial run fails."""
+    if report.comparison is None or report.comparison.verdict != "better":
+        return report
+    if report.calibration is not None and report.calibration.problem:
+        return replace(report, refusal=f"its radius could not be measured: {report.calibration.problem}")
+    try:
+        add_pack_from_manifest(report.manifest, [], report.name)
+    except PackError as error:
+        return replace(report, refusal=str(error))
+    return replace(report, installed=True)
 
 
 def _record(

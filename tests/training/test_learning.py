@@ -7,16 +7,3 @@ measured is the true accept rate over all pairs of 60 other people at a false ac
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-import torch
-
-from faceclust.evaluation.metrics.verification import verify_all_pairs
-from faceclust.training.backbones.base import Backbone
-from faceclust.training.data.face_set import FaceSet
-from faceclust.training.heads.base import Head
-from faceclust.training.options import Setting, TrainingOptions
-from faceclust.training.parts import BACKBONES, HEADS, build_backbone, build_head, default_settings, find_head
-from faceclust.training.trainer import embed_faces, seed_everything, train
-from tests.support.drawn_people import draw_people
