@@ -59,8 +59,8 @@ class Calibration:
 class PairFigures:
     """The figures over `same` and `different` pairs: means over the folds with standard errors, None for one fold.
 
-    `name` is the file's or "held-out people"; of those, the accuracy is over as many pairs of each kind. `val` is measured at a false accept rate of 0.001, None if there are too
-    few pairs.
+    `name` is the file's or "held-out people"; of those, the accuracy is over as many pairs of each kind. `val` is
+    measured at a false accept rate of 0.001, None if there are too few pairs.
     """
 
     name: str

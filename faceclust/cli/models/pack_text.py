@@ -55,8 +55,9 @@ def _describe_training(training: dict[str, Any]) -> Iterator[tuple[str, str]]:
     groups = f" of {training['people_per_batch']:,} people" if training["people_per_batch"] else ""
     yield (
         "",
-        f"{format_count(training['epochs'], 'epoch')}, batches of {training['batch']:,}{groups}, learning rate "
-        f"{training['learning_rate']:g}, {training['precision']}, seed {training['seed']}, faceclust {training['version']}",
+        f"{format_count(training['epochs'], 'epoch')}, batches of {training['batch']:,}{groups}, "
+        f"learning rate {training['learning_rate']:g}, {training['precision']}, seed {training['seed']}, "
+        f"faceclust {training['version']}",
     )
     people = format_count(training["people"], "person", "people")
     held_out = f"{training['held_out_people']:,} held out"

@@ -90,6 +90,8 @@ def _pair_rows(figures: list[PairFigures]) -> Iterator[list[str]]:
 def _next_steps(report: TrainingReport) -> Iterator[str]:
     if report.calibration is not None and report.calibration.problem:
         yield f"the radius is a guess: {report.calibration.problem}"
+    elif report.calibration is not None and report.calibration.undersampled:
+        yield "few people set the radius: in a large library, 1.1 may join too many"
     if report.comparison is not None:
         yield _format_verdict(report.comparison)
     if report.installed:
