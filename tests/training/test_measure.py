@@ -68,6 +68,7 @@ def test_people_are_split_into_halves() -> None:
         assert all(half.persons[i] == held_out.persons[int(one)] for i, one in enumerate(half.pictures))
 
 
+@pytest.mark.slow
 def test_radius_puts_the_best_clustering_at_the_operating_point(vectors: dict[str, MainFaces]) -> None:
     half = pictures_of({f"person {i:02d}": 4 for i in range(30)})
     vectors["new"] = faces_from(20 * scatter(half.persons, 0.5), np.arange(120) != 5)
@@ -131,6 +132,14 @@ def test_figures_equal_those_computed_by_hand(vectors: dict[str, MainFaces]) -> 
     assert (new.all_pairs.same, new.all_pairs.different) == (1 + 1 + 1, 15 - 3)
     assert found.verdict == "undecided" and not found.has_enough_people, "three people decide nothing"
     assert new.pairs is None and [rate.tar for rate in new.all_pairs.rates] == [None] * 3
+
+
+def test_both_packs_are_scored_on_the_same_draws_of_people(vectors: dict[str, MainFaces]) -> None:
+    half = pictures_of({f"person {i:02d}": 3 for i in range(20)})
+    vectors["new"] = vectors["mobilefacenet"] = faces_from(scatter(half.persons, 0.7))
+    found = compare_packs(with_radius(NEW, 1.0), with_radius(OLD, 1.0), half)
+    assert found is not None and found.new.f.low < found.new.f.value < 1
+    assert (found.difference.value, found.difference.low, found.difference.high) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(
