@@ -45,9 +45,10 @@ def embed_faces(
     finally:
         for module, was_training in zip(modules, were_training, strict=True):
             module.train(was_training)
-    raw = torch.cat(vectors).numpy()
+    raw = torch.cat(vectors).numpy().astype(np.float64)  # features of a deep untrained network are up to 1e30
     norms = np.linalg.norm(raw, axis=1)
-    return raw / np.maximum(norms, np.finfo(np.float32).tiny)[:, None], norms
+    units = raw / np.maximum(norms, np.finfo(np.float32).tiny)[:, None]
+    return units.astype(np.float32), norms.astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -39,9 +39,9 @@ class Learner(NamedTuple):
 BACKBONE_RUNS = {
     "mobilefacenet": Learner(64, 200, 5, 16, 1, 0.2),
     "nn1": Learner(32, 200, 4, 16, 1, 0.1),
-    "nn2": Learner(64, 200, 4, 16, 1, 0.1),
-    "nn3": Learner(64, 200, 4, 16, 1, 0.1),
-    "nn4": Learner(64, 200, 4, 16, 1, 0.1),
+    "nn2": Learner(64, 200, 4, 16, 1, 0.05),
+    "nn3": Learner(64, 200, 4, 16, 1, 0.05),
+    "nn4": Learner(64, 200, 4, 16, 1, 0.03),
     "nns1": Learner(64, 200, 4, 16, 1, 0.1),
     "nns2": Learner(64, 200, 5, 32, 2, 0.1),
     "ir-resnet-18": Learner(32, 120, 4, 12, 1, 0.1),
