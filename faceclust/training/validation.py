@@ -68,6 +68,8 @@ def measure_held_out(
 ) -> HeldOutScore:
     """Measure a network on faces from `choose_faces`."""
     units, _ = embed_faces(backbone, head, faces, device=device)
+    if not np.isfinite(units).all():  # a deep network overflows before batch normalisation knows its statistics
+        return HeldOutScore()
     for rate in verify_all_pairs(units, faces.labels.astype(str), _FARS).rates:
         if rate.tar is not None:
             return HeldOutScore(rate.tar, rate.target)
