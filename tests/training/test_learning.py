@@ -1,12 +1,14 @@
 """Every head and every backbone learns to tell people apart that it was not trained on.
 
-Runs are a few seconds long, so heads with a scale get 8, near AdaCos's √2 ln(C − 1) = 7.5 of 200 people: with 64, the
-published value for 10⁴ people and more, the margins win too late. Measured is the true accept rate over all pairs of
-other people's faces at a false accept rate of 10 %.
+Runs take seconds, so heads with a scale get 8, near AdaCos's √2 ln(C − 1) = 7.5 of 200 people: with 64, the published
+value for 10⁴ people and more, the margins win too late. Measured is the true accept rate over all pairs of other
+people's faces at a false accept rate of 10 %. Margins are about half of what was gained when they were set, so the
+tests guard against regressions; they do not rank anything.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -15,7 +17,9 @@ import pytest
 import torch
 
 from faceclust.evaluation.metrics.verification import verify_all_pairs
+from faceclust.training.backbones.base import Backbone
 from faceclust.training.data.face_set import FaceSet
+from faceclust.training.loader import normalise_chips
 from faceclust.training.options import Setting, TrainingOptions
 from faceclust.training.parts import BACKBONES, HEADS, build_backbone, build_head, default_settings, find_head
 from faceclust.training.trainer import embed_faces, seed_everything, train
@@ -26,8 +30,8 @@ PEOPLE, SEED = 200, 0
 MARGIN_OF_HEADS = 0.06
 
 
-class Learner(NamedTuple):
-    """A run of a backbone that takes at most 20 CPU seconds: chips of side × side, `photos` of each of `people`."""
+class Run(NamedTuple):
+    """A run of a backbone on chips of side × side: `photos` of each of `people`, `epochs` times."""
 
     side: int
     people: int
@@ -35,19 +39,21 @@ class Learner(NamedTuple):
     batch: int
     epochs: int
     margin: float
+    head: str = "triplet"  # it learns most in few steps
+    settings: tuple[tuple[str, Setting], ...] = ()
 
 
 BACKBONE_RUNS = {
-    "mobilefacenet": Learner(64, 200, 5, 16, 1, 0.2),
-    "nn1": Learner(32, 200, 4, 16, 1, 0.1),
-    "nn2": Learner(64, 200, 4, 16, 1, 0.05),
-    "nn3": Learner(64, 200, 4, 16, 1, 0.05),
-    "nn4": Learner(64, 200, 4, 16, 1, 0.03),
-    "nns1": Learner(64, 200, 4, 16, 1, 0.1),
-    "nns2": Learner(64, 200, 5, 32, 2, 0.1),
-    "ir-resnet-18": Learner(32, 120, 4, 12, 1, 0.1),
-    "ir-resnet-50": Learner(32, 80, 4, 12, 1, 0.1),
-    "ir-resnet-100": Learner(32, 60, 4, 12, 1, 0.1),
+    "mobilefacenet": Run(64, 200, 5, 16, 1, 0.2, settings=(("width", 0.25),)),
+    "nn1": Run(32, 200, 4, 16, 1, 0.05),
+    "nn2": Run(32, 100, 4, 16, 8, 0.08, head="softmax"),
+    "nn3": Run(32, 100, 4, 16, 8, 0.08, head="softmax"),
+    "nn4": Run(32, 100, 4, 16, 8, 0.1, head="softmax"),
+    "nns1": Run(64, 200, 4, 16, 1, 0.08),
+    "nns2": Run(64, 200, 5, 32, 2, 0.2),
+    "ir-resnet-18": Run(32, 120, 4, 12, 1, 0.1, settings=(("dropout", 0.0),)),
+    "ir-resnet-50": Run(32, 80, 4, 12, 1, 0.05, settings=(("dropout", 0.0),)),
+    "ir-resnet-100": Run(32, 60, 4, 12, 1, 0.05, settings=(("dropout", 0.0),)),
 }
 
 
@@ -60,22 +66,29 @@ def _one_thread() -> Iterator[None]:
 
 
 def learn(options: TrainingOptions, train_set: FaceSet, held_out: FaceSet) -> tuple[float, float]:
-    """Return the true accept rate of held-out people before and after a run."""
+    """Return the true accept rate of held-out people before and after a run.
+
+    The untrained network gets batch statistics of the training chips: with its initial ones, features of the deepest
+    networks are not finite.
+    """
     seed_everything(options.seed)
     backbone = build_backbone(options.backbone, options.backbone_settings)
     head = build_head(options.head, backbone.dimension, len(train_set.people), options.head_settings)
+    untrained = copy.deepcopy(backbone).train()
+    chips = normalise_chips(train_set.read(np.arange(64)), torch.device("cpu"))
+    with torch.no_grad():
+        for _ in range(20):
+            untrained(chips)
 
-    def measure() -> float:
-        units, _ = embed_faces(backbone, head, held_out)
-        if not np.isfinite(units).all():  # an untrained IR-ResNet-100 overflows
-            return 0.0
+    def measure(network: Backbone) -> float:
+        units, _ = embed_faces(network, head, held_out)
         (rate,) = verify_all_pairs(units, held_out.labels.astype(str), (0.1,)).rates
         assert rate.tar is not None
         return rate.tar
 
-    before = measure()
+    before = measure(untrained)
     train(backbone, head, train_set, held_out, options)
-    return before, measure()
+    return before, measure(backbone)
 
 
 @pytest.mark.slow
@@ -91,6 +104,7 @@ def test_a_head_learns(head: str) -> None:
         seed=SEED,
     )
     before, after = learn(options, draw_people(PEOPLE, 5), draw_people(60, 4, first=1000))
+    print(f"{head}: {before:.3f} before, {after:.3f} after")  # shown if the test fails
     assert before < 0.25 and after > before + MARGIN_OF_HEADS
 
 
@@ -100,13 +114,14 @@ def test_a_backbone_learns(backbone: str) -> None:
     run = BACKBONE_RUNS[backbone]
     options = TrainingOptions(
         backbone=backbone,
-        backbone_settings={"size": f"{run.side}x{run.side}"} | ({"width": 0.25} if backbone == "mobilefacenet" else {}),
-        head="triplet",  # it learns most in few steps
+        backbone_settings={"size": f"{run.side}x{run.side}", **dict(run.settings)},
+        head=run.head,
+        head_settings={"scale": 8.0} if run.head == "softmax" else {},
         epochs=run.epochs,
         batch=run.batch,
         seed=SEED,
     )
     people = draw_people(run.people, run.photos, side=run.side)
-    before, after = learn(options, people, draw_people(30, 4, side=run.side, first=1000))
-    print(backbone, before, after)
+    before, after = learn(options, people, draw_people(60, 4, side=run.side, first=1000))
+    print(f"{backbone}: {before:.3f} before, {after:.3f} after")  # shown if the test fails
     assert after > before + run.margin
