@@ -1,7 +1,7 @@
 """The order in which faces are learnt from: batches of positions in a `FaceSet`. This module does not import torch.
 
 Every sampler is deterministic: the same seed, epoch and state give the same batches. All processes of a
-distributed run have the same sampler but for their `Share`, and get as many batches of the same size.
+distributed run have the same sampler except for their `Share`, and get as many batches of the same size.
 """
 
 from __future__ import annotations
@@ -146,9 +146,9 @@ class AdaptiveSampler(_InOrder):
     def observe(self, positions: NDArray[np.int64], correct: NDArray[np.bool_]) -> None:
         """Take note of which faces (n,) were classified rightly. In a distributed run each process has to observe
         the faces of all, in the same order."""
-        steps = np.where(correct, 1, -1)
-        changes = np.bincount(positions, steps, minlength=self.count)
-        self.weights = np.clip(self.weights * self.decay**changes, self.floor, 1.0)
+        faces, draws = np.unique(positions, return_inverse=True)
+        changes = np.bincount(draws, np.where(correct, 1, -1))
+        self.weights[faces] = np.clip(self.weights[faces] * self.decay**changes, self.floor, 1.0)
 
     def _order(self, epoch: int) -> Positions:
         random = seeded_random(self.seed, epoch)
