@@ -81,10 +81,16 @@ def _draw_different(
     people: NDArray[np.intp], faces_of: list[NDArray[np.intp]], rng: np.random.Generator
 ) -> list[tuple[int, int]]:
     """Draw up to `_PAIRS_PER_FOLD` distinct pairs of faces of two people, each person with the same probability."""
-    found: dict[tuple[int, int], None] = {}
-    for _ in range(20 * _PAIRS_PER_FOLD):  # few faces have fewer pairs
-        if len(found) == _PAIRS_PER_FOLD:
-            break
-        one, other = sorted(rng.choice(people, 2, replace=False).tolist())
-        found[int(rng.choice(faces_of[one])), int(rng.choice(faces_of[other]))] = None
-    return list(found)
+    if len(people) < 2:
+        return []
+    draws = 20 * _PAIRS_PER_FOLD  # few faces have fewer pairs
+    one, other = rng.integers(len(people), size=draws), rng.integers(len(people) - 1, size=draws)
+    other += other >= one  # every other person with the same probability
+    drawn = people[np.sort([one, other], axis=0)]
+    sizes = np.array([len(faces) for faces in faces_of])[drawn]
+    places = rng.integers(sizes)
+    faces = [
+        (int(faces_of[a][i]), int(faces_of[b][j]))
+        for (a, b), (i, j) in zip(drawn.T.tolist(), places.T.tolist(), strict=True)
+    ]
+    return list(dict.fromkeys(faces))[:_PAIRS_PER_FOLD]
