@@ -61,7 +61,7 @@ def build_trained_manifest(
     document: Any = tomlkit.parse(build_manifest(model, {EMBEDDER_NAME: file}))
     document["embedder"]["radius_source"] = calibration.source if calibration else "none"
     if use_norm and calibration and calibration.norms:
-        document["embedder"]["norm"] = [round(norm, 3) for norm in calibration.norms]
+        document["embedder"]["norm"] = [float(f"{norm:.6g}") for norm in calibration.norms]
     document["training"] = _training_table(record)
     return tomlkit.dumps(document)
 
