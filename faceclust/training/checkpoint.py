@@ -172,10 +172,14 @@ def _check_numbers(checkpoint: Checkpoint) -> None:
         table = getattr(checkpoint, name)
         if not isinstance(table, dict) or not all(isinstance(key, str) for key in table):
             raise ValueError(f"{name} is not a table")
+    if not all(isinstance(value, str | int | float) for value in checkpoint.run.values()):
+        raise ValueError("run holds more than words and numbers")
     for name in ("epoch", "batch", "step", "images", "images_of_epoch"):
         count = getattr(checkpoint, name)
         if type(count) is not int or not 0 <= count < 1 << 53:
             raise ValueError(f"{name} is not a count")
+    if checkpoint.batch and not checkpoint.images_of_epoch:
+        raise ValueError("an epoch without images")
     numbers = [record.epoch for record in checkpoint.history]
     if len(numbers) != checkpoint.epoch or numbers != list(range(1, len(numbers) + 1)):
         raise ValueError("history does not fit the epoch")

@@ -178,8 +178,8 @@ class TrainingLoop:
         return positions, normalise_chips(chips, self.device)
 
     def _learn(self, positions: Positions, chips: Tensor) -> bool:
-        """Make one step; return whether a stop is asked for, in any process. Raises UsageError if the loss or
-        the gradient is not finite, before that changes a weight."""
+        """Make one step; return whether a stop is asked for, in any process. Raises UsageError if the head cannot
+        learn from the first features, or the loss or the gradient is not finite, before that changes a weight."""
         rate = self._rate()
         for group in self.optimiser.param_groups:
             group["lr"] = rate
@@ -187,6 +187,8 @@ class TrainingLoop:
         labels = torch.from_numpy(self.train_set.labels[positions]).to(self.device)
         self.optimiser.zero_grad()
         loss, features = self.parallel(chips, labels)
+        if self.step == self.processes.rank == 0:
+            self.head.check_start(features)
         self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimiser)
         norm = nn.utils.clip_grad_norm_(self.parameters.values(), MAX_GRADIENT_NORM)
@@ -301,6 +303,8 @@ class TrainingLoop:
             if self.batch:
                 self.sampler.load_state_dict(to_arrays(saved.sampler_at_draw))
                 self._draw()
+                if self.batch > len(self.batches):
+                    raise ValueError("it is beyond the end of its epoch")
             self.sampler.load_state_dict(to_arrays(saved.sampler))
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise damaged_checkpoint(self.checkpoint, error) from error

@@ -14,6 +14,7 @@ import torch.distributed
 from torch import Tensor
 
 from faceclust.errors import UsageError
+from faceclust.text.plural import format_count
 
 #: How long processes wait for each other: the first one may be cutting chips or measuring.
 _PATIENCE = timedelta(hours=24)
@@ -57,12 +58,18 @@ def join_processes(device: str) -> Processes:
     """Return the processes of this run, connected until the program ends.
 
     NCCL connects CUDA devices, one for each process of a machine, and Gloo connects CPUs. Raises UsageError if the
-    device is unknown or missing.
+    device is unknown or missing, or if a machine has more processes than CUDA devices.
     """
     here = _find_device(device)
     if not torch.distributed.is_torchelastic_launched():
         return Processes(0, 1, here)
     if here.type == "cuda":
+        processes, devices = int(os.environ.get("LOCAL_WORLD_SIZE", "1")), torch.cuda.device_count()
+        if processes > devices:
+            raise UsageError(
+                f"torchrun started {processes} processes, but this machine has {format_count(devices, 'GPU')}",
+                hint=f"torchrun --nproc-per-node {devices} -m faceclust train …",
+            )
         here = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(here)
     if not torch.distributed.is_initialized():

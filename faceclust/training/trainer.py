@@ -79,14 +79,11 @@ def train(
     first one writes and measures.
 
     Raises UsageError if options or data do not allow training, if the loss is not finite any more, and if
-    `resume` finds no checkpoint of this run.
+    `resume` finds no checkpoint of this run; FaceclustError if memory runs out.
     """
     _check(head, train_set, options)
-    with (
-        join_processes(options.device) as processes,
-        _reproducible(processes.device),
-        explain_out_of_memory(options.device, options.batch),
-    ):
+    processes = join_processes(options.device)
+    with _reproducible(processes.device), explain_out_of_memory(options.device, options.batch):
         loop = TrainingLoop(
             *(backbone, head, train_set, held_out, options, processes),
             run=_describe(backbone, head, train_set, options, processes.count, digest),

@@ -16,8 +16,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from faceclust.errors import UsageError
-from faceclust.training import loop
+from faceclust.errors import FaceclustError, UsageError
+from faceclust.training import loop, processes
 from faceclust.training.data.face_set import FaceSet
 from faceclust.training.data.samplers import AdaptiveSampler, PeopleBatches, Sampler, Share, Shuffled
 from faceclust.training.data.triplets import TripletSampler
@@ -265,6 +265,9 @@ DAMAGES: dict[str, tuple[Callable[[Path, dict[str, Any]], object], str]] = {
     "other momentum": (_change(momentum={"x": torch.zeros(1)}), "other tensors"),
     "state of another sampler": (_change(sampler={"weights": torch.ones(3)}), "weights"),
     "a sampler without array": (_change(sampler={"weights": 3}), "not an array"),
+    "tensors as options": (_change(run={"--epochs": torch.zeros(2)}), "more than words and numbers"),
+    "beyond the epoch": (_change(batch=STEPS + 1), "beyond the end of its epoch"),
+    "an epoch without images": (_change(images_of_epoch=0), "without images"),
     "a huge array in a byte": (_change(sampler={"weights": torch.ones(1).expand(1 << 40)}), "not an array"),
 }
 
@@ -490,6 +493,33 @@ def test_embeddings_of_faces_in_their_order() -> None:
     np.testing.assert_allclose(np.linalg.norm(units, axis=1), 1, atol=1e-6)
     assert units.dtype == norms.dtype == np.float32 and units.shape == (60, 16)
     assert embed_faces(backbone, head, dataclasses.replace(TRAIN, rows=TRAIN.rows[:0]))[0].shape == (0, 16)
+
+
+def test_magface_is_refused_if_the_norms_start_too_low() -> None:
+    options = dataclasses.replace(OPTIONS, head="magface", epochs=1)
+    with pytest.raises(UsageError, match=r"start with norms near [0-9.]+, below lowest_norm 10") as caught:
+        run(dataclasses.replace(options, head_settings={"lowest_norm": 10.0}))
+    lowest = float(str(caught.value.hint).split("=")[1].split(",")[0])
+    assert 0 < lowest < 10
+    assert run(dataclasses.replace(options, head_settings={"lowest_norm": lowest})).finished
+
+
+def test_memory_that_runs_out_is_explained() -> None:
+    class Large(Softmax):
+        def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    with pytest.raises(FaceclustError, match="cpu has not enough memory for batches of 12 images"):
+        run(head=Large(16, PEOPLE))
+
+
+def test_more_processes_than_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"TORCHELASTIC_RUN_ID": "x", "RANK": "0", "LOCAL_WORLD_SIZE": "4"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(processes, "_find_device", torch.device)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(UsageError, match="torchrun started 4 processes, but this machine has 2 GPUs"):
+        processes.join_processes("cuda")
 
 
 def test_reading_ahead_keeps_the_order_and_raises_at_the_item() -> None:

@@ -52,6 +52,10 @@ class Head(nn.Module):
         exported with the network; for other heads the feature is the embedding."""
         return features
 
+    def check_start(self, features: Tensor) -> None:
+        """Raise UsageError if a network cannot learn from here what the head is for, given its first batch of
+        features (n, d)."""
+
     def predict(self, features: Tensor) -> Tensor | None:
         """Return the most likely label int64 (n,) of each feature, without margins; None for pair losses."""
         return None

@@ -7,8 +7,12 @@ import math
 import torch.nn.functional as F
 from torch import Tensor
 
+from faceclust.errors import UsageError
 from faceclust.training.heads.base import full_precision
 from faceclust.training.heads.cosine import CosineHead, angular_margin_target, replace_target, target_cosines
+
+#: The share of the first batch's norms that must be above l_a: features below get no gradient through the norm.
+_LEAST_SHARE = 0.1
 
 
 class MagFace(CosineHead):
@@ -16,7 +20,7 @@ class MagFace(CosineHead):
     λ_g (1/a + a/u_a²) added, which rewards large norms: faces that are easy to recognise can afford them.
 
     Both terms are differentiated in a. As in the authors' code, features with a norm outside l_a to u_a get no
-    gradient through it: a network whose norms all start below l_a learns no quality.
+    gradient through it: a network whose norms all start below l_a learns no quality, and `check_start` refuses it.
 
     Source: Meng, Zhao, Huang and Zhou, "MagFace: A Universal Representation for Face Recognition and Quality
     Assessment", CVPR 2021; eq. 48 in the survey of Wang et al., arXiv 2212.13038. l_a = 10, u_a = 110, u_m = .8,
@@ -53,6 +57,16 @@ class MagFace(CosineHead):
             raise ValueError(f"regulariser must be at least 0, not {regulariser:g}")
         self.lowest_norm, self.highest_norm, self.regulariser = lowest_norm, highest_norm, regulariser
         self.lowest_margin, self.slope = lowest_margin, (highest_margin - lowest_margin) / (highest_norm - lowest_norm)
+
+    def check_start(self, features: Tensor) -> None:
+        norms = full_precision(features).norm(dim=1)
+        if (norms > self.lowest_norm).float().mean() < _LEAST_SHARE:
+            norm = float(norms.median())
+            raise UsageError(
+                f"MagFace learns no quality from this network: its features start with norms near {norm:.3g}, "
+                f"below lowest_norm {self.lowest_norm:g}",
+                hint=f"--set head.lowest_norm={0.8 * norm:.2g}, or a larger backbone.dimension",
+            )
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
         norms: Tensor = full_precision(features).norm(dim=1).clamp(self.lowest_norm, self.highest_norm)
