@@ -1,7 +1,8 @@
 """Drawn people to train on: a latent identity decides the face, and each photo adds light, pose, expression and noise.
 
-An identity is a vector of 20 numbers, each uniform in −1 to 1: colours of skin, hair, eyes and lips, and the geometry of
-the face. A photo of it varies so much that a network with random weights hardly tells people apart, and a small network learns to.
+An identity is a vector of 20 numbers, each uniform in −1 to 1: colours of skin, hair, eyes and lips, and the geometry
+of the face. Its photos vary so much that a network with random weights hardly tells people apart, and a small network
+learns to.
 """
 
 from __future__ import annotations

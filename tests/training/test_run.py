@@ -30,7 +30,6 @@ from faceclust.packs.session import OnnxModel
 from faceclust.packs.verify import check_files
 from faceclust.training import measure, parts, run
 from faceclust.training.data.face_set import FaceSet, HeldOutPictures, TrainingData
-from faceclust.training.export import export_embedder
 from faceclust.training.measure import Comparison
 from faceclust.training.options import TrainingOptions
 from faceclust.training.report import TrainingReport
@@ -151,11 +150,16 @@ def test_a_pack_that_is_not_better_is_kept_and_can_be_added_by_hand(monkeypatch:
     assert added.pack.name == "poor" and load_pack("poor").training == read_manifest(report.manifest).training
 
 
+def export_nothing(backbone: object, head: object, path: Path) -> None:
+    path.write_bytes(b"a network")
+
+
 def train_nothing(backbone: Any, head: Any, *arguments: Any, **options: Any) -> run.Trained:
     """Return the network as it was initialised."""
     return run.Trained(backbone.eval(), head.eval(), (), 0, finished=True)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unmeasured")
 def test_a_stopped_run_leaves_a_checkpoint_and_goes_on() -> None:
     whole = train("whole")
@@ -180,7 +184,7 @@ def test_a_finished_run_is_measured_again_by_resume(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(run, "export_embedder", fail)
     with pytest.raises(FaceclustError, match="no"):
         train(options=options)
-    monkeypatch.setattr(run, "export_embedder", export_embedder)
+    monkeypatch.setattr(run, "export_embedder", export_nothing)
     report = train(options=options, resume=True)
     assert report.calibration == CALIBRATION and report.manifest.is_file() and len(report.history) == 1
 
@@ -231,6 +235,7 @@ def test_two_runs_of_one_name_do_not_mix(monkeypatch: pytest.MonkeyPatch) -> Non
         train()
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "train", train_nothing)
 
@@ -256,6 +261,7 @@ def test_a_better_pack_may_be_refused(problem: str | None, monkeypatch: pytest.M
     found = dataclasses.replace(CALIBRATION, problem=problem)
     for name, replacement in {
         "train": train_nothing,
+        "export_embedder": export_nothing,
         "calibrate": lambda *arguments, **options: found,
         "compare_packs": lambda *arguments, **options: BETTER,
         "measured_figures": lambda comparison: None,
@@ -271,6 +277,7 @@ def test_a_better_pack_may_be_refused(problem: str | None, monkeypatch: pytest.M
 
 @pytest.mark.usefixtures("unmeasured")
 def test_mislabelled_faces_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "export_embedder", export_nothing)
     data = make_data()
     labels = data.train.labels.copy()
     labels[0] = 7  # the first face of person 0, labelled as person 7
@@ -293,11 +300,13 @@ def test_mislabelled_faces_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("unmeasured")
 def test_a_head_whose_norm_is_quality_sets_the_norms(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "train", train_nothing)
+    monkeypatch.setattr(run, "export_embedder", export_nothing)
     for head, norm in (("magface", CALIBRATION.norms), ("softmax", None)):
         report = train(f"with-{head}", dataclasses.replace(OPTIONS, head=head))
         assert read_manifest(report.manifest).embedder.norm == norm
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unmeasured")
 def test_layers_of_the_head_are_part_of_the_pack(monkeypatch: pytest.MonkeyPatch) -> None:
     trained: list[run.Trained] = []

@@ -107,7 +107,9 @@ def test_equal_seeds_give_equal_weights(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", HEADS)
-@pytest.mark.parametrize("stop", [1, STEPS - 1, STEPS, STEPS + 2])
+@pytest.mark.parametrize(
+    "stop", [*(pytest.param(stop, marks=pytest.mark.slow) for stop in (1, STEPS - 1)), STEPS, STEPS + 2]
+)
 def test_a_resumed_run_equals_an_uninterrupted_one(kind: str, stop: int, tmp_path: Path) -> None:
     options, path = options_of(kind), tmp_path / "checkpoint.pt"
     stopped = run(options, path, stop_after=stop)
