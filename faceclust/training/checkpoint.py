@@ -53,7 +53,7 @@ class EpochRecord:
 class Checkpoint:
     """The state of a run after `step` steps, `batch` of them in the current epoch.
 
-    `run` describes options and data, by names that a user knows. `tensors` holds weights and buffers, `momentum` the
+    `run` describes options and data, by the command line's names. `tensors` holds weights and buffers, `momentum` the
     optimiser's buffers, by name. `sampler` is the state of the sampler, and `sampler_at_draw` the one from which the
     batches of this epoch were drawn. `images` counts those of the whole run; `loss`, `images_of_epoch` and `seconds`
     are sums over the epoch so far.

@@ -41,7 +41,7 @@ _NORM_PERCENTILES = (5, 95)
 class Calibration:
     """The radius that the calibration half sets, from `faces` of `people`.
 
-    `source` is "measured", or "none" with a `problem` that says why the radius is a guess. `norms` are the 5th and
+    `source` is "measured", or "none" with the `problem` because of which the radius is a guess. `norms` are the 5th and
     the 95th percentile of the raw vectors' norms, None if no face was found or all norms are equal. A radius that is
     `undersampled` may be too small for a large library, which has more people to confuse.
     """

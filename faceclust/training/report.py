@@ -40,7 +40,7 @@ class TrainingReport:
     `interrupted`: stopped before the end, with a checkpoint to resume from and nothing else. `calibration` and
     `comparison` are the measurements, None if interrupted; `comparison` is also None if there was nothing to measure.
     `mislabelled` counts the rows of `mislabelled.csv`, None for heads that find none. `installed`: the pack is better
-    than the one in use and was added. `refusal` says why a better pack was not added.
+    than the one in use and was added. `refusal` is the reason for which a better pack was not added.
     """
 
     name: str

@@ -134,7 +134,7 @@ def _reproducible(device: torch.device) -> Iterator[None]:
 def _describe(
     backbone: Backbone, head: Head, train_set: FaceSet, options: TrainingOptions, processes: int, digest: str
 ) -> dict[str, Value]:
-    """Return what a run has to have in common with its checkpoint, by names that a user knows."""
+    """Return what a run has to have in common with its checkpoint, by the names of the command line."""
     faces = hashlib.sha256(digest.encode())
     for text in (*train_set.people, *train_set.sources):
         faces.update(text.encode("utf-8", "surrogatepass") + b"\0")

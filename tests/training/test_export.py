@@ -31,7 +31,13 @@ def randomise(backbone: TinyBackbone) -> None:
             buffer.uniform_(0.5, 2.0) if "var" in name else buffer.normal_()
 
 
-@pytest.mark.parametrize("head", [PlainHead(16, 50_000), LayeredHead(16, 7)], ids=["plain", "layered"])
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(PlainHead(16, 50_000), id="plain", marks=pytest.mark.slow),
+        pytest.param(LayeredHead(16, 7), id="layered"),
+    ],
+)
 def test_the_file_computes_what_torch_does_for_any_batch(
     head: Head, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -74,7 +80,11 @@ class _Dead(TinyBackbone):
 
 @pytest.mark.parametrize(
     ("backbone", "words"),
-    [(_ByValue, "cannot be exported to ONNX"), (_Diverged, "training diverged"), (_Dead, "training diverged")],
+    [
+        pytest.param(_ByValue, "cannot be exported to ONNX", marks=pytest.mark.slow),
+        (_Diverged, "training diverged"),
+        (_Dead, "training diverged"),
+    ],
 )
 def test_a_network_that_cannot_be_exported_is_reported_in_one_line(
     backbone: type[TinyBackbone], words: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
@@ -85,6 +95,7 @@ def test_a_network_that_cannot_be_exported_is_reported_in_one_line(
     assert os.listdir(tmp_path) == [] and capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("factor", "words"), [(1.001, "differs from the trained one by 0.001"), (None, "returns")])
 def test_a_file_with_other_results_is_not_written(
     factor: float | None, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

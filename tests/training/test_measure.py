@@ -88,7 +88,7 @@ def test_radius_puts_the_best_clustering_at_the_operating_point(vectors: dict[st
     [
         (19, 3, 0.2, "too few people: 19 with a face, 19 with at least two; 20 and 10 are needed"),
         (30, 1, 0.2, "too few people: 30 with a face, 0 with at least two"),
-        (40, 6, 30, "and at least 0.5 is needed"),
+        (30, 4, 30, "and at least 0.5 is needed"),
     ],
 )
 def test_a_radius_that_cannot_be_measured_is_called_a_guess(

@@ -172,7 +172,7 @@ class NN3(InceptionNet):
 class NN4(InceptionNet):
     """NN2 at 96x96 without 5×5 convolutions "in the higher layers" (§3.3).
 
-    The paper does not say in which. Without those of 4e, 5a and 5b the network has the counts that the paper states:
+    The paper does not name these layers. Without those of 4e, 5a and 5b the network has the published counts:
     285 M multiply-adds and the lower end of "6.6M-7.5M" parameters. (Public implementations keep that of 4e, which
     makes 7.0 M parameters and 289 M multiply-adds.)
     """

@@ -188,7 +188,10 @@ class PeopleBatches(_Stateless):
         allow_single: bool = False,
     ) -> None:
         if faces < 2:
-            raise UsageError(f"batches need at least two faces of each person, not {faces}")
+            raise UsageError(
+                f"batches need at least two faces of each person, not {faces}",
+                hint="raise --batch, or lower --people-per-batch",
+            )
         share.divide(people, "people")
         self.people, self.faces, self.seed, self.share = people, faces, seed, share
         self._members = group_positions(labels, 1 if allow_single else 2)

@@ -34,9 +34,9 @@ def load_training_data(
     """Read training data, with chips of `input_size` (width, height) by ArcFace's template.
 
     `source` is a folder with <person>/<photo>, a folder with `train.rec`, or faces of a library. `held_out` is the
-    share of people that are kept for measuring. `workers` is the number of processes that look for faces, one a core
-    by default, 0 for none but this one. Chips of photos are cached. Raises UsageError if the data cannot be trained
-    on, CacheError if the chips cannot be written, PackError if the detector cannot be used.
+    share of people that are kept for measuring. `workers` is the number of processes that find faces: one for each
+    core by default, 0 for this process alone. Chips of photos are cached. Raises UsageError if the data cannot be
+    trained on, CacheError if the chips cannot be written, PackError if the detector cannot be used.
     """
     require_valid_share(held_out)
     progress = progress or SilentProgress()

@@ -31,6 +31,8 @@ class TripletSampler:
     """
 
     def __init__(self, labels: NDArray[np.int64], batch: int, seed: int, share: Share = WHOLE) -> None:
+        if batch < 3:
+            raise UsageError(f"a batch of triplets has at least 3 images, not {batch}", hint="raise --batch")
         self._labels, self._seed, self._share = labels, seed, share
         self._triplets_per_batch = share.divide(batch // 3, "triplets") * share.processes
         self._generation = 0

@@ -29,7 +29,7 @@ class ElasticFace(CosineHead):
     Source: Boutros, Damer, Kirchbuchner and Kuijper, "ElasticFace: Elastic Margin Loss for Deep Face Recognition",
     CVPR Workshops 2022. The defaults are those of the authors' training settings, s = 64. The implementation is
     derived from the formula. In the authors' code of `plus`, the sorted margins are assigned by the inverse
-    permutation; here they are assigned as the paper says.
+    permutation; here they are assigned as in the paper.
     """
 
     title = "ElasticFace"

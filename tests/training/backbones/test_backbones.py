@@ -19,7 +19,7 @@ from faceclust.training.parts import BACKBONES, build_backbone, default_settings
 
 #: Each kind of network. NN3 is NN2 at another size, and IR-ResNet-50 has the blocks of the other two.
 NAMES = [name for name in BACKBONES if name not in {"nn3", "ir-resnet-50"}]
-SLOW = {"nn1", "ir-resnet-100"}  # a second and more for each test
+SLOW = {"nn1", "nn4", "ir-resnet-100"}  # a second and more for each test, or much like another network
 
 
 @pytest.fixture(

@@ -223,7 +223,7 @@ def test_triplets_of_many_faces_are_chosen_in_pools() -> None:
         (lambda: Shuffled(1, 10, 0, Share(0, 2)), "1 faces are too few for 2 processes"),
         (lambda: PeopleBatches(LABELS, 6, 2, 0, Share(0, 4)), "a batch of 6 people cannot be divided"),
         (lambda: PeopleBatches(LABELS, 6, 1, 0), "at least two faces of each person, not 1"),
-        (lambda: TripletSampler(LABELS, 2, 0), "a batch of 0 triplets cannot be divided"),
+        (lambda: TripletSampler(LABELS, 2, 0), "a batch of triplets has at least 3 images, not 2"),
         (lambda: TripletSampler(np.zeros(9, np.int64), 9, 0), "and another person"),
     ],
 )
