@@ -29,7 +29,7 @@ _MAX_OVERHEAD = 64 << 20
 #: Bytes of a sampler's state for each face.
 _MAX_BYTES_OF_FACE = 8 << 10
 _MAX_ENTRIES = 100_000
-_FROM_SCRATCH = "train from scratch, without --resume"
+_FROM_SCRATCH = "train from scratch: without --resume, under another name (-o NAME)"
 
 #: A value of the description of a run.
 Value = str | int | float | bool

@@ -206,7 +206,7 @@ class TrainingLoop:
         self.images += images
         self.progress.advance(
             images,
-            epoch=f"{self.epoch + 1} of {self.options.epochs}",
+            epoch=f"{self.epoch + 1}/{self.options.epochs}",
             loss=f"{self.loss / self.images_of_epoch:.3f}",
             **({"TAR": str(self.score)} if self.score.tar is not None else {}),
         )

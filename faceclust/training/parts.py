@@ -46,6 +46,8 @@ BACKBONES = {
     "ir-resnet-50": "ir_resnet.IRResNet50",
     "ir-resnet-100": "ir_resnet.IRResNet100",
 }
+#: The word for a default that depends on other settings; parts have a number below 0 in its place.
+PUBLISHED = "published"
 
 
 def find_head(name: str) -> type[Head]:
@@ -72,6 +74,20 @@ def default_settings(part: type[Head] | type[Backbone]) -> dict[str, Setting]:
     """Return the settings that a head or a backbone takes, with their defaults."""
     parameters = inspect.signature(part).parameters.values()
     return {one.name: one.default for one in parameters if one.kind is one.KEYWORD_ONLY}
+
+
+def final_settings(part: Head | Backbone, given: Mapping[str, Setting]) -> dict[str, Setting]:
+    """Return all settings of a built part: those given and the defaults, with numbers for PUBLISHED."""
+    merged = default_settings(type(part)) | dict(given)
+    return {
+        name: getattr(part, name, value) if value == PUBLISHED or is_published(value) else value
+        for name, value in merged.items()
+    }
+
+
+def is_published(value: Setting) -> bool:
+    """Does this default stand for the paper's value, which depends on other settings?"""
+    return type(value) is float and value < 0
 
 
 def check_settings(options: TrainingOptions) -> None:
@@ -117,6 +133,8 @@ def _check_settings(
             known = ", ".join(defaults) or "none"
             raise UsageError(f"{kind} {name} has no setting {key!r}; it has: {known}", hint=_LIST_HINT)
         default = defaults[key]
+        if value == PUBLISHED and is_published(default):
+            value = default
         if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if type(value) is not type(default):

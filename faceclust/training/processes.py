@@ -95,6 +95,7 @@ def _find_device(name: str) -> torch.device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:  # AssertionError: built without CUDA
         raise UsageError(
-            f"--device {name} cannot be used: {str(error).splitlines()[0]}", hint="try cpu or cuda"
+            f"--device {name} cannot be used: {str(error).splitlines()[0]}",
+            hint="train on the CPU: --device cpu",
         ) from error
     return device

@@ -34,7 +34,7 @@ from faceclust.training.measure import Calibration, calibrate, compare_packs, sp
 from faceclust.training.mislabelled import find_mislabelled
 from faceclust.training.options import TrainingOptions
 from faceclust.training.pack_manifest import DETECTOR_PACK, build_trained_manifest, measured_figures
-from faceclust.training.parts import build_backbone, build_head, check_settings, default_settings
+from faceclust.training.parts import build_backbone, build_head, check_settings, final_settings
 from faceclust.training.processes import join_processes, main_process_first
 from faceclust.training.report import (
     CHECKPOINT_NAME,
@@ -155,19 +155,22 @@ def _own_folder(name: str, *, resume: bool) -> Iterator[Path]:
     if not is_main_process():
         yield folder
         return
-    with translate_os_errors():
-        has_checkpoint = own_exists(folder / CHECKPOINT_NAME)
-    if has_checkpoint and not resume:
-        raise UsageError(
-            f"there is already a training run called {name!r}, in {folder}",
-            hint="continue it with --resume, choose another name (-o NAME), or delete the folder",
-        )
-    if resume and not has_checkpoint:
+    if resume and not _has_checkpoint(folder):
         raise UsageError(f"there is no training run called {name!r} to resume", hint="leave --resume out")
     busy = FaceclustError(f"another faceclust trains {name!r}", hint="wait until it is done, or choose another name")
     make_private_folder(folder)
     with _lock(folder, busy):
+        if not resume and _has_checkpoint(folder):
+            raise UsageError(
+                f"there is already a training run called {name!r}, in {folder}",
+                hint="continue it with --resume, choose another name (-o NAME), or delete the folder",
+            )
         yield folder
+
+
+def _has_checkpoint(folder: Path) -> bool:
+    with translate_os_errors():
+        return own_exists(folder / CHECKPOINT_NAME)
 
 
 @contextlib.contextmanager
@@ -273,9 +276,9 @@ def _record(
         faces=data.faces,
         held_out_people=data.held_out_people,
         backbone=options.backbone,
-        backbone_settings=default_settings(type(trained.backbone)) | dict(options.backbone_settings),
+        backbone_settings=final_settings(trained.backbone, options.backbone_settings),
         head=options.head,
-        head_settings=default_settings(type(head)) | dict(options.head_settings),
+        head_settings=final_settings(head, options.head_settings),
         epochs=options.epochs,
         batch=options.batch,
         people_per_batch=options.people_per_batch,

@@ -23,7 +23,7 @@ from faceclust.training.heads.base import Head
 from faceclust.training.loop import TrainingLoop
 from faceclust.training.memory import explain_out_of_memory
 from faceclust.training.options import TrainingOptions
-from faceclust.training.parts import default_settings
+from faceclust.training.parts import final_settings
 from faceclust.training.processes import is_main_process, join_processes, main_process_first
 from faceclust.training.validation import embed_faces
 
@@ -143,11 +143,8 @@ def _describe(
     return {
         "--backbone": options.backbone,
         "--head": options.head,
-        **{
-            f"backbone.{key}": value
-            for key, value in (default_settings(type(backbone)) | dict(options.backbone_settings)).items()
-        },
-        **{f"head.{key}": value for key, value in (default_settings(type(head)) | dict(options.head_settings)).items()},
+        **{f"backbone.{key}": value for key, value in final_settings(backbone, options.backbone_settings).items()},
+        **{f"head.{key}": value for key, value in final_settings(head, options.head_settings).items()},
         "--epochs": options.epochs,
         "--batch": options.batch,
         "--people-per-batch": options.people_per_batch,

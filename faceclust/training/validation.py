@@ -60,7 +60,9 @@ class HeldOutScore:
     far: float | None = None
 
     def __str__(self) -> str:
-        return "not measurable" if self.tar is None else f"{self.tar:.1%} at FAR {self.far:g}".replace("%", " %")
+        return (
+            "not measurable" if self.tar is None else f"{100 * self.tar:.1f} % at {self.far:.0e}".replace("e-0", "e-")
+        )
 
 
 def measure_held_out(

@@ -24,7 +24,7 @@ from faceclust.cli.train import _parse_setting
 from faceclust.errors import UsageError
 from faceclust.files.user_folders import data_folder
 from faceclust.training.options import TrainingOptions
-from faceclust.training.parts import BACKBONES, HEADS
+from faceclust.training.parts import BACKBONES, HEADS, PUBLISHED, is_published
 from tests.support.command import COMMAND, run, run_checked, wait_for
 
 pytest.importorskip("torch")
@@ -153,7 +153,8 @@ def test_the_list_shows_each_head_and_backbone_within_80_columns() -> None:
         squeezed = text.replace(" ", "")
         assert part["paper"].replace(" ", "") in squeezed and part.get("formula", "").replace(" ", "") in squeezed
         for name, value in part["settings"].items():
-            assert _parse_setting(f"head.{name}={_format_setting(value)}")[2] == value
+            shown = PUBLISHED if is_published(value) else value
+            assert _parse_setting(f"head.{name}={_format_setting(value)}")[2] == shown
             assert f"{name}={_format_setting(value)}" in text
 
 
@@ -416,7 +417,7 @@ def test_ctrl_c_saves_a_checkpoint_and_resume_continues_from_it(tmp_path: Path) 
         child.send_signal(signal.SIGINT)
         out, errors = child.communicate(timeout=60)
         assert child.returncode == 130
-        assert "stopping after this step; press Ctrl-C again to abort\n" in errors
+        assert "stopping after the next training step; press Ctrl-C again to abort\n" in errors
         assert f"To continue: faceclust {shlex.join(words)} --resume\n" in errors
         record = json.loads(out)
         assert record["interrupted"] and record["comparison"] is None

@@ -226,6 +226,7 @@ def test_a_pack_in_use_without_files_is_refused_before_any_work(monkeypatch: pyt
 
 def test_two_runs_of_one_name_do_not_mix(monkeypatch: pytest.MonkeyPatch) -> None:
     def load(*arguments: object, **options: object) -> TrainingData:
+        (training_folder("mine") / "checkpoint.pt").write_bytes(b"")
         with pytest.raises(FaceclustError, match="another faceclust trains 'mine'"):
             train()
         raise InterruptedError

@@ -6,7 +6,15 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from faceclust.cli.terminal.printing import print_line, print_wrapped
-from faceclust.training.parts import BACKBONES, HEADS, default_settings, find_backbone, find_head
+from faceclust.training.parts import (
+    BACKBONES,
+    HEADS,
+    PUBLISHED,
+    default_settings,
+    find_backbone,
+    find_head,
+    is_published,
+)
 
 if TYPE_CHECKING:
     from faceclust.training.options import Setting
@@ -14,7 +22,8 @@ if TYPE_CHECKING:
 _MAX_WIDTH = 80  # columns of paragraphs
 _NOTATION = (
     "θ_j: angle between a face's feature and the centre of class j; θ: that of its own class. "
-    "The loss is the cross-entropy of the logits: T for the own class, N_j for the others, both times the scale s."
+    "The loss is the cross-entropy of the logits: T for the own class, N_j for the others, both times the scale s. "
+    f"{PUBLISHED}: the paper's value for the formula chosen."
 )
 
 
@@ -98,6 +107,8 @@ def _format_settings(settings: dict[str, Setting]) -> str:
 
 
 def _format_setting(value: Setting) -> str:
+    if is_published(value):
+        return PUBLISHED
     if isinstance(value, bool):
         return "true" if value else "false"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -21,7 +21,7 @@ from faceclust.files.user_folders import cache_folder
 from faceclust.progress import Progress
 
 KEY_SIZE = 16  # bytes
-_FULL_HINT = "free space on that disk, or set XDG_CACHE_HOME to a folder on a larger one"
+_FULL_HINT = "free space on that disk, delete that folder, or set XDG_CACHE_HOME to a folder on a larger one"
 
 
 class RowFile:
@@ -88,7 +88,7 @@ class RowFile:
         free = shutil.disk_usage(make_private_folder(self.folder)).free
         if needed > free:
             raise CacheError(
-                f"the chips need {needed / 1e9:,.1f} GB in {self.folder}, where {free / 1e9:,.1f} GB are free",
+                f"the chips need {needed / 1e6:,.1f} MB in {self.folder}, where {free / 1e6:,.1f} MB are free",
                 hint=_FULL_HINT,
             )
 

@@ -17,7 +17,7 @@ from faceclust.training.heads.adaptiveface import AdaptiveFace
 from faceclust.training.heads.cosine import CosineHead
 from faceclust.training.heads.elasticface import ElasticFace
 from faceclust.training.heads.groupface import GroupFace
-from faceclust.training.parts import build_head, find_head
+from faceclust.training.parts import build_head, final_settings, find_head
 from tests.support.head_checks import (
     CHECKS,
     CLASSES,
@@ -399,9 +399,19 @@ def test_samplers_and_quality() -> None:
     assert find_head("magface").norm_is_quality and find_head("adaface").norm_is_quality
 
 
+def test_the_published_margin_of_the_base_is_given_by_a_word() -> None:
+    settings = {"base": "cosface", "margin": "published", "deviation": 0.1}
+    head = build_head("elasticface", DIMENSION, CLASSES, settings)
+    assert isinstance(head, ElasticFace) and (head.margin, head.deviation) == (0.35, 0.1)
+    given = final_settings(head, settings)
+    assert given == {"base": "cosface", "plus": False, "scale": 64.0, "margin": 0.35, "deviation": 0.1}
+    assert final_settings(head, {"base": "cosface", "deviation": 0.1}) == given
+
+
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
+        ("elasticface", {"scale": "published"}, "head.scale must be a number, not 'published'"),
         ("adaptiveface", {"margin": 1.1}, "margin must be from 0 to 1, not 1.1"),
         ("adaptiveface", {"regulariser": math.nan}, "regulariser must be at least 0, not nan"),
         ("adaptiveface", {"prototypes": -1}, "prototypes must be at least 0, not -1"),
