@@ -438,7 +438,7 @@ def test_one_stage_of_progress_covers_the_whole_run(tmp_path: Path) -> None:
     assert sum(watcher.done) == total and watcher.finished == 2
     assert watcher.threads == {threading.get_ident()}
     first, last = watcher.shown[0], watcher.shown[-1]
-    assert first["epoch"] == "1 of 3" and "TAR" not in first and float(first["loss"]) > 0
+    assert first["epoch"] == "1/3" and "TAR" not in first and float(first["loss"]) > 0
     assert last["epoch"] == "3/3" and str(last["TAR"]).endswith(" % at 1e-3")
 
 
