@@ -252,7 +252,7 @@ def _find_source(
 def _run(source: Path | Sequence[LibraryFace], options: TrainingOptions, name: str, **others: Any) -> TrainingReport:
     from faceclust.training.run import run_training  # loads torch, for this command only
 
-    with stop_on_interrupt("stopping after the next training step; press Ctrl-C again to abort") as should_stop:
+    with stop_on_interrupt("stopping after this step; press Ctrl-C again to abort") as should_stop:
         return run_training(source, options, name, progress=TerminalProgress(), should_stop=should_stop, **others)
 
 

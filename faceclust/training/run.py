@@ -66,6 +66,28 @@ class _Plan:
     progress: Progress
 
 
+@dataclass(frozen=True)
+class _StoppableProgress:
+    """Raises KeyboardInterrupt at the next step once a stop is asked for. What is cut or measured so far is kept."""
+
+    progress: Progress
+    should_stop: ShouldStop
+
+    def start(self, stage: str, total: int | None, unit: str = "") -> None:
+        self.progress.start(stage, total, unit)
+
+    def advance(self, steps: int = 1, **counts: int | str) -> None:
+        self.progress.advance(steps, **counts)
+        if self.should_stop():
+            raise KeyboardInterrupt
+
+    def note(self, message: str) -> None:
+        self.progress.note(message)
+
+    def finish(self) -> None:
+        self.progress.finish()
+
+
 def training_folder(name: str) -> Path:
     """Return the folder of the run called `name`. It may not exist."""
     return data_folder() / _RUNS_FOLDER / name
@@ -88,7 +110,8 @@ def run_training(
     better than the pack `baseline` there, by default the pack in use.
 
     `source` and `held_out` are as in `load_training_data`. `licence` is that of the data. All files of the run lie in
-    `training_folder(name)`. A stopped run leaves its checkpoint there, from which `resume` goes on. Of torchrun's
+    `training_folder(name)`. A stopped run leaves its checkpoint there, from which `resume` goes on. A stop while faces
+    are cut or packs are measured raises KeyboardInterrupt. Of torchrun's
     processes only the first one writes, exports and measures. Raises UsageError if an option, the name or the data
     cannot be used, PackError if a pack is unusable, CacheError if a file cannot be written, and FaceclustError if the
     network cannot be exported.
@@ -99,14 +122,15 @@ def run_training(
     for pack in (in_use, load_pack(DETECTOR_PACK)):
         require_files(pack)
     progress = progress if progress and is_main_process() else SilentProgress()
-    plan = _Plan(source, options, name, in_use, licence, workers, progress)
+    stoppable = _StoppableProgress(progress, should_stop)
+    plan = _Plan(source, options, name, in_use, licence, workers, stoppable)
     join_processes(options.device)
     with _own_folder(name, resume=resume) as folder:
         seed_everything(options.seed)
         backbone = build_backbone(options.backbone, options.backbone_settings)
         with main_process_first(options.device):
             data = load_training_data(
-                source, backbone.input_size, held_out=held_out, workers=workers, progress=progress
+                source, backbone.input_size, held_out=held_out, workers=workers, progress=stoppable
             )
         head = build_head(options.head, backbone.dimension, len(data.train.people), options.head_settings)
         trained = train(

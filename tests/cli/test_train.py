@@ -52,7 +52,7 @@ pytest.importorskip("torch")
         (["{folder}", "--set", "head.skale=3"], "head arcface has no setting 'skale'; it has: scale, margin", "--list"),
         (["{folder}", "--set", "backbone.depth=9"], "backbone mobilefacenet has no setting 'depth'", "--list"),
         (["{folder}", "--set", "head.scale=wide"], "head.scale must be a number, not 'wide'", "--list"),
-        (["{folder}", "--set", "head.scale=-3"], "scale must be above 0, not -3", "--list"),
+        (["{folder}", "--set", "head.scale=-3"], "scale must be above 0 and at most 10,000, not -3", "--list"),
         (["{folder}", "--set", "head.scale=inf"], "--set head.scale must be a finite number, not inf", ""),
         (["{folder}", "--set", "backbone.width=-1"], "backbone mobilefacenet: width must be", "--list"),
         (["{folder}", "-o", "../mine"], "'../mine'", ""),
@@ -417,7 +417,7 @@ def test_ctrl_c_saves_a_checkpoint_and_resume_continues_from_it(tmp_path: Path) 
         child.send_signal(signal.SIGINT)
         out, errors = child.communicate(timeout=60)
         assert child.returncode == 130
-        assert "stopping after the next training step; press Ctrl-C again to abort\n" in errors
+        assert "stopping after this step; press Ctrl-C again to abort\n" in errors
         assert f"To continue: faceclust {shlex.join(words)} --resume\n" in errors
         record = json.loads(out)
         assert record["interrupted"] and record["comparison"] is None

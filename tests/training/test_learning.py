@@ -39,7 +39,7 @@ class Run(NamedTuple):
     batch: int
     epochs: int
     margin: float
-    head: str = "triplet"  # it learns most in few steps
+    head: str = "triplet"
     settings: tuple[tuple[str, Setting], ...] = ()
 
 
@@ -51,9 +51,9 @@ BACKBONE_RUNS = {
     "nn4": Run(32, 100, 4, 16, 8, 0.1, head="softmax"),
     "nns1": Run(64, 200, 4, 16, 1, 0.08),
     "nns2": Run(64, 200, 5, 32, 2, 0.2),
-    "ir-resnet-18": Run(32, 120, 4, 12, 1, 0.1, settings=(("dropout", 0.0),)),
-    "ir-resnet-50": Run(32, 80, 4, 12, 1, 0.05, settings=(("dropout", 0.0),)),
-    "ir-resnet-100": Run(32, 60, 4, 12, 1, 0.05, settings=(("dropout", 0.0),)),
+    "ir-resnet-18": Run(32, 100, 4, 16, 2, 0.2, head="softmax", settings=(("dropout", 0.0),)),
+    "ir-resnet-50": Run(32, 60, 4, 16, 2, 0.2, head="softmax", settings=(("dropout", 0.0),)),
+    "ir-resnet-100": Run(32, 60, 4, 16, 2, 0.2, head="softmax", settings=(("dropout", 0.0),)),
 }
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,6 +10,7 @@ from faceclust.training.heads.base import Head, unit_vectors
 
 #: Cosines are clamped to ±(1 − this), so that the derivative of arccos stays finite.
 EPSILON = 1e-7
+_MAX_SCALE = 10_000
 
 
 class CosineHead(Head):
@@ -22,8 +21,8 @@ class CosineHead(Head):
 
     def __init__(self, dimension: int, classes: int, *, scale: float) -> None:
         super().__init__(dimension, classes)
-        if not 0 < scale < math.inf:
-            raise ValueError(f"scale must be above 0, not {scale:g}")
+        if not 0 < scale <= _MAX_SCALE:
+            raise ValueError(f"scale must be above 0 and at most {_MAX_SCALE:,}, not {scale:g}")
         self.scale = scale
         self.centres = nn.Parameter(torch.empty(classes, dimension))
         nn.init.normal_(self.centres, std=0.01)
