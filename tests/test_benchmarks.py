@@ -169,6 +169,7 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[str | Path]]] = {
     "survival": lambda inputs: [inputs.labelled(), "--scenarios", "2"],
     "thorough": lambda inputs: [inputs.labelled(), inputs.faceless(), "--people", "1", "--parts", "1"],
     "train": lambda inputs: [inputs.aligned_people(), "--steps", "1", "--seeds", "0"],
+    "training_speed": lambda inputs: ["--images", "8", "--batch", "8"],
     "unplaced_names": lambda inputs: inputs.library_and_truth(),
     "unchanged": lambda inputs: [inputs.missing_folder, "--folders", "2", "--photos", "2", "--rounds", "1"],
     "xmp": lambda inputs: [find_program("exiftool"), inputs.missing_folder, "--kind", "png"][1:],
