@@ -159,8 +159,8 @@ def check_property(table: RecordTable, path: Path) -> None:
     if not path.exists():
         return
     text = _read_small(path, _MAX_PROPERTY_BYTES).decode("ascii", "replace").strip()
-    parts = text.split(",")
-    if len(parts) != 3 or not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+    parts = [part.strip() for part in text.split(",")]  # int() does not strip all that strip() does
+    if len(parts) != 3 or not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise UsageError(f"{path} must hold three numbers, as in 85742,112,112; it holds {text[:60]!r}")
     people = int(parts[0])
     if len(beyond := np.flatnonzero(table.labels >= people)):

@@ -157,6 +157,8 @@ def test_a_label_beyond_the_announced_people_is_refused(tmp_path: Path) -> None:
     table = write(tmp_path, ONE).list_records()
     (tmp_path / "property").write_text("4,112,112\n")
     check_property(table, tmp_path / "property")
+    (tmp_path / "property").write_text("4\x1c,112, 112\n")  # int() fails at this space
+    check_property(table, tmp_path / "property")
     (tmp_path / "property").write_text("3,112,112")
     with pytest.raises(UsageError, match=r"announces 3 people, but record 0 of train\.rec has the label 3"):
         check_property(table, tmp_path / "property")
