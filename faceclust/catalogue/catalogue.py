@@ -20,6 +20,7 @@ from faceclust.catalogue.photo_addresses import find_numbered_face, find_photo
 from faceclust.catalogue.remap import pack_of_clustering
 from faceclust.catalogue.stored_faces import StoredFaces
 from faceclust.errors import FaceclustError, UsageError
+from faceclust.files.own_files import path_below
 from faceclust.packs.pack import Pack
 from faceclust.people.doubts import Doubts, NoDoubts
 from faceclust.people.groups import Groups
@@ -388,6 +389,10 @@ class Catalogue:
             return None
         photo = find_photo(self.root, self.photos, typed)
         return find_numbered_face(self.faces_on.get(self.photos[photo].photo_hash, ()), photo, number)
+
+    def path_of(self, photo: str) -> Path:
+        """Return where a photo of the library lies. Raises UnsafeFileError if its path leads out of the library."""
+        return path_below(self.root, photo)
 
     def address_of(self, face: str) -> str:
         """Return a face of the library as PHOTO#N: its number from the left on the photo."""

@@ -35,6 +35,7 @@ def _describe_without_source(event: Event) -> str:
         "add": f"{event.name} drawn by hand" if event.name else "drawn by hand",
         "move": "box moved",
         "remove": "not a face",
+        "person": f"facts about {event.name}",
         "forget": "forgotten",
         "found": "found again after an edit",
         "undo": "taken back",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from faceclust.people.fact_changes import FactChanges
 from faceclust.people.names import clean_name, shorten_name
 from faceclust.types import Box, FaceOccurrence
 from faceclust.version import __version__
@@ -55,6 +56,7 @@ class Event:
     add       `faces` were drawn by hand; they are the person `name`, if it is given
     move      `faces` are the new boxes of `rest`, pair by pair, drawn by hand
     remove    `faces` are not faces of anybody, and never asked about again
+    person    `facts` are new facts about the person `name`; `faces` is the chosen picture, if one is given
     forget    `faces` are never to be recognised again; cannot be undone
     found     `rest` became `faces`, pair by pair, when their photos were edited; recorded by a scan,
               so that the faces can still be found after the photos are renamed
@@ -75,6 +77,7 @@ class Event:
     undoes: str | None = None
     source: str | None = None
     redoes: str | None = None
+    facts: FactChanges | None = None
 
     @property
     def all_faces(self) -> tuple[JournalFace, ...]:
@@ -94,6 +97,7 @@ EVENT_KINDS: dict[str, tuple[frozenset[str], ...]] = {
     "add": (frozenset(), frozenset({"name"})),
     "move": (frozenset(),),
     "remove": (frozenset(),),
+    "person": (frozenset({"name"}),),
     "forget": (frozenset(),),
     "found": (frozenset(),),
     "undo": (frozenset({"undoes"}),),
@@ -155,6 +159,8 @@ def to_record(event: Event) -> dict[str, Any]:
     for field in ("name", "to", "undoes", "source", "redoes"):
         if getattr(event, field) is not None:
             record[field] = getattr(event, field)
+    if event.facts is not None:
+        record["facts"] = event.facts.to_record()
     for field, faces in (("faces", event.faces), ("rest", event.rest)):
         if faces:
             record[field] = [_face_to_record(face) for face in faces]
@@ -183,9 +189,12 @@ def from_record(record: Mapping[str, Any], folder: str = "") -> Event | None:
         None if undoes is None else _text(undoes),
         _text_or_none(record.get("source")),
         None if kind == "undo" else _text_or_none(record.get("redoes")),
+        FactChanges.from_record(record.get("facts")) if kind == "person" else None,
     )
     if kind in ("found", "move") and len(event.faces) != len(event.rest):
         raise ValueError(f"{kind}: faces without their counterparts")
+    if kind == "person" and len(event.all_faces) > 1:
+        raise ValueError(f"{kind}: more than one picture")
     return event
 
 

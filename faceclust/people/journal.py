@@ -24,6 +24,7 @@ from faceclust.people.events import (
     to_record,
     undoable_events,
 )
+from faceclust.people.fact_changes import FactChanges
 from faceclust.people.journal_lines import (
     MAX_JOURNAL_SIZE,
     MAX_LINE_SIZE,
@@ -79,13 +80,16 @@ class Journal:
         name: str | None = None,
         to: str | None = None,
         source: str | None = None,
+        facts: FactChanges | None = None,
     ) -> Event:
         """Append an event of this kind (see `Event`); it is on disk when this returns.
 
         Raises CacheError if it cannot be saved; then the journal is unchanged, unless the message says
         that the event may be saved.
         """
-        return self._append(new_event(kind, faces=tuple(faces), rest=tuple(rest), name=name, to=to, source=source))
+        return self._append(
+            new_event(kind, faces=tuple(faces), rest=tuple(rest), name=name, to=to, source=source, facts=facts)
+        )
 
     def undo(self, event_id: str | None = None) -> Event | None:
         """Undo the last event in effect, or the one with this id. Return it, or None if there is none."""

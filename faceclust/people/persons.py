@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from faceclust.people.groups import Groups
 from faceclust.people.names import person_key
 from faceclust.people.replay import FaceSet, Label, ReplayedAnswers
-from faceclust.types import Person
+from faceclust.types import NO_FACTS, Person
 
 
 def build_persons(groups: Groups | None, resolved: ReplayedAnswers, photo_of: Mapping[str, str]) -> tuple[Person, ...]:
@@ -49,6 +49,7 @@ def build_persons(groups: Groups | None, resolved: ReplayedAnswers, photo_of: Ma
             face_ids=tuple(sorted(faces)),
             confirmed=frozenset(people.confirmed.get(name, ())),
             clusters=tuple(sorted({number for number in map(number_of.get, faces) if number is not None})),
+            facts=resolved.facts.get(person_key(name), NO_FACTS),
         )
         for name, faces in people.faces_by_name().items()
     ]

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from faceclust.people.events import Event, JournalFace, effective_events
 from faceclust.people.face_finder import FaceFinder, recorded_successors
+from faceclust.people.fact_changes import FactChanges, join_facts
 from faceclust.people.hand_edits import HandEdits, replay_hand_edits
 from faceclust.people.names import person_key
-from faceclust.types import FaceOccurrence
+from faceclust.types import NO_FACTS, FaceOccurrence, PersonFacts
 
 FaceSet = frozenset[str]
 
@@ -33,7 +34,7 @@ class ReplayedAnswers:
     `rejected`: names that a face is not. `merges`: sets of faces of one person, named or not.
     `splits`: pairs of sets; no face of the first is the person of the second. `missing_count` is the
     number of named faces whose photo is missing, and `missing_names` are their names: they apply
-    again when the photo comes back.
+    again when the photo comes back. `facts` are those about each person, by `person_key` of the name.
     """
 
     labels: dict[str, Label]
@@ -42,6 +43,7 @@ class ReplayedAnswers:
     merges: tuple[FaceSet, ...] = ()
     splits: tuple[tuple[FaceSet, FaceSet], ...] = ()
     missing_names: FaceSet = field(default=frozenset(), compare=False)
+    facts: dict[str, PersonFacts] = field(default_factory=dict)
 
     @property
     def has_answers(self) -> bool:
@@ -158,6 +160,7 @@ class Replay:
     rename, merge of    reject                   a face named with the old name is no longer rejected;
     names                                        other rejections follow the name
     remove              any but a later add      remove counts; the other answer counts again once it is undone
+    person              person                   the later one counts, fact by fact
     forget              any                      forget counts, whenever it came
     ==================  =======================  ====================================================
 
@@ -180,6 +183,7 @@ class Replay:
         self.spelling: dict[str, str] = {}
         self.missing: dict[str, str] = {}  # face → person key
         self.forgotten: set[str] = set()
+        self.facts: dict[str, PersonFacts] = {}  # by person key
 
     def apply(self, event: Event, faces: dict[str, bool], rest: dict[str, bool]) -> None:
         """Apply an event to its `faces` (id → confirmed) and its `rest`, as far as they are in the library."""
@@ -200,6 +204,9 @@ class Replay:
                 self.labels |= {face: ignored[confirmed] for face, confirmed in faces.items()}
             case Event(kind="unignore"):
                 self._unignore(faces)
+            case Event(kind="person", name=str(name), facts=FactChanges() as changes):
+                key = person_key(name)
+                self.facts[key] = changes.apply(self.facts.get(key, NO_FACTS), next(iter(faces), None))
             case Event(kind="forget"):
                 self.forgotten.update(face.face_id for face in event.faces)
 
@@ -265,6 +272,8 @@ class Replay:
     def _rename(self, name: str, to: str) -> None:
         old, new = person_key(name), person_key(to)
         self.spelling[new] = to
+        if old != new and old in self.facts:
+            self.facts[new] = join_facts(self.facts.get(new, NO_FACTS), self.facts.pop(old))
         self.missing |= {face: new for face, key in self.missing.items() if key == old}
         for face, label in self.labels.items():
             if label.name == old:
@@ -320,4 +329,5 @@ class Replay:
             merges=tuple(frozenset(faces) for faces in merges if len(faces) > 1),
             splits=tuple((frozenset(a - b), frozenset(b)) for a, b in splits if a - b and b),
             missing_names=frozenset(spell(key) for face, key in self.missing.items() if face not in self.forgotten),
+            facts=dict(self.facts),
         )

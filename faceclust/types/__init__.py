@@ -21,6 +21,7 @@ from faceclust.types.clustering import (
 )
 from faceclust.types.faces import Face, FaceTable
 from faceclust.types.people import DrawnFace, FaceOccurrence, LibraryFace, Person, PhotoInfo
+from faceclust.types.person_facts import NO_FACTS, PartialDate, PersonFacts
 from faceclust.types.photos import (
     DATE_SOURCES,
     EXTRA_MODULE_BY_REASON,
@@ -42,6 +43,7 @@ __all__ = [
     "LOCAL_SCALING",
     "MAX_LOCAL_SCALING",
     "MIN_DRAWN_SIZE",
+    "NO_FACTS",
     "OPERATING_POINT",
     "SAME_FACE_OVERLAP",
     "SCATTER_SHARE",
@@ -60,7 +62,9 @@ __all__ = [
     "Indices",
     "LibraryFace",
     "Metadata",
+    "PartialDate",
     "Person",
+    "PersonFacts",
     "Photo",
     "PhotoInfo",
     "PhotoRef",

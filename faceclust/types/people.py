@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from faceclust.types.boxes import WHOLE_PHOTO, Box
+from faceclust.types.person_facts import NO_FACTS, PersonFacts
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,8 @@ class Person:
     """A named person, or a group without a name (`name` is None).
 
     `confirmed` are the faces that the user saw or selected when naming the person. The other
-    faces are suggested: they belong to the same groups. `clusters` are the numbers of these groups.
+    faces are suggested: they belong to the same groups. `clusters` are the numbers of these groups. `facts` are what
+    the user told about a named person.
     """
 
     id: str
@@ -106,6 +108,7 @@ class Person:
     confirmed: frozenset[str]
     clusters: tuple[int, ...]
     ignored: bool = False
+    facts: PersonFacts = NO_FACTS
 
     @property
     def label(self) -> str:

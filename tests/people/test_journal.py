@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from faceclust.errors import CacheError
 from faceclust.people.event_text import describe_event
 from faceclust.people.events import EVENT_KINDS, IRREVERSIBLE_KINDS, Event, effective_events, from_record, to_record
+from faceclust.people.fact_changes import FactChanges
 from faceclust.people.journal import Journal
 from faceclust.people.journal_lines import encode_record, merge_journals
 from faceclust.people.replay import replay_events
@@ -24,6 +25,14 @@ from tests.support.people_builders import make_event, make_face, make_occurrence
 FACES = [f"{n:016x}" for n in range(6)]
 PLACES = [make_occurrence(id, photo=f"{id}.jpg", hash=id) for id in FACES]
 NAMES = ["Anna", "anna", "Ben", "Zoë"]
+
+
+def fact_changes() -> st.SearchStrategy[FactChanges]:
+    """Any changes to facts."""
+    dates = st.none() | st.sampled_from(["", "1987", "1987-05", "1987-05-03"])
+    names = st.lists(st.sampled_from(["Family", "School", "Anni"]), max_size=2).map(tuple)
+    note = st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+    return st.builds(FactChanges, dates, dates, note, st.none() | st.booleans(), st.booleans(), *[names] * 4)
 
 
 @st.composite
@@ -39,12 +48,15 @@ def answers(draw: st.DrawFn) -> Event:
     if kind in ("split", "name", "confirm"):
         cut = draw(st.integers(0, len(journal_faces)))
         journal_faces, rest = journal_faces[:cut], journal_faces[cut:]
+    if kind == "person":
+        journal_faces = journal_faces[:1]
     return make_event(
         kind,
         *journal_faces,
         rest=tuple(rest),
         name=draw(st.sampled_from(NAMES)) if "name" in fields else None,
         to=draw(st.sampled_from(NAMES)) if "to" in fields else None,
+        facts=draw(fact_changes()) if kind == "person" else None,
     )
 
 
@@ -69,7 +81,9 @@ def test_a_sequence_with_undos_equals_the_one_without_the_undone_events(
             assert (undone is None) == (not shorter)
             shorter[-1:] = []
         else:
-            shorter.append(journal.record(step.kind, step.faces, rest=step.rest, name=step.name, to=step.to))
+            shorter.append(
+                journal.record(step.kind, step.faces, rest=step.rest, name=step.name, to=step.to, facts=step.facts)
+            )
     assert effective_events(journal.events()) == shorter
     assert replay_events(journal.events(), PLACES) == replay_events(shorter, PLACES)
     assert Journal(journal.path).events() == journal.events()  # one read equals several partial ones
@@ -93,7 +107,9 @@ def test_undo_and_redo_go_back_and_forth_as_in_an_editor(
             done += undone[-1:]
             del undone[-1:]
         elif isinstance(step, Event):
-            done.append(journal.record(step.kind, step.faces, rest=step.rest, name=step.name, to=step.to))
+            done.append(
+                journal.record(step.kind, step.faces, rest=step.rest, name=step.name, to=step.to, facts=step.facts)
+            )
             undone.clear()
     events = journal.events()
     assert list(map(without_identity, effective_events(events))) == list(map(without_identity, done))

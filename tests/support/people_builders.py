@@ -8,6 +8,7 @@ from datetime import datetime
 import numpy as np
 
 from faceclust.people.events import Event, JournalFace
+from faceclust.people.fact_changes import FactChanges
 from faceclust.people.groups import Groups
 from faceclust.types import Box, Clustering, FaceOccurrence
 
@@ -34,6 +35,7 @@ def make_event(
     to: str | None = None,
     rest: tuple[JournalFace | str, ...] = (),
     undoes: str | None = None,
+    facts: FactChanges | None = None,
 ) -> Event:
     """Return an event with a new id and time. A face given by its id alone is confirmed."""
 
@@ -41,7 +43,7 @@ def make_event(
         return tuple(make_face(item) if isinstance(item, str) else item for item in items)
 
     number = next(_numbers)
-    return Event(f"e{number}", f"{number:09}", kind, to_faces(faces), to_faces(rest), name, to, undoes)
+    return Event(f"e{number}", f"{number:09}", kind, to_faces(faces), to_faces(rest), name, to, undoes, facts=facts)
 
 
 def make_clustering(labels: dict[str, int]) -> Clustering:
