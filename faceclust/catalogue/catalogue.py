@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from faceclust.catalogue.stored_faces import StoredFaces
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.files.own_files import path_below
 from faceclust.packs.pack import Pack
+from faceclust.people.date_evidence import DateEvidence
 from faceclust.people.doubts import Doubts, NoDoubts
 from faceclust.people.groups import Groups
 from faceclust.people.hidden_faces import HiddenFaces
@@ -270,6 +272,10 @@ class Catalogue:
         """Face id → content hash of its photo."""
         return self._face_snapshot.photo_of
 
+    def latest_day_of(self, face: str) -> date | None:
+        """Return the last day on which a face can have been photographed; None if its dates are no evidence."""
+        return self._face_snapshot.dates.latest_day(face)
+
     @property
     def photos(self) -> dict[str, PhotoInfo]:
         """Photo path → photo, for every readable photo, with faces or without."""
@@ -338,6 +344,11 @@ class Catalogue:
     def persons(self) -> tuple[Person, ...]:
         """Named persons, then groups without a name, then ignored ones."""
         return self._people_snapshot.persons
+
+    @property
+    def date_evidence(self) -> DateEvidence:
+        """What the dates of photos tell about people with a birth date."""
+        return self._people_snapshot.date_evidence
 
     def people(self) -> tuple[Person, ...]:
         """The named persons, most faces first."""

@@ -15,6 +15,7 @@ from faceclust.catalogue.remap import pack_of_clustering, remap_clustering, rena
 from faceclust.catalogue.stored_faces import StoredFaces
 from faceclust.cluster.local_scaling import Surroundings
 from faceclust.cluster.numbering import find_sorted
+from faceclust.people.date_evidence import FaceDates
 from faceclust.people.events import Event, effective_events
 from faceclust.people.groups import Groups
 from faceclust.people.hand_edits import replay_hand_edits
@@ -108,6 +109,11 @@ class FaceSnapshot:
     def occurrences_of(self) -> dict[str, list[FaceOccurrence]]:
         """Face id → its occurrences: several if a photo has copies."""
         return _without(self.stored.occurrences_of, self.hidden)
+
+    @cached_property
+    def dates(self) -> FaceDates:
+        """The dates of the faces, as evidence."""
+        return FaceDates(self.occurrences_of)
 
     @cached_property
     def faces_on(self) -> dict[str, tuple[FaceOccurrence, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from faceclust.catalogue.face_snapshot import FaceSnapshot
+from faceclust.people.date_evidence import NO_DATE_EVIDENCE, DateEvidence
 from faceclust.people.groups import Groups
 from faceclust.people.journal import Journal
 from faceclust.people.persons import build_persons
@@ -30,9 +31,15 @@ class PeopleSnapshot:
         return self._faces.correct_groups(self.answers)
 
     @cached_property
+    def date_evidence(self) -> DateEvidence:
+        """What the dates of photos tell about people with a birth date."""
+        births = {key: facts.born for key, facts in self.answers.facts.items() if facts.born is not None}
+        return DateEvidence(self._faces.dates, births) if births else NO_DATE_EVIDENCE
+
+    @cached_property
     def persons(self) -> tuple[Person, ...]:
         """Named persons, then groups without a name, then ignored ones."""
-        return build_persons(self.groups, self.answers, self._faces.photo_of)
+        return build_persons(self.groups, self.answers, self._faces.photo_of, self.date_evidence)
 
     @cached_property
     def people(self) -> tuple[Person, ...]:

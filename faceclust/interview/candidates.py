@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceclust.interview.questions import Candidate, InterviewState, QuestionKind, question_key
 from faceclust.people.similarity import GroupDistances, match_probability
@@ -36,7 +37,8 @@ def find_likely_people(
     """Return candidate key → match, for the candidates with a match of at least `min_probability`.
 
     Groups without a name compete as persons of their own. Left out are persons rejected for a face
-    of the candidate, persons on the same photo, and skipped questions.
+    of the candidate, persons on the same photo, persons born after all its photos were taken, and
+    skipped questions. The match is without the faces that are dated before the person's birth.
     """
     if not candidates or not named:
         return {}
@@ -44,24 +46,29 @@ def find_likely_people(
     codes, distances = _nearest_people(group_distances, state, candidates, named)
     rejected = state.answers.rejected
     has_rejected = [bool(rejected) and not rejected.keys().isdisjoint(candidate.faces) for candidate in candidates]
+    unborn = _find_unborn(state, candidates, named, codes)
     is_probable = (codes[:, 0] < len(people)) & (_match_probabilities(codes, distances) >= min_probability)
     photos: dict[str, set[str]] = {}  # of the people that are matched
     found = {}
-    for i in np.flatnonzero(is_probable | np.array(has_rejected)).tolist():
+    for i in np.flatnonzero(is_probable | np.array(has_rejected) | unborn.any(axis=1)).tolist():
         candidate = candidates[i]
         excluded = {name for face in candidate.faces for name in rejected.get(face, ())}
-        allowed = [code >= len(people) or people[code] not in excluded for code in codes[i].tolist()]
+        is_rejected = [code < len(people) and people[code] in excluded for code in codes[i].tolist()]
+        allowed = ~(unborn[i] | is_rejected)
         left, left_distances = codes[i][allowed], distances[i][allowed]
         if not len(left) or left[0] >= len(people):
             continue
-        name, probability = people[left[0]], float(_match_probabilities(left[None], left_distances[None])[0])
+        name = people[left[0]]
+        if early := set(state.evidence.find_before_birth(name, candidate.faces)):
+            candidate = replace(candidate, faces=tuple(face for face in candidate.faces if face not in early))
+        probability = float(_match_probabilities(left[None], left_distances[None])[0])
         if name not in photos:
             photos[name] = set(map(state.photo_of.__getitem__, named[left[0]].face_ids))
         shares_photo = any(state.photo_of[face] in photos[name] for face in candidate.faces)
         is_skipped = question_key(QuestionKind.ALSO, candidate.key, name) in skipped
         if probability >= min_probability and not shares_photo and not is_skipped:
             match = replace(candidate, distance=float(left_distances[0]), probability=probability)
-            found[candidate.key] = LikelyMatch(match, name)
+            found[candidates[i].key] = LikelyMatch(match, name)
     return found
 
 
@@ -70,7 +77,8 @@ def find_nearest_people(
 ) -> list[tuple[Person, float]]:
     """Return at most `limit` named persons that these faces may be, with their squared L2, the nearest first.
 
-    Left out are persons rejected for one of the faces, and persons on the same photo.
+    Left out are persons rejected for one of the faces, persons on the same photo, and persons born after all the
+    photos were taken.
     """
     named = [person for person in state.persons if person.name is not None]
     faces = tuple(face for face in faces if group_distances.can_compare(face))
@@ -90,9 +98,26 @@ def find_nearest_people(
         person = named[code]
         if len(found) == limit or not np.isfinite(distance[code]):
             break
-        if person.label not in rejected and photos.isdisjoint(state.photo_of[face] for face in person.face_ids):
+        if (
+            person.label not in rejected
+            and not state.evidence.are_all_before_birth(person.label, faces)
+            and photos.isdisjoint(state.photo_of[face] for face in person.face_ids)
+        ):
             found.append((person, distance[code]))
     return found
+
+
+def _find_unborn(
+    state: InterviewState, candidates: Sequence[Candidate], named: Sequence[Person], codes: Indices
+) -> NDArray[np.bool_]:
+    """Return which of the near people (n, k) of each candidate were born after all its photos were taken."""
+    births = [state.evidence.birth_of(person.label) for person in named] if state.evidence else []
+    if not any(births):
+        return np.zeros(codes.shape, np.bool_)
+    born = np.array([-np.inf if day is None else day.first.toordinal() for day in births])
+    latest = np.array([state.evidence.latest_ordinal_of(candidate.faces) for candidate in candidates])
+    is_named = codes < len(named)
+    return np.asarray(is_named & (latest[:, None] < born[np.where(is_named, codes, 0)]))
 
 
 def _nearest_people(

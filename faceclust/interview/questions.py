@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from faceclust.people.date_evidence import NO_DATE_EVIDENCE, DateEvidence
 from faceclust.people.replay import ReplayedAnswers
 from faceclust.types import Person
 
@@ -74,6 +75,7 @@ class InterviewState:
 
     `ungrouped`: faces in no group and of no person that can be compared. `group_of`: face id → group number.
     `photo_of`: face id → content hash of its photo. `new_faces`: faces missing from the clustering before the last.
+    `evidence`: what dates tell about the persons.
     """
 
     persons: Sequence[Person]
@@ -82,3 +84,4 @@ class InterviewState:
     group_of: Mapping[str, int]
     photo_of: Mapping[str, str]
     new_faces: frozenset[str] = frozenset()
+    evidence: DateEvidence = NO_DATE_EVIDENCE

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -59,7 +59,8 @@ class IdentifiedFace:
     person of this name, None without another face to compare with. `certainty`: "close", "likely" or
     "possible" if the face was recognised. `nearest`: the two nearest people. `group`: the number of
     its group in the library, if it has one. `by_hand`: the user drew the face; with WHOLE_PHOTO as its box, none
-    is to be seen.
+    is to be seen. `before_birth`: the people within the threshold who are left out, because the photo is dated before
+    their birth.
     """
 
     face_id: str
@@ -71,6 +72,7 @@ class IdentifiedFace:
     nearest: tuple[PersonDistance, ...] = ()
     group: int | None = None
     by_hand: bool = False
+    before_birth: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,10 +121,10 @@ def identify(
 
     A face of the library keeps its name. Any other is compared with the confirmed faces of each
     person (the suggested ones if there are none), except those of its own photo, by the mean squared
-    L2 of the `k` nearest, with the library's local scaling. A name is used once per photo, unless
-    faces were grouped with `allow_same_photo`. Unchanged photos of the library, and copies of them, are
-    not decoded. An unreadable photo has a `problem`. Raises UsageError for an invalid threshold or `k`,
-    or if nobody has a name.
+    L2 of the `k` nearest, with the library's local scaling. People born after the photo was taken, by its
+    date, are left out. A name is used once per photo, unless faces were grouped with `allow_same_photo`.
+    Unchanged photos of the library, and copies of them, are not decoded. An unreadable photo has a
+    `problem`. Raises UsageError for an invalid threshold or `k`, or if nobody has a name.
     """
     require_threshold(threshold, library.cache_info.radius)
     require_number("k", k)
@@ -165,9 +167,30 @@ class _Identifier:
         distances = self._gallery.distances(found.embeddings, self._k, photo_id=found.photo_id, probe_offsets=offsets)
         distances[[face in found.uncompared for face in found.face_ids]] = np.inf
         known = [self._known_identity(face) for face in found.face_ids]
+        left_out = [self._exclude_unborn(found, line, name) for line, (_, name) in zip(distances, known, strict=True)]
         columns = self._assign_people(found, distances, known)
-        faces = [self._identify_face(found, i, *known[i], columns[i], distances[i]) for i in range(len(known))]
+        faces = [
+            replace(self._identify_face(found, i, *known[i], columns[i], distances[i]), before_birth=left_out[i])
+            for i in range(len(known))
+        ]
         return IdentifiedPhoto(photo, found.full_size, tuple(faces))
+
+    def _exclude_unborn(self, photo: PhotoFaces, distances: Float64, name: str | None) -> tuple[str, ...]:
+        """Set the distances of a face (people,) to those who were born after its photo was taken to inf.
+
+        `name`: the person that the face is known to be, who stays. Return those who were within the threshold.
+        """
+        evidence = self._library.date_evidence
+        if not evidence or photo.latest_day is None:
+            return ()
+        unborn = [
+            column
+            for column, person in enumerate(self._people)
+            if person != name and evidence.excludes(person, photo.latest_day)
+        ]
+        near = [self._people[column] for column in unborn if distances[column] <= self._threshold]
+        distances[unborn] = np.inf
+        return tuple(near)
 
     def _known_identity(self, face: str) -> tuple[IdentificationStatus, str | None]:
         person = self._library.person_of.get(face)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -19,6 +20,7 @@ from faceclust.files.safe_paths import relative_posix
 from faceclust.files.user_folders import existing_form, expand_user
 from faceclust.packs.pack import Pack
 from faceclust.packs.verify import require_files
+from faceclust.people.date_evidence import find_latest_day
 from faceclust.photos.face_ids import content_hash
 from faceclust.types import (
     Box,
@@ -57,7 +59,8 @@ class PhotoFaces:
     `photo_id`: hash of the file's content. `full_size`: width and height of the upright photo.
     `boxes`: left, top, right, bottom as fractions of the upright photo. `embeddings`: (n, d), of which
     those of the faces in `uncompared` (ids) mean nothing: they cannot be compared. The user drew the faces in
-    `by_hand` (ids), to which those belong.
+    `by_hand` (ids), to which those belong. `latest_day`: the last day on which the photo can have been taken, None if
+    unknown (see `people.date_evidence`).
     """
 
     photo_id: str
@@ -67,6 +70,7 @@ class PhotoFaces:
     embeddings: Float32
     by_hand: frozenset[str] = frozenset()
     uncompared: frozenset[str] = frozenset()
+    latest_day: date | None = None
 
     def __post_init__(self) -> None:
         check_array("embeddings", self.embeddings, (len(self.face_ids), None), np.float32)
@@ -105,6 +109,7 @@ class FaceReader:
             face_ids=tuple(photo.face_ids[i] for i in order),
             boxes=tuple(boxes[i] for i in order),
             embeddings=photo.embeddings[order],
+            latest_day=find_latest_day(photo.metadata.taken_at, photo.metadata.taken_at_source),
         )
 
     def examine(self, picture: Picture) -> tuple[ScannedPhoto, UInt8]:
@@ -231,6 +236,7 @@ class CachedPhotos:
             embeddings=vectors,
             by_hand=frozenset(occurrence.face_id for occurrence in occurrences if occurrence.by_hand),
             uncompared=frozenset(face for face in position if face not in faces.face_ids),
+            latest_day=self._library.latest_day_of(occurrences[0].face_id) if occurrences else None,
         )
 
 

@@ -18,7 +18,15 @@ import numpy as np
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.cluster.blocked_pairs import find_near_pairs
 from faceclust.cluster.nearest_lists import SmallestEntries
-from faceclust.outputs.report.values import CrowdedGroup, MergeCandidate, Outlier, ReviewFindings, SplitCandidate
+from faceclust.outputs.report.values import (
+    CrowdedGroup,
+    FacesBeforeBirth,
+    MergeCandidate,
+    Outlier,
+    ReviewFindings,
+    SplitCandidate,
+)
+from faceclust.people.date_evidence import NO_DATE_EVIDENCE, DateEvidence
 from faceclust.people.names import person_key
 from faceclust.people.replay import ReplayedAnswers
 from faceclust.people.similarity import match_probability, outlier_probability
@@ -45,7 +53,13 @@ def review(library: Catalogue) -> ReviewFindings:
         return ReviewFindings()
     threshold = library.groups.params.threshold
     return review_grouping(
-        library.faces, library.persons, library.group_of, library.answers, threshold, offsets=library.face_offsets
+        library.faces,
+        library.persons,
+        library.group_of,
+        library.answers,
+        threshold,
+        offsets=library.face_offsets,
+        evidence=library.date_evidence,
     )
 
 
@@ -57,12 +71,14 @@ def review_grouping(
     threshold: float = OPERATING_POINT,
     limit: int = 30,
     offsets: Float64 | None = None,
+    evidence: DateEvidence = NO_DATE_EVIDENCE,
 ) -> ReviewFindings:
     """Return the outliers, merge candidates and split candidates of a grouping.
 
     At most `limit` of each, the most doubtful first. Confirmed and rejected names are not
-    questioned. `offsets` (n,) are what local scaling adds to the distances of each face. Memory is linear
-    in the number of faces and of groups.
+    questioned, except by dates: by the `evidence`, nobody is like a face from before their birth, and
+    confirmed faces from before it are listed. `offsets` (n,) are what local scaling adds to the
+    distances of each face. Memory is linear in the number of faces and of groups.
     """
     persons = [person for person in persons if not person.ignored]
     position = {face: i for i, face in enumerate(faces.face_ids.tolist())}
@@ -74,10 +90,11 @@ def review_grouping(
     offsets = np.zeros(len(faces)) if offsets is None else offsets
     centroids = _Centroids.of(faces.embeddings, members, offsets)
     return ReviewFindings(
-        outliers=_find_outliers(faces, persons, members, centroids, group_of, limit, offsets),
-        merge_candidates=_find_merge_candidates(faces, persons, members, centroids, answers, limit),
+        outliers=_find_outliers(faces, persons, members, centroids, group_of, limit, offsets, evidence),
+        merge_candidates=_find_merge_candidates(faces, persons, members, centroids, answers, limit, evidence),
         split_candidates=_find_split_candidates(faces, persons, members, group_of, threshold, limit, offsets),
         crowded_groups=_find_crowded_groups(faces, persons, members, centroids, threshold, limit),
+        before_birth=_find_before_birth(persons, evidence, limit),
     )
 
 
@@ -122,6 +139,7 @@ def _find_outliers(
     group_of: Mapping[str, int],
     limit: int,
     offsets: Float64,
+    evidence: DateEvidence,
 ) -> tuple[Outlier, ...]:
     """Unconfirmed faces that probably do not belong to their group of at least three faces."""
     owner = np.full(len(faces), -1)
@@ -147,11 +165,18 @@ def _find_outliers(
             str(faces.face_ids[face]),
             persons[owner[face]].id,
             float(plain[face]),
-            persons[other].id if np.isfinite(distance) else None,
+            persons[other].id
+            if np.isfinite(distance) and not _is_unborn(persons[other], face, faces, evidence)
+            else None,
             max(0.0, distance + float(centroids.scatter[other]) / 2),
         )
         for _, face, other, distance in sorted(rows)[:limit]
     )
+
+
+def _is_unborn(person: Person, face: int, faces: FaceTable, evidence: DateEvidence) -> bool:
+    """True if a named person was born after a face, given by its index, was photographed."""
+    return person.name is not None and evidence.are_all_before_birth(person.name, [str(faces.face_ids[face])])
 
 
 def _distances_to_own_group(
@@ -190,6 +215,7 @@ def _find_merge_candidates(
     centroids: _Centroids,
     answers: ReplayedAnswers,
     limit: int,
+    evidence: DateEvidence,
 ) -> tuple[MergeCandidate, ...]:
     """Pairs that are probably one person: near each other, and farther from everybody else."""
     found: list[MergeCandidate] = []
@@ -198,6 +224,8 @@ def _find_merge_candidates(
         if len(found) == limit:
             break
         if _share_a_photo(faces, members[a], members[b]) or _are_declared_different(persons[a], persons[b], answers):
+            continue
+        if _are_of_different_times(persons[a], persons[b], evidence):
             continue
         found.append(MergeCandidate((persons[a].id, persons[b].id), centroids.pair_distance(a, b), probability))
     return tuple(found)
@@ -244,6 +272,14 @@ def _are_declared_different(a: Person, b: Person, answers: ReplayedAnswers) -> b
         not (faces.isdisjoint(left) or others.isdisjoint(right))
         or not (faces.isdisjoint(right) or others.isdisjoint(left))
         for left, right in answers.splits
+    )
+
+
+def _are_of_different_times(a: Person, b: Person, evidence: DateEvidence) -> bool:
+    """True if all faces of one are dated before the birth of the other."""
+    return any(
+        person.name is not None and evidence.are_all_before_birth(person.name, other.face_ids)
+        for person, other in ((a, b), (b, a))
     )
 
 
@@ -307,6 +343,19 @@ def _find_crowded_groups(
             typical, untypical = faces.face_ids[indices[[similarity.argmax(), doubtful]]].tolist()
             crowded.append(CrowdedGroup(person.id, offset, (typical, untypical)))
     return tuple(sorted(crowded, key=lambda group: (-group.offset, group.person))[:limit])
+
+
+# -- faces from before a birth --------------------------------------------------
+
+
+def _find_before_birth(persons: Sequence[Person], evidence: DateEvidence, limit: int) -> tuple[FacesBeforeBirth, ...]:
+    """Return the persons with confirmed faces that are dated before the birth, those with most such faces first."""
+    found = [
+        FacesBeforeBirth(person.id, tuple(sorted(early)), str(evidence.birth_of(person.name)))
+        for person in (persons if evidence else ())
+        if person.name is not None and (early := evidence.find_before_birth(person.name, person.confirmed))
+    ]
+    return tuple(sorted(found, key=lambda finding: (-len(finding.faces), finding.person))[:limit])
 
 
 def _sort_by_quality(faces: FaceTable, part: Sequence[int]) -> tuple[str, ...]:

@@ -7,27 +7,34 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from faceclust.people.date_evidence import NO_DATE_EVIDENCE, DateEvidence
 from faceclust.people.groups import Groups
 from faceclust.people.names import person_key
 from faceclust.people.replay import FaceSet, Label, ReplayedAnswers
 from faceclust.types import NO_FACTS, Person
 
 
-def build_persons(groups: Groups | None, resolved: ReplayedAnswers, photo_of: Mapping[str, str]) -> tuple[Person, ...]:
+def build_persons(
+    groups: Groups | None,
+    resolved: ReplayedAnswers,
+    photo_of: Mapping[str, str],
+    evidence: DateEvidence = NO_DATE_EVIDENCE,
+) -> tuple[Person, ...]:
     """Combine the groups with the user's answers about their faces.
 
     A confirmed face has its name whatever its group. A group belongs to the person of most of its
     confirmed faces, or of its named faces if none is confirmed. Its other faces are suggested as
     that person, even if they were suggested as somebody else before. A named face in a group without
-    an owner keeps its name. Nobody is suggested twice on a photo, or for a face rejected as that
-    person. A group is ignored if more than half of its faces are.
+    an owner keeps its name. Nobody is suggested twice on a photo, for a face rejected as that
+    person, or for one on a photo from before their birth, by the `evidence`. A group is ignored if more
+    than half of its faces are.
 
     Merged groups count as one. `photo_of` maps a face to its photo's content hash. Named persons
     come first, then unnamed groups, then ignored ones, each by descending number of faces.
     """
     number_of = groups.number_of if groups else {}
     untouched, touched = _separate_labelled_groups(groups, resolved)
-    people = _NameAssignment(resolved, photo_of)
+    people = _NameAssignment(resolved, photo_of, evidence)
     for group in touched:
         labels = list(map(resolved.labels.get, group.faces))
         owner, confirmed = _find_owner(labels)
@@ -80,8 +87,8 @@ class _LabelledGroup:
 class _NameAssignment:
     """The names assigned to faces so far: the `confirmed` and the `suggested` faces of each, and all `named` ones."""
 
-    def __init__(self, resolved: ReplayedAnswers, photo_of: Mapping[str, str]) -> None:
-        self._resolved, self._photo_of = resolved, photo_of
+    def __init__(self, resolved: ReplayedAnswers, photo_of: Mapping[str, str], evidence: DateEvidence) -> None:
+        self._resolved, self._photo_of, self._evidence = resolved, photo_of, evidence
         self.confirmed: dict[str, list[str]] = defaultdict(list)
         self.suggested: dict[str, list[str]] = defaultdict(list)
         for face, label in resolved.labels.items():
@@ -91,7 +98,8 @@ class _NameAssignment:
         self._photos_with: dict[str, set[str]] = {}  # by name, for names that were suggested
 
     def suggest(self, name: str, faces: Sequence[str], strength: Mapping[str, float]) -> None:
-        """Suggest these faces as a person, unless the photo has that person or the face was rejected.
+        """Suggest these faces as a person, unless the photo has that person or is from before the birth, or the
+        face was rejected.
 
         Of two faces of a photo, the one that fits its group better is suggested.
         """
@@ -99,6 +107,8 @@ class _NameAssignment:
         if name not in self._photos_with:
             self._photos_with[name] = {photo_of[face] for face in self.confirmed.get(name, ())}
         photos, suggested = self._photos_with[name], self.suggested[name]
+        if too_early := set(self._evidence.find_before_birth(name, faces)):
+            faces = [face for face in faces if face not in too_early]
         if len({photo_of[face] for face in faces}) < len(faces):  # the order matters
             faces = sorted(faces, key=lambda face: (-strength.get(face, 0.0), face))
         for face in faces:

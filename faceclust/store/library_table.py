@@ -193,8 +193,8 @@ _PHOTO_COLUMNS = (
 )
 #: The columns that `iter_occurrences` needs.
 OCCURRENCE_COLUMNS = (
-    "folder photo photo_hash width height taken_at face face_id by_hand left top right bottom score quality"
-    " landmarks".split()
+    "folder photo photo_hash width height taken_at taken_at_source face face_id by_hand left top right bottom score"
+    " quality landmarks".split()
 )
 
 
@@ -220,6 +220,7 @@ def iter_occurrences(rows: pa.Table) -> Iterator[FaceOccurrence]:
                 turn=turn,
                 by_hand=bool(row["by_hand"]),
                 has_embedding=is_compared,
+                taken_at_source=row["taken_at_source"],
             )
 
 

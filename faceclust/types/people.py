@@ -15,7 +15,8 @@ class FaceOccurrence:
     """One face on one photo of the library. `photo` is a POSIX path below the root, `photo_hash` the hash of
     its content, `box` in fractions of the upright photo and `photo_size` its width and height in px. `turn`:
     quarter turns counter-clockwise that make a face upright which lies on its side or upside down. `by_hand`:
-    the user drew the box. `has_embedding` is false for a drawn face that cannot be compared with others."""
+    the user drew the box. `has_embedding` is false for a drawn face that cannot be compared with others.
+    `taken_at_source`: see `PhotoInfo`."""
 
     face_id: str
     photo: str
@@ -28,6 +29,7 @@ class FaceOccurrence:
     turn: int = 0
     by_hand: bool = False
     has_embedding: bool = True
+    taken_at_source: str | None = None
 
     @property
     def is_whole_photo(self) -> bool:

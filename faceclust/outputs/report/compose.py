@@ -57,7 +57,7 @@ def compose_report(
     id_of = {person.label: person.id for person in named}
     companions = find_companions(pairs, id_of)
     review = ReviewBuilder(source.persons, source.occurrences_of, {person.id for person in shown}, number_of)
-    outliers, merge_candidates, split_candidates, crowded_groups = review.build_items(source.findings)
+    outliers, merge_candidates, split_candidates, crowded_groups, before_birth = review.build_items(source.findings)
     chosen = choose_pictures(shown, source.occurrences_of, review.pictured, faces_per_person, max_pictures)
     place_of_photo = assign_places(source.photos.values())
     entries = [
@@ -81,6 +81,7 @@ def compose_report(
         merge_candidates=merge_candidates,
         split_candidates=split_candidates,
         crowded_groups=crowded_groups,
+        before_birth=before_birth,
         matrix=build_matrix(pairs, id_of, photo_counts),
         pairs=tuple(
             (

@@ -10,6 +10,7 @@ from faceclust.outputs.report.timeline import to_face_picture
 from faceclust.outputs.report.values import (
     CrowdedGroup,
     FacePicture,
+    FacesBeforeBirth,
     MergeCandidate,
     Outlier,
     PersonReference,
@@ -19,6 +20,9 @@ from faceclust.outputs.report.values import (
 )
 from faceclust.text.plural import format_count
 from faceclust.types import FaceOccurrence, Person
+
+#: Faces shown of a person who has confirmed faces from before the birth.
+_MAX_EARLY_FACES = 3
 
 _ReviewSide = tuple[PersonReference, FacePicture, str]
 
@@ -44,12 +48,14 @@ class ReviewBuilder:
         self.pictured: dict[str, None] = {}
 
     def build_items(self, findings: ReviewFindings) -> tuple[tuple[ReviewItem, ...], ...]:
-        """Return the items of the outliers, the merge candidates, the split candidates and the crowded groups."""
+        """Return the items of the outliers, the merge candidates, the split candidates, the crowded groups and the
+        faces from before a birth."""
         return (
             tuple(map(self._outlier_item, findings.outliers)),
             tuple(map(self._merge_item, findings.merge_candidates)),
             tuple(map(self._split_item, findings.split_candidates)),
             tuple(map(self._crowded_item, findings.crowded_groups)),
+            tuple(map(self._before_birth_item, findings.before_birth)),
         )
 
     def _outlier_item(self, outlier: Outlier) -> ReviewItem:
@@ -99,6 +105,17 @@ class ReviewBuilder:
         explanation = f"{group.offset:.2f} is added to each of their distances. If the second is somebody else:"
         return ReviewItem(sides, explanation, (_removal_command(owner, sides[1][1].address),))
 
+    def _before_birth_item(self, finding: FacesBeforeBirth) -> ReviewItem:
+        about = self._reference_to(self._persons[finding.person])
+        ordered = sorted(finding.faces, key=lambda face: (self._occurrences_of[face][0].photo, face))
+        shown = ordered[:_MAX_EARLY_FACES]
+        sides = [self._make_side(about, face, _describe_date(self._occurrences_of[face][0])) for face in shown]
+        count = format_count(len(finding.faces), "confirmed face")
+        explanation = f"{count} dated before {about.title} was born ({finding.born})"
+        name = shlex.quote(about.title)
+        commands = (f"faceclust reject {name} {shlex.quote(sides[0][1].address)}", f"faceclust person {name}")
+        return ReviewItem(tuple(sides), explanation, commands)
+
     def _best_side(self, reference: PersonReference, caption: str) -> list[_ReviewSide]:
         return [self._make_side(reference, reference.best.face_id, caption)] if reference.best else []
 
@@ -121,6 +138,10 @@ class ReviewBuilder:
                 person.id in self._listed_ids,
             )
         return self._references[person.id]
+
+
+def _describe_date(occurrence: FaceOccurrence) -> str:
+    return occurrence.taken_at.date().isoformat() if occurrence.taken_at else "without a date"
 
 
 def _removal_command(owner: Person, face: str) -> str:

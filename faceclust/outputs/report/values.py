@@ -162,6 +162,15 @@ class CrowdedGroup:
 
 
 @dataclass(frozen=True)
+class FacesBeforeBirth:
+    """Confirmed faces of a person, by id, that are dated before the birth, and the birth date as text."""
+
+    person: str
+    faces: tuple[str, ...]
+    born: str
+
+
+@dataclass(frozen=True)
 class ReviewFindings:
     """Doubtful faces and groups, the most doubtful first."""
 
@@ -169,6 +178,7 @@ class ReviewFindings:
     merge_candidates: tuple[MergeCandidate, ...] = ()
     split_candidates: tuple[SplitCandidate, ...] = ()
     crowded_groups: tuple[CrowdedGroup, ...] = ()
+    before_birth: tuple[FacesBeforeBirth, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -235,6 +245,7 @@ class Report:
     merge_candidates: tuple[ReviewItem, ...] = ()
     split_candidates: tuple[ReviewItem, ...] = ()
     crowded_groups: tuple[ReviewItem, ...] = ()
+    before_birth: tuple[ReviewItem, ...] = ()
     matrix: CooccurrenceMatrix | None = None
     pairs: tuple[tuple[Companion, Companion], ...] = ()
     pair_count: int = 0
@@ -249,5 +260,5 @@ class Report:
 
     @property
     def review_count(self) -> int:
-        groups = (self.outliers, self.merge_candidates, self.split_candidates, self.crowded_groups)
+        groups = (self.outliers, self.merge_candidates, self.split_candidates, self.crowded_groups, self.before_birth)
         return sum(map(len, groups))
