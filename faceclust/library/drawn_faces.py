@@ -19,6 +19,7 @@ import numpy as np
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.photo_addresses import find_photo
 from faceclust.errors import CacheError, FaceclustError, UsageError
+from faceclust.library.birth_dates import note_named_before_birth
 from faceclust.library.doubtful import check_twice_on_photo, settle_name
 from faceclust.library.naming import journal_transaction, record_answer, validate_name
 from faceclust.library.selection import Selector, Selectors, require_face, resolve_faces
@@ -269,8 +270,12 @@ def _record(
 ) -> Event:
     drawn = JournalFace(face.face_id, face.photo_hash, face.photo, face.box, True, face.taken_at)
     before = [] if rest is None else [JournalFace.from_occurrence(rest, confirmed=True)]
+    knows_births = name is not None and bool(library.date_evidence)
     with journal_transaction(library):
-        return library.journal.record(kind, [drawn], rest=before, name=name)
+        event = library.journal.record(kind, [drawn], rest=before, name=name)
+    if name is not None and knows_births:
+        note_named_before_birth(library, name, [face.face_id], [face.face_id])
+    return event
 
 
 def format_photo_date(info: PhotoInfo) -> str | None:

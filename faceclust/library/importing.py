@@ -15,6 +15,7 @@ from faceclust.importers.library_names import LibraryNames
 from faceclust.importers.plan import FaceNaming, ImportPlan
 from faceclust.importers.reconcile import reconcile
 from faceclust.importers.sources import classify_sources
+from faceclust.library.birth_dates import note_named_before_birth
 from faceclust.library.drawing_many import collect_hand_answers, draw_additions, record_additions
 from faceclust.library.naming import journal_transaction
 from faceclust.people.events import Event, JournalFace, effective_events
@@ -108,7 +109,21 @@ def import_names(
             ]
             events.append(library.journal.record("name", faces, name=name, source=" and ".join(sources)))
         events += record_additions(library, drawn)
+    _note_contradictions(library, events)
     return events
+
+
+def _note_contradictions(library: Catalogue, events: Iterable[Event]) -> None:
+    """Note once for each person which of the imported names are contradicted by the dates of photos."""
+    if not library.date_evidence:
+        return
+    named: dict[str, dict[str, bool]] = defaultdict(dict)  # name → face → confirmed
+    for event in events:
+        if event.name is not None:
+            named[event.name] |= {face.face_id: face.confirmed for face in event.faces}
+    for name, faces in named.items():
+        here = [face for face in faces if face in library.occurrences_of]
+        note_named_before_birth(library, name, here, [face for face in here if faces[face]])
 
 
 def _collect_library_names(library: Catalogue, photos_with_regions: Iterable[str]) -> LibraryNames:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.library import (
+    birth_dates,
     calibration,
     drawn_faces,
     exporting,
@@ -102,6 +103,7 @@ class Library(Catalogue):
     undo = naming.undo
     redo = naming.redo
     faces_remaining = naming.faces_remaining
+    faces_before_birth = birth_dates.faces_before_birth
 
     # -- draw faces by hand -------------------------------------------------
 

@@ -1,0 +1,63 @@
+"""Find faces dated before the birth of the person whose name they have, and tell the user about them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection
+
+from faceclust.catalogue.catalogue import Catalogue
+from faceclust.errors import UsageError
+from faceclust.text.plural import format_count
+from faceclust.types import Person
+
+_MAX_LISTED_PHOTOS = 3
+
+
+def faces_before_birth(library: Catalogue, person: Person | str) -> list[str]:
+    """Return the ids of a person's confirmed faces on photos dated before the person's birth, by photo.
+
+    Only what is before the birth by more than the doubt of the date counts: see `people.date_evidence`. These faces
+    keep the name. `person`: a person of this library, or the name of one. Empty without a birth date. Raises
+    UsageError if nobody has this name.
+    """
+    found = library.find_person(person) if isinstance(person, str) else person
+    early = library.date_evidence.find_before_birth(found.label, found.confirmed)
+    return sorted(early, key=lambda face: (library.occurrences_of[face][0].photo, face))
+
+
+def note_named_before_birth(library: Catalogue, name: str, faces: Collection[str], confirmed: Collection[str]) -> None:
+    """Note how many of the faces that just got this name are dated before the person's birth.
+
+    `confirmed`: those of them that keep the name all the same. The others are not suggested.
+    """
+    early = library.date_evidence.find_before_birth(name, faces)
+    if not early:
+        return
+    count = "this face is" if len(faces) == 1 else f"{len(early):,} of these faces {'is' if len(early) == 1 else 'are'}"
+    left_out = len(set(early).difference(confirmed))
+    not_suggested = f"; {format_count(left_out, 'face')} not suggested" if left_out else ""
+    library.progress.note(f"{count} on {_describe_check(library, name, early)}{not_suggested}")
+
+
+def note_confirmed_before_birth(library: Catalogue, name: str) -> None:
+    """Note how many confirmed faces of the person of this name are dated before the birth."""
+    try:
+        early = faces_before_birth(library, name)
+    except UsageError:  # all photos of the person are missing
+        return
+    if early:
+        verb = "is" if len(early) == 1 else "are"
+        count = format_count(len(early), "confirmed face")
+        library.progress.note(f"{count} of {name} {verb} on {_describe_check(library, name, early)}")
+
+
+def _describe_check(library: Catalogue, name: str, early: Collection[str]) -> str:
+    """Describe the photos of faces dated before a birth, and what to check."""
+    photos = sorted({library.occurrences_of[face][0].photo for face in early})
+    more = f" and {len(photos) - _MAX_LISTED_PHOTOS:,} more" if len(photos) > _MAX_LISTED_PHOTOS else ""
+    born = library.date_evidence.birth_of(name)
+    return (
+        f"{'a photo' if len(photos) == 1 else 'photos'} dated before {name} was born ({born}): "
+        f"check the date of {', '.join(photos[:_MAX_LISTED_PHOTOS])}{more}, or the birth "
+        f"(faceclust person {shlex.quote(name)})"
+    )
