@@ -5,13 +5,16 @@ from __future__ import annotations
 import difflib
 from bisect import bisect
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 import numpy as np
 
 from faceclust.interview.candidates import MIN_PROBABILITY, LikelyMatch, find_likely_people
+from faceclust.interview.nearby_age import order_by_nearby_age
 from faceclust.interview.questions import Candidate, InterviewState, Question, QuestionKind, question_key
+from faceclust.people.date_evidence import NO_DATE_EVIDENCE, DateEvidence
 from faceclust.people.names import person_key
 from faceclust.people.similarity import GroupDistances, match_probability
 from faceclust.types import Person
@@ -62,7 +65,7 @@ def plan_questions(
     nameable = [candidate for candidate in candidates if thorough or len(candidate.faces) > 1]
     questions = [
         *_plan_who_questions(group_distances, NamingPrior(state), nameable, matches, skipped),
-        *_plan_also_questions(state, matches, max_candidates, min_gain),
+        *_plan_also_questions(group_distances, state, named, matches, max_candidates, min_gain),
         *_plan_outlier_questions(group_distances, state, named, skipped, max_candidates, min_gain),
         *_plan_same_questions(group_distances, state, candidates, named, skipped),
     ]
@@ -124,9 +127,18 @@ def _plan_who_questions(
 
 
 def _plan_also_questions(
-    state: InterviewState, matches: Mapping[str, LikelyMatch], max_candidates: int, min_gain: float
+    group_distances: GroupDistances,
+    state: InterviewState,
+    named: Iterable[Person],
+    matches: Mapping[str, LikelyMatch],
+    max_candidates: int,
+    min_gain: float,
 ) -> Iterator[Question]:
-    """Ask whether candidates are a named person. Small groups near one person are asked about together."""
+    """Ask whether candidates are a named person. Small groups near one person are asked about together.
+
+    Of a child, those that probably are the person are in the order of their distances from faces of nearby ages.
+    """
+    people = {person.label: person for person in named}
     small: dict[str, list[Candidate]] = defaultdict(list)
     for match in matches.values():
         candidate = match.candidate
@@ -138,10 +150,25 @@ def _plan_also_questions(
             yield Question(QuestionKind.ALSO, (candidate,), (match.name,), gain, _is_new(candidate, state))
     for name, candidates in small.items():
         candidates.sort(key=lambda candidate: (not _is_new(candidate, state), -candidate.probability, candidate.key))
-        shown = tuple(candidates[:max_candidates])
+        shown = tuple(_order_likely(group_distances, state, people[name], candidates)[:max_candidates])
         expected_gain = sum(candidate.probability * len(candidate.faces) for candidate in shown)
         if expected_gain >= min_gain:
             yield Question(QuestionKind.ALSO, shown, (name,), expected_gain, _is_new(shown[0], state))
+
+
+def _order_likely(
+    group_distances: GroupDistances, state: InterviewState, person: Person, candidates: Sequence[Candidate]
+) -> list[Candidate]:
+    """Order the likely candidates of a child by nearby ages: the new ones among themselves, and the others."""
+    if state.evidence.birth_of(person.label) is None:
+        return list(candidates)
+    found: list[Candidate] = []
+    for key, some in groupby(candidates, lambda one: (_is_new(one, state), one.probability >= PROPOSAL_PROBABILITY)):
+        is_likely, part = key[1], list(some)
+        if is_likely:
+            part = order_by_nearby_age(part, lambda one: one.faces, person, state.evidence, group_distances)
+        found += part
+    return found
 
 
 def _is_new(candidate: Candidate, state: InterviewState) -> bool:
@@ -165,6 +192,8 @@ def _plan_outlier_questions(
         probability = group_distances.outlier_probabilities(suggested)
         new = {face for face in suggested if face in state.new_faces and face not in state.answers.labels}
         order = sorted(new or suggested, key=lambda face: (-probability.get(face, 0.0), face))
+        if new:
+            order = _order_suggested(group_distances, state.evidence, person, order, probability)
         shown = tuple(Candidate((face,), probability=probability.get(face, 0.0)) for face in order[:max_candidates])
         expected_gain = len(new) if new else sum(candidate.probability for candidate in shown)
         if new or expected_gain >= min_gain:
@@ -172,13 +201,37 @@ def _plan_outlier_questions(
             yield Question(QuestionKind.OUTLIER, shown, (person.label,), expected_gain, bool(new), unshown)
 
 
+def _order_suggested(
+    group_distances: GroupDistances,
+    evidence: DateEvidence,
+    person: Person,
+    faces: Sequence[str],
+    probability: Mapping[str, float],
+) -> list[str]:
+    """Order suggested faces of a child that probably are the person by nearby ages, the least alike first.
+
+    `faces`: those that are most probably wrong come first, by their `probability`.
+    """
+    wrong = bisect([-probability.get(face, 0.0) for face in faces], -PROPOSAL_PROBABILITY)
+    likely = order_by_nearby_age(
+        faces[wrong:], lambda face: (face,), person, evidence, group_distances, farthest_first=True
+    )
+    return [*faces[:wrong], *likely]
+
+
 def plan_suggested_question(
-    group_distances: GroupDistances, person: Person, skipped: frozenset[str] = frozenset(), *, max_candidates: int
+    group_distances: GroupDistances,
+    person: Person,
+    skipped: frozenset[str] = frozenset(),
+    *,
+    max_candidates: int,
+    evidence: DateEvidence = NO_DATE_EVIDENCE,
 ) -> Question:
     """Return a question about a person's suggested faces, of which there must be some, the most doubtful first."""
     suggested = suggested_faces(person, skipped)
     probability = group_distances.outlier_probabilities(suggested)
-    order = sorted(suggested, key=lambda face: (-probability.get(face, 0.0), face))[:max_candidates]
+    by_doubt = sorted(suggested, key=lambda face: (-probability.get(face, 0.0), face))
+    order = _order_suggested(group_distances, evidence, person, by_doubt, probability)[:max_candidates]
     shown = tuple(Candidate((face,), probability=probability.get(face, 0.0)) for face in order)
     return Question(QuestionKind.OUTLIER, shown, (person.label,), len(shown))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from faceclust.interview.nearby_age import NearbyAges
 from faceclust.interview.questions import Candidate, Question, QuestionKind
 from faceclust.library.library import Library
 from faceclust.outputs.overview import format_year_range
@@ -68,7 +69,7 @@ class Presenter:
         """Return the question with its words and pictures."""
         known: list[FaceOccurrence] = []
         if question.kind in (QuestionKind.ALSO, QuestionKind.OUTLIER):
-            known = self._best_occurrences(self._confirmed_faces(question.names[0]), 1)
+            known = self._best_occurrences(self._example_faces(question), 1)
         shown = self._choose_numbered_pictures(question, self._pictures_per_row - len(known))
         pictures = [QuestionPicture(occurrence, question.names[0], None) for occurrence in known]
         pictures += [
@@ -121,9 +122,12 @@ class Presenter:
         best = select_faces_across_years((self._library.occurrences_of[face][0] for face in faces), count)
         return sorted(best, key=lambda occurrence: (occurrence.taken_at or datetime.min, occurrence.photo))
 
-    def _confirmed_faces(self, name: str) -> Iterable[str]:
-        person = self._library.find_person(name)
-        return person.confirmed or person.face_ids
+    def _example_faces(self, question: Question) -> Iterable[str]:
+        """The confirmed faces of the person asked about: of a child, those of nearby ages if there are any."""
+        person, evidence = self._library.find_person(question.names[0]), self._library.date_evidence
+        asked = (face for candidate in question.candidates for face in candidate.faces)
+        near = NearbyAges(person, evidence).examples_for(asked) if evidence else []
+        return near or person.confirmed or person.face_ids
 
 
 def _question_text(question: Question) -> str:

@@ -80,7 +80,11 @@ class Interview:
         if person is None:
             raise UsageError("the person named last has no suggested faces", hint="? shows what to type")
         question = plan_suggested_question(
-            self.group_distances, person, self._skipped_keys, max_candidates=self._pictures_per_row - 1
+            self.group_distances,
+            person,
+            self._skipped_keys,
+            max_candidates=self._pictures_per_row - 1,
+            evidence=self._library.date_evidence,
         )
         self._repeated = self._present(question, self._open_count + 1)
 
@@ -108,6 +112,7 @@ class Interview:
             group_of=library.group_of,
             photo_of=library.photo_of,
             new_faces=library.new_faces,
+            evidence=library.date_evidence,
         )
 
     def _faces_without_group(self) -> list[str]:

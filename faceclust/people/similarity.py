@@ -102,6 +102,12 @@ class GroupDistances:
         distances = 2 * self._mean_square_norm - 2 * products
         return np.asarray(distances + self._unit_addend[rows, None] + self._offsets[positions])
 
+    def mean_distance(self, face: str, others: Sequence[str]) -> float:
+        """Return the mean distance between a face and other single faces, at least one. All can be compared."""
+        place, places = self._position[face], np.array([self._position[other] for other in others], np.int64)
+        difference = self._embeddings[places].astype(np.float64) - self._embeddings[place]
+        return float(((difference**2).sum(axis=1) + self._offsets[places]).mean() + self._offsets[place])
+
     def _rows_of(self, units: Sequence[tuple[str, ...]]) -> Indices:
         """Return the rows of units in the arrays of those that are known; others become known."""
         new = [unit for unit in dict.fromkeys(units) if unit not in self._row_of_unit]
