@@ -23,9 +23,15 @@ def make_face(
 
 
 def make_occurrence(
-    id: str, photo: str = "a.jpg", hash: str = "h", box: Box = BOX, taken: datetime | None = None, quality: float = 1.0
+    id: str,
+    photo: str = "a.jpg",
+    hash: str = "h",
+    box: Box = BOX,
+    taken: datetime | None = None,
+    quality: float = 1.0,
+    source: str | None = None,
 ) -> FaceOccurrence:
-    return FaceOccurrence(id, photo, hash, box, (100, 100), quality, 1.0, taken)
+    return FaceOccurrence(id, photo, hash, box, (100, 100), quality, 1.0, taken, taken_at_source=source)
 
 
 def make_event(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,12 +15,20 @@ from faceclust.files.names import cache_file_name
 from faceclust.store.schema import encode_parquet, folder_schema
 
 
-def write_caches(root: Path, embeddings: np.ndarray, photo: np.ndarray, *, folder: str = "photos") -> Library:
+def write_caches(
+    root: Path,
+    embeddings: np.ndarray,
+    photo: np.ndarray,
+    *,
+    folder: str = "photos",
+    taken_at: Sequence[datetime | None] | None = None,
+    taken_at_source: str = "exif",
+) -> Library:
     """Write the cache of one folder with these faces.
 
     `embeddings` has shape (n, 128); `photo` is the number of each face's photo, shape (n,). The library
     looks scanned with dlib, whose radius the tests know. The embeddings are scaled to it, so thresholds
-    grow by its square.
+    grow by its square. `taken_at`: the date of each face's photo, None for one without a date.
     """
     (root / folder).mkdir(parents=True, exist_ok=True)
     library = Library(root)
@@ -30,7 +41,7 @@ def write_caches(root: Path, embeddings: np.ndarray, photo: np.ndarray, *, folde
     embeddings *= info.radius / np.linalg.norm(embeddings, axis=1, keepdims=True)
     face = np.arange(n) - np.searchsorted(photo, photo)
     left = (0.05 + 0.15 * (face % 6)).astype(np.float32)
-    columns = {
+    columns: dict[str, Any] = {
         "photo": np.char.mod("IMG_%07d.jpg", photo),
         "photo_size": np.full(n, 1000),
         "photo_mtime_ns": np.full(n, 10**18),
@@ -48,6 +59,10 @@ def write_caches(root: Path, embeddings: np.ndarray, photo: np.ndarray, *, folde
         "score": np.ones(n, np.float32),
         "quality": np.ones(n, np.float32),
     }
+    if taken_at is not None:
+        dates = [taken_at[i] for i in order]
+        columns["taken_at"] = dates
+        columns["taken_at_source"] = [taken_at_source if date else None for date in dates]
     schema = folder_schema(info)
     arrays = []
     for field in schema:
