@@ -40,7 +40,8 @@ def command(
     to name or reject that face, if the photo is in the library. A face of the library gets the name
     you gave it. Any other face is compared with confirmed faces, or with the suggested ones of
     people without confirmed faces. The distance is squared L2 to the mean of the N nearest faces
-    of a person. Two faces on one photo are two people.
+    of a person. Two faces on one photo are two people. Nobody is recognised on a photo dated before
+    their birth.
 
     With as many strangers as known people, more than 99 % of the names marked "close" are right, and 95 % of
     those marked "likely"; check those marked "possible". At 1.1, 1 % of strangers get a name if 100
@@ -88,8 +89,10 @@ def _describe_match(face: IdentifiedFace) -> str:
     if face.name is None:
         nearest = [f"nearest: {near.name} {near.distance:.2f}" for near in face.nearest[:1] if face.how == "unknown"]
         group = [f"group {face.group}"] if face.group is not None else []
+        unborn = [f"born later: {' and '.join(face.before_birth)}"] if face.before_birth else []
         drawn = ["drawn by hand"] if face.by_hand else []
-        return f"({', '.join(nearest + group + drawn)})" if nearest or group or drawn else ""
+        details = nearest + unborn + group + drawn
+        return f"({', '.join(details)})" if details else ""
     distance = [f"{face.distance:.2f}"] if face.distance is not None else []
     others = [near for near in face.nearest if near.name != face.name]
     doubt = [f"(next: {others[0].name} {others[0].distance:.2f})"] if others and face.certainty == "possible" else []

@@ -33,10 +33,13 @@ def note_named_before_birth(library: Catalogue, name: str, faces: Collection[str
     early = library.date_evidence.find_before_birth(name, faces)
     if not early:
         return
-    count = "this face is" if len(faces) == 1 else f"{len(early):,} of these faces {'is' if len(early) == 1 else 'are'}"
+    if len(early) == len(faces):
+        subject = "this face is" if len(faces) == 1 else f"these {len(faces):,} faces are"
+    else:
+        subject = f"{len(early):,} of these faces {'is' if len(early) == 1 else 'are'}"
     left_out = len(set(early).difference(confirmed))
     not_suggested = f"; {format_count(left_out, 'face')} not suggested" if left_out else ""
-    library.progress.note(f"{count} on {_describe_check(library, name, early)}{not_suggested}")
+    library.progress.note(f"{subject} on {_describe_check(library, name, early)}{not_suggested}")
 
 
 def note_confirmed_before_birth(library: Catalogue, name: str) -> None:

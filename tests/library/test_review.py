@@ -11,8 +11,10 @@ import pytest
 
 from faceclust import Library
 from faceclust.library.review import review_grouping
+from faceclust.people.date_evidence import DateEvidence, FaceDates
 from faceclust.people.replay import ReplayedAnswers
-from faceclust.types import FaceTable, Person
+from faceclust.types import FaceTable, PartialDate, Person
+from tests.support.people_builders import make_occurrence
 from tests.support.sample_photos import COLLINS, HOPPER
 
 RADIUS = 2.0  # norm of all embeddings
@@ -92,6 +94,38 @@ def test_groups_on_one_photo_rejected_or_split_are_no_merge_candidates() -> None
     split = ReplayedAnswers({}, splits=((frozenset(["f006"]), frozenset(["f001"])),))
     assert review_grouping(make_table(points), persons, groups, split).merge_candidates == ()
     assert len(review_grouping(make_table(points), persons, groups, ReplayedAnswers({})).merge_candidates) == 1
+
+
+def dates_before(birth: str, *faces: str) -> DateEvidence:
+    """Return the evidence that Anna was born then, and that these faces are from 2010."""
+    taken = datetime(2010, 3, 4, 15, 30, 20)
+    dates = FaceDates({face: [make_occurrence(face, taken=taken, source="exif")] for face in faces})
+    return DateEvidence(dates, {"anna": PartialDate.parse(birth)})
+
+
+def test_a_group_from_before_a_birth_is_no_merge_candidate() -> None:
+    faces = make_table(scatter_around([0, 0, 1, 2]))
+    anna, other = make_person(1, "Anna", make_ids(0, 6), confirmed=6), make_person(2, None, make_ids(6, 12))
+    persons = [anna, other, make_person(3, None, make_ids(12, 18)), make_person(4, None, make_ids(18, 24))]
+
+    def candidates(evidence: DateEvidence) -> int:
+        found = review_grouping(faces, persons, map_groups(*persons), ReplayedAnswers({}), evidence=evidence)
+        return len(found.merge_candidates)
+
+    assert candidates(dates_before("2015", *other.face_ids)) == 0
+    assert candidates(dates_before("2015", *other.face_ids[1:])) == 1  # one face may be from after it
+    assert candidates(dates_before("2010", *other.face_ids)) == 1
+    assert candidates(dates_before("2015", *anna.face_ids)) == 1
+
+
+def test_an_outlier_from_before_a_birth_is_not_like_that_person() -> None:
+    faces = make_table(np.concatenate([scatter_around([0, 1]), scatter_around([1], each=1)]))
+    ben, anna = make_person(1, "Ben", (*make_ids(0, 6), "f012")), make_person(2, "Anna", make_ids(6, 12))
+    for birth, nearest in (("2015", None), ("2009", "id2")):
+        found = review_grouping(
+            faces, [ben, anna], map_groups(ben, anna), ReplayedAnswers({}), evidence=dates_before(birth, "f012")
+        )
+        assert [(outlier.face_id, outlier.nearest_person) for outlier in found.outliers] == [("f012", nearest)]
 
 
 def test_a_person_in_two_distant_groups_is_a_split_candidate() -> None:
