@@ -21,6 +21,7 @@ CHAPTERS = (
     "scanning",
     "grouping",
     "naming",
+    "facts",
     "finding",
     "albums-and-tables",
     "other-programs",
