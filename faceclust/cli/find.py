@@ -25,6 +25,14 @@ from faceclust.text.plural import format_count
     help="Only photos with NAME on them too (repeatable).",
 )
 @click.option(
+    "--or",
+    "any_of",
+    metavar="NAME",
+    multiple=True,
+    shell_complete=complete_names,
+    help="Also photos that show NAME instead (repeatable).",
+)
+@click.option(
     "--without",
     metavar="NAME",
     multiple=True,
@@ -32,6 +40,7 @@ from faceclust.text.plural import format_count
     help="Only photos without NAME, confirmed or suggested (repeatable).",
 )
 @click.option("--alone", is_flag=True, help="Only photos without any other face.")
+@click.option("--age", metavar="YEARS", help="Only photos on which NAME is of this age: 4, 3-5, -12 or 13-.")
 @click.option("--since", metavar="DATE", help="Taken on or after DATE: 2019, 2019-05 or 2019-05-17.")
 @click.option("--until", metavar="DATE", help="Taken on or before DATE; 2021 means the end of 2021.")
 @folder_option
@@ -45,9 +54,14 @@ def command(
 ) -> None:
     """List the photos that show everybody named NAME, one path a line.
 
-    NAME is a name or a group number. Without a NAME, search all photos with faces. Paths are
-    relative if you are in or above the library. Photos are sorted by date, photos without a date
-    come last; --since and --until leave them out and print their number.
+    NAME is a name, a group number, or a group of people such as Family, which stands for any of
+    them. Without a NAME, search all photos with faces. Paths are relative if you are in or above
+    the library. Photos are sorted by date, photos without a date come last; --since, --until and
+    --age leave them out and print their number.
+
+    With --or, photos show all NAMEs, or one of the others. --with and --without hold for all photos.
+    --age is that of NAME or --or, not of --with; without these, of anybody whose birth date is known
+    (see `faceclust person`).
 
     The exit code is 0 if photos were found, 1 if none was, and 2 for a mistake.
 
@@ -55,6 +69,8 @@ def command(
     Examples:
       faceclust find Anna --with Ben --without Carl --since 2019 --until 2021-06
       faceclust find Anna --alone --min-quality 0.8 -0 | xargs -0 cp -t ~/frame
+      faceclust find Anna --or Ben --with Carl
+      faceclust find Anna --age 3-5
       faceclust find --without Anna --folder 2019 --json
     """
     if not (
@@ -67,11 +83,10 @@ def command(
         raise UsageError("--json and -0 cannot be combined", hint="leave one of them out")
     filters["min_quality"] = filters["min_quality"] or 0.0
     opened = open_library(library)
-    found = opened.search(*who, *with_names, **filters)
-    undated = 0
-    if filters["since"] or filters["until"]:
-        anytime = opened.search(*who, *with_names, **(filters | {"since": None, "until": None}))
-        undated = sum(photo.taken_at is None for photo in anytime)
+    filters["along_with"] = with_names
+    found = opened.search(*who, **filters)
+    needs_date = any(filters[name] is not None for name in ("since", "until", "age"))
+    undated = len(opened.search(*who, **filters, undated=True)) if needs_date else 0
     if as_json:
         records = photo_records(found, opened.root, opened.group_of)
         print_json({"library": str(opened.root), "photos": records, "undated": undated})

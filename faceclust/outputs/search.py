@@ -2,56 +2,75 @@
 
 from __future__ import annotations
 
-import calendar
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from itertools import combinations
 
 from faceclust.errors import UsageError
-from faceclust.types import FaceOccurrence, Person
+from faceclust.files.safe_paths import is_at_or_below
+from faceclust.types import FaceOccurrence, PartialDate, Person
 from faceclust.types.arguments import require_text
+
+#: Ages above this are mistyped.
+_MAX_AGE = 150
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A person or group to search for: the ids of all its faces and of the confirmed ones."""
+    """A person, a group or several people to search for: the ids of all faces and of the confirmed ones.
+
+    `by_age`: the ages of the query apply to them.
+    """
 
     faces: frozenset[str]
     confirmed: frozenset[str]
+    by_age: bool = True
 
 
 @dataclass(frozen=True)
 class Query:
     """The conditions that a photo has to meet.
 
-    Everybody in `present` is on it and nobody in `absent`; if `present` is empty, any face counts.
-    Faces of the people present have at least `min_quality` (0 to 1), and are confirmed if `confirmed`
-    is set. A suggested face is enough to exclude a photo by `absent`. `alone` forbids further faces.
-    The photo was taken between `since` and `until`, both inclusive, and is in or below `folder` (POSIX
-    path below the library, "" for the whole library).
+    `present` are alternatives: everybody in one of them is on the photo; if it is empty, any face counts.
+    Nobody in `absent` is on it. Faces of the people present have at least `min_quality` (0 to 1), and
+    are confirmed if `confirmed` is set. A suggested face is enough to exclude a photo by `absent`.
+    `alone` forbids faces of anybody who is not in `present`. `ages`: the lowest and the highest age in
+    years; a face counts if its person can have been of such an age. The photo was taken between `since`
+    and `until`, both inclusive, and is in or below `folder` (POSIX path below the library, "" for the
+    whole library). With `undated`, photos without a date are looked for instead, which may match.
     """
 
-    present: tuple[Subject, ...] = ()
+    present: tuple[tuple[Subject, ...], ...] = ()
     absent: tuple[Subject, ...] = ()
     alone: bool = False
+    ages: tuple[int, int] | None = None
     since: datetime | None = None
     until: datetime | None = None
     folder: str = ""
     min_quality: float = 0.0
     confirmed: bool = False
+    undated: bool = False
+
+    @property
+    def needs_date(self) -> bool:
+        return self.since is not None or self.until is not None or self.ages is not None
 
 
 @dataclass(frozen=True)
 class FoundFace:
-    """A face on a matching photo. `matched`: it is one of the faces searched for."""
+    """A face on a matching photo. `matched`: it is one of the faces searched for.
+
+    `ages`: the lowest and the highest age in years that the person can have had; None if it is unknown.
+    """
 
     occurrence: FaceOccurrence
     name: str | None
     confirmed: bool
     matched: bool
+    ages: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -88,9 +107,9 @@ def find_photos(occurrences: Iterable[FaceOccurrence], persons: Iterable[Person]
     confirmed = frozenset(face for face, person in person_of.items() if face in person.confirmed)
     found = []
     for photo, faces in _faces_by_photo(occurrences, query).items():
-        matched = _matching_faces(faces, query, confirmed)
+        matched = _matching_faces(faces, query, confirmed, person_of)
         if matched:
-            found_faces = tuple(_to_found_face(face, person_of.get(face.face_id), matched) for face in faces)
+            found_faces = tuple(_to_found_face(face, person_of, matched) for face in faces)
             found.append(FoundPhoto(photo, faces[0].taken_at, found_faces))
     return sorted(found, key=lambda photo: (photo.taken_at or datetime.max, photo.photo))
 
@@ -135,15 +154,12 @@ def count_pairs(
 
 def parse_range_start(text: str) -> datetime:
     """Return the first moment of "2019", "2019-05" or "2019-05-17". Raises UsageError for other text."""
-    year, month, day = _parse_partial_date(text)
-    return datetime(year, month or 1, day or 1)
+    return datetime.combine(parse_partial_date(text).first, time.min)
 
 
 def parse_range_end(text: str) -> datetime:
     """Return the last moment of "2019", "2019-05" or "2019-05-17". Raises UsageError for other text."""
-    year, month, day = _parse_partial_date(text)
-    month = month or 12
-    return datetime(year, month, day or calendar.monthrange(year, month)[1], 23, 59, 59, 999999)
+    return datetime.combine(parse_partial_date(text).last, time.max)
 
 
 def parse_date_range(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
@@ -158,53 +174,102 @@ def parse_date_range(since: str | None, until: str | None) -> tuple[datetime | N
     return first, last
 
 
-def _parse_partial_date(text: str) -> tuple[int, int | None, int | None]:
+def parse_partial_date(text: str) -> PartialDate:
+    """Parse "2019", "2019-05" or "2019-05-17". Raises UsageError for other text."""
     require_text("a date", text)
-    match = re.fullmatch(r"([0-9]{4})(?:-([0-9]{1,2})(?:-([0-9]{1,2}))?)?", text.strip())
-    year, month, day = (int(part) if part else None for part in match.groups()) if match else (None, None, None)
     try:
-        if year is not None:
-            datetime(year, 1 if month is None else month, 1 if day is None else day)
-            return year, month, day
-    except ValueError:  # no such month or day
-        pass
-    raise UsageError(f"{text!r} is not a date", hint="write a year, month or day: 2019, 2019-05, 2019-05-17")
+        return PartialDate.parse(text)
+    except ValueError:
+        raise UsageError(
+            f"{text!r} is not a date", hint="write a year, month or day: 2019, 2019-05, 2019-05-17"
+        ) from None
+
+
+def parse_ages(text: str | int) -> tuple[int, int]:
+    """Return the lowest and the highest age in years of "4", "3-5", "-12" or "13-".
+
+    Raises UsageError for other text.
+    """
+    hint = "write an age or a range of ages in years: 4, 3-5, -12, 13-"
+    match = re.fullmatch(r"([0-9]{0,3})(?:\s*([-–])\s*([0-9]{0,3}))?", str(text).strip())
+    if match is None or not (match[1] or match[3]):
+        raise UsageError(f"{text!r} is not an age", hint=hint)
+    lowest = int(match[1] or 0)
+    highest = int(match[3] or _MAX_AGE) if match[2] else lowest
+    if not lowest <= highest <= _MAX_AGE:
+        raise UsageError(f"{text!r}: ages are between 0 and {_MAX_AGE}, the lower one first", hint=hint)
+    return lowest, highest
 
 
 def _faces_by_photo(occurrences: Iterable[FaceOccurrence], query: Query) -> dict[str, list[FaceOccurrence]]:
     """Group the faces by photo, for photos in the query's folder and date range."""
-    prefix = f"{query.folder}/" if query.folder else ""
-    needs_date = query.since is not None or query.until is not None
     since, until = query.since or datetime.min, query.until or datetime.max
     faces: dict[str, list[FaceOccurrence]] = defaultdict(list)
     for occurrence in occurrences:
-        if not occurrence.photo.startswith(prefix):
+        if not is_at_or_below(occurrence.photo, query.folder):
             continue
-        if needs_date and not (occurrence.taken_at is not None and since <= occurrence.taken_at <= until):
+        taken_at = occurrence.taken_at
+        if query.undated and taken_at is not None:
+            continue
+        if query.needs_date and not query.undated and not (taken_at is not None and since <= taken_at <= until):
             continue
         faces[occurrence.photo].append(occurrence)
     return faces
 
 
-def _matching_faces(faces: Sequence[FaceOccurrence], query: Query, confirmed: Collection[str]) -> frozenset[str]:
+def _matching_faces(
+    faces: Sequence[FaceOccurrence], query: Query, confirmed: Collection[str], person_of: Mapping[str, Person]
+) -> frozenset[str]:
     """Return the ids of a photo's faces that match the query; empty if the photo does not match."""
     ids = frozenset(face.face_id for face in faces)
     if any(not subject.faces.isdisjoint(ids) for subject in query.absent):
         return frozenset()
-    others = ids.difference(*(subject.faces for subject in query.present)) if query.present else faces[1:]
+    asked_for = [subject.faces for alternative in query.present for subject in alternative]
+    others = ids.difference(*asked_for) if query.present else faces[1:]
     if query.alone and others:
         return frozenset()
     good = frozenset(face.face_id for face in faces if face.quality >= query.min_quality)
     if not query.present:
         return good.intersection(confirmed) if query.confirmed else good
-    matches = [good & (subject.confirmed if query.confirmed else subject.faces) for subject in query.present]
-    return frozenset().union(*matches) if all(matches) else frozenset()
+    of_age = good
+    if query.ages is not None:
+        of_age &= {face.face_id for face in faces if _may_be_of_age(face, person_of, query.ages)}
+    found = frozenset[str]()
+    for alternative in query.present:
+        matches = [
+            (of_age if subject.by_age else good) & (subject.confirmed if query.confirmed else subject.faces)
+            for subject in alternative
+        ]
+        found = found.union(*matches) if all(matches) else found
+    return found
 
 
-def _to_found_face(occurrence: FaceOccurrence, person: Person | None, matched: Collection[str]) -> FoundFace:
+def _ages_on(face: FaceOccurrence, person_of: Mapping[str, Person]) -> tuple[int, int] | None:
+    """Return the lowest and the highest age that the person of a face can have had on the day of the photo.
+
+    None if it is unknown, or if the photo was taken before the birth.
+    """
+    person = person_of.get(face.face_id)
+    if person is None or face.taken_at is None:
+        return None
+    ages = person.facts.ages_on(face.taken_at.date())
+    return None if ages is None or ages[1] < 0 else (max(0, ages[0]), ages[1])
+
+
+def _may_be_of_age(face: FaceOccurrence, person_of: Mapping[str, Person], asked_for: tuple[int, int]) -> bool:
+    """Return whether the person of a face can have been of an age. On a photo without a date, anybody can."""
+    if face.taken_at is None:
+        return face.face_id in person_of and person_of[face.face_id].facts.born is not None
+    ages = _ages_on(face, person_of)
+    return ages is not None and ages[0] <= asked_for[1] and asked_for[0] <= ages[1]
+
+
+def _to_found_face(occurrence: FaceOccurrence, person_of: Mapping[str, Person], matched: Collection[str]) -> FoundFace:
+    person = person_of.get(occurrence.face_id)
     return FoundFace(
         occurrence=occurrence,
         name=person.name if person else None,
         confirmed=person is not None and occurrence.face_id in person.confirmed,
         matched=occurrence.face_id in matched,
+        ages=_ages_on(occurrence, person_of),
     )

@@ -12,8 +12,16 @@ from hypothesis import strategies as st
 
 from faceclust.errors import UsageError
 from faceclust.outputs.overview import build_overview
-from faceclust.outputs.search import Query, Subject, count_pairs, find_photos, parse_range_end, parse_range_start
-from faceclust.types import FaceOccurrence, Person
+from faceclust.outputs.search import (
+    Query,
+    Subject,
+    count_pairs,
+    find_photos,
+    parse_ages,
+    parse_range_end,
+    parse_range_start,
+)
+from faceclust.types import FaceOccurrence, PartialDate, Person, PersonFacts
 
 
 def make_occurrence(
@@ -59,23 +67,27 @@ def find(**conditions: Any) -> list[str]:
     ("conditions", "photos"),
     [
         ({}, "4 1 2 3 6 5"),
-        ({"present": (make_subject(ANNA),)}, "1 2 3 5"),
-        ({"present": (make_subject(ANNA), make_subject(BEN))}, "2 3"),
-        ({"present": (make_subject(ANNA),), "absent": (make_subject(BEN),)}, "1 5"),
+        ({"present": ((make_subject(ANNA),),)}, "1 2 3 5"),
+        ({"present": ((make_subject(ANNA), make_subject(BEN)),)}, "2 3"),
+        ({"present": ((make_subject(ANNA),),), "absent": (make_subject(BEN),)}, "1 5"),
         ({"absent": (make_subject(ANNA), make_subject(BEN))}, "6"),
-        ({"present": (make_subject(ANNA),), "absent": (make_subject(ANNA),)}, ""),
-        ({"present": (make_subject(GROUP),)}, "4"),
-        ({"present": (make_subject(GROUP),), "confirmed": True}, ""),
-        ({"present": (make_subject(ANNA),), "confirmed": True}, "1 2"),
-        ({"present": (make_subject(ANNA), make_subject(BEN)), "confirmed": True}, "2"),
+        ({"present": ((make_subject(ANNA),),), "absent": (make_subject(ANNA),)}, ""),
+        ({"present": ((make_subject(GROUP),),)}, "4"),
+        ({"present": ((make_subject(GROUP),),), "confirmed": True}, ""),
+        ({"present": ((make_subject(ANNA),),), "confirmed": True}, "1 2"),
+        ({"present": ((make_subject(ANNA), make_subject(BEN)),), "confirmed": True}, "2"),
         ({"absent": (make_subject(BEN),), "confirmed": True}, "1"),
         ({"confirmed": True}, "1 2"),
-        ({"present": (make_subject(ANNA),), "alone": True}, "1 5"),
-        ({"present": (make_subject(ANNA), make_subject(BEN)), "alone": True}, "2"),
+        ({"present": ((make_subject(ANNA),),), "alone": True}, "1 5"),
+        ({"present": ((make_subject(ANNA), make_subject(BEN)),), "alone": True}, "2"),
         ({"alone": True}, "1 6 5"),
-        ({"present": (make_subject(ANNA),), "min_quality": 0.5}, "1 3 5"),
-        ({"present": (make_subject(ANNA), make_subject(BEN)), "min_quality": 0.5}, "3"),
-        ({"present": (make_subject(ANNA),), "min_quality": 0.4}, "1 2 3 5"),
+        ({"present": ((make_subject(ANNA),), (make_subject(BEN),))}, "4 1 2 3 5"),
+        ({"present": ((make_subject(ANNA),), (make_subject(BEN),)), "alone": True}, "1 2 5"),
+        ({"present": ((make_subject(ANNA),), (make_subject(BEN),)), "min_quality": 0.8}, "1 2"),
+        ({"present": ((make_subject(ANNA), make_subject(BEN)), (make_subject(GROUP),))}, "4 2 3"),
+        ({"present": ((make_subject(ANNA),),), "min_quality": 0.5}, "1 3 5"),
+        ({"present": ((make_subject(ANNA), make_subject(BEN)),), "min_quality": 0.5}, "3"),
+        ({"present": ((make_subject(ANNA),),), "min_quality": 0.4}, "1 2 3 5"),
         ({"min_quality": 0.9}, "1 3"),
         ({"min_quality": 0.9, "confirmed": True}, "1"),
         ({"folder": "2019"}, "1"),
@@ -94,12 +106,12 @@ def test_queries_find_photos_in_order(conditions: dict[str, Any], photos: str) -
 
 def test_a_suggested_face_excludes_a_photo_even_with_confirmed() -> None:
     all_confirmed = make_person("Anna", "a1 a2 a3", "a1 a2 a3")
-    query = Query(present=(make_subject(all_confirmed),), absent=(make_subject(BEN),), confirmed=True)
+    query = Query(present=((make_subject(all_confirmed),),), absent=(make_subject(BEN),), confirmed=True)
     assert [photo.photo for photo in find_photos(PLACES, [all_confirmed, BEN], query)] == ["2019/1.jpg"]
 
 
 def test_a_found_photo_has_all_its_faces() -> None:
-    (photo,) = find_photos(PLACES, PEOPLE, Query(present=(make_subject(BEN), make_subject(ANNA)), min_quality=0.5))
+    (photo,) = find_photos(PLACES, PEOPLE, Query(present=((make_subject(BEN), make_subject(ANNA)),), min_quality=0.5))
     assert [(face.occurrence.face_id, face.name, face.confirmed, face.matched) for face in photo.faces] == [
         ("a3", "Anna", False, True),
         ("b3", "Ben", False, True),
@@ -109,7 +121,7 @@ def test_a_found_photo_has_all_its_faces() -> None:
 
 def test_a_photo_kept_twice_is_found_twice() -> None:
     copies = [make_occurrence("b.jpg", "a1"), make_occurrence("a.jpg", "a1")]
-    assert [photo.photo for photo in find_photos(copies, PEOPLE, Query(present=(make_subject(ANNA),)))] == [
+    assert [photo.photo for photo in find_photos(copies, PEOPLE, Query(present=((make_subject(ANNA),),)))] == [
         "a.jpg",
         "b.jpg",
     ]
@@ -141,6 +153,134 @@ def test_an_invalid_date_gives_an_error_with_examples(text: str) -> None:
         with pytest.raises(UsageError, match="is not a date") as error:
             moment(text)
         assert error.value.hint and "2019-05-17" in error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "ages"),
+    [("4", (4, 4)), (4, (4, 4)), ("3-5", (3, 5)), (" 3 – 5 ", (3, 5)), ("-12", (0, 12)), ("13-", (13, 150))],
+)  # fmt: skip
+def test_ages_are_numbers_and_ranges(text: str | int, ages: tuple[int, int]) -> None:
+    assert parse_ages(text) == ages
+
+
+@pytest.mark.parametrize(
+    "text", ["", "-", "–", "x", "4.5", "5-3", "1000", "151-", "3-5-7", "３", "4 years", "3--5", -4000, True]
+)
+def test_an_invalid_age_gives_an_error_with_examples(text: str | int) -> None:
+    with pytest.raises(UsageError, match="age") as error:
+        parse_ages(text)
+    assert error.value.hint and "3-5" in error.value.hint
+
+
+@st.composite
+def albums(draw: st.DrawFn) -> tuple[list[FaceOccurrence], list[Person]]:
+    """Some photos with faces of three named people and one without a name; births are known in part."""
+    dates = st.sampled_from(
+        [None, datetime(2009, 3, 1), datetime(2010, 7, 1), datetime(2013, 3, 2), datetime(2020, 1, 1)]
+    )
+    places = []
+    for number, crowd in enumerate(draw(st.lists(st.lists(st.sampled_from("ABCx"), max_size=4), max_size=6))):
+        taken, folder = draw(dates), draw(st.sampled_from(["", "a/", "a b/"]))
+        qualities = draw(st.lists(st.sampled_from([0.2, 0.8]), min_size=len(crowd), max_size=len(crowd)))
+        for i, (who, quality) in enumerate(zip(crowd, qualities, strict=True)):
+            places.append(make_occurrence(f"{folder}{number}.jpg", f"{who}{number}{i}", taken, quality))
+    confirmed = draw(st.sets(st.sampled_from([place.face_id for place in places]))) if places else set()
+    births = {who: draw(st.sampled_from([None, "2010", "2010-03", "2010-03-02"])) for who in "ABC"}
+    people = []
+    for who in "ABCx":
+        faces = tuple(place.face_id for place in places if place.face_id[0] == who)
+        born = births.get(who)
+        facts = PersonFacts(born=PartialDate.parse(born) if born else None)
+        people.append(Person(who, None if who == "x" else who, faces, confirmed & set(faces), (1,), facts=facts))
+    return places, people
+
+
+@given(
+    albums(),
+    st.lists(st.lists(st.sampled_from("ABCx"), min_size=1, max_size=2), max_size=3),
+    st.sampled_from(["", "A", "BC"]),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([None, (0, 0), (2, 3), (9, 150)]),
+    st.sampled_from(["", "a", "a b"]),
+    st.sampled_from([0.0, 0.5]),
+    st.sampled_from([None, datetime(2010, 7, 1)]),
+    st.booleans(),
+)
+def test_queries_equal_a_search_by_hand(
+    album: tuple[list[FaceOccurrence], list[Person]],
+    alternatives: list[list[str]],
+    absent: str,
+    alone: bool,
+    confirmed: bool,
+    ages: tuple[int, int] | None,
+    folder: str,
+    quality: float,
+    since: datetime | None,
+    undated: bool,
+) -> None:
+    places, people = album
+    person = {one.id: one for one in people}
+    query = Query(
+        present=tuple(tuple(make_subject(person[who]) for who in one) for one in alternatives),
+        absent=tuple(make_subject(person[who]) for who in absent),
+        alone=alone,
+        ages=ages if alternatives else None,
+        since=since,
+        folder=folder,
+        min_quality=quality,
+        confirmed=confirmed,
+        undated=undated,
+    )
+
+    def counts(place: FaceOccurrence) -> bool:
+        owner = person[place.face_id[0]]
+        if place.quality < quality or (confirmed and (place.face_id not in owner.confirmed or owner.name is None)):
+            return False
+        if query.ages is None:
+            return True
+        if undated:
+            return owner.facts.born is not None and owner.name is not None
+        possible = owner.facts.ages_on(place.taken_at.date()) if place.taken_at and owner.name else None
+        return possible is not None and any(
+            ages and ages[0] <= age <= ages[1] for age in range(possible[0], possible[1] + 1)
+        )
+
+    def is_found(faces: list[FaceOccurrence]) -> bool:
+        taken = faces[0].taken_at
+        if (taken is not None) if undated else (query.needs_date and (taken is None or (since and taken < since))):
+            return False
+        if folder and faces[0].photo.rpartition("/")[0] != folder:
+            return False
+        everybody, present = (
+            {place.face_id[0] for place in faces},
+            {place.face_id[0] for place in faces if counts(place)},
+        )
+        if everybody & set(absent):
+            return False
+        asked_for = {who for one in alternatives for who in one}
+        if alone and (everybody - asked_for if alternatives else len(faces) > 1):
+            return False
+        return any(set(one) <= present for one in alternatives) if alternatives else bool(present)
+
+    photos: dict[str, list[FaceOccurrence]] = {}
+    for place in places:
+        photos.setdefault(place.photo, []).append(place)
+    expected = {photo for photo, faces in photos.items() if is_found(faces)}
+    assert {photo.photo for photo in find_photos(places, people, query)} == expected
+
+
+def test_a_found_face_has_the_age_of_its_person() -> None:
+    def ages(born: str, taken: datetime | None) -> tuple[int, int] | None:
+        anna = replace(ANNA, facts=PersonFacts(born=PartialDate.parse(born)))
+        (photo,) = find_photos([make_occurrence("1.jpg", "a1", taken)], [anna], Query())
+        return photo.faces[0].ages
+
+    assert ages("1987-05-03", datetime(1990, 5, 2)) == (2, 2)
+    assert ages("1987", datetime(1990, 5, 2)) == (2, 3)
+    assert ages("1987", datetime(1987, 5, 2)) == (0, 0), "nobody is younger than 0"
+    assert ages("1987", datetime(1986, 5, 2)) is None, "before the birth"
+    assert ages("1987", None) is None
 
 
 def list_pairs(**conditions: Any) -> list[tuple[str, str, int, int, int]]:

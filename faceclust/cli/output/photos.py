@@ -51,7 +51,15 @@ def _found_face_record(face: FoundFace, group: int | None) -> dict[str, Any]:
         "face_id": face.occurrence.face_id,
         "box": dict(sides),
         "quality": round(face.occurrence.quality, 4),
+        "age": _age_value(face.ages),
     }
+
+
+def _age_value(ages: tuple[int, int] | None) -> int | list[int] | None:
+    """An age in years, or the lowest and the highest possible one."""
+    if ages is None:
+        return None
+    return ages[0] if ages[0] == ages[1] else list(ages)
 
 
 def _paths_from_working_folder(photos: Sequence[str], root: Path) -> list[str]:
