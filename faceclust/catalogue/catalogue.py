@@ -28,7 +28,7 @@ from faceclust.people.doubts import Doubts, NoDoubts
 from faceclust.people.groups import Groups
 from faceclust.people.hidden_faces import HiddenFaces
 from faceclust.people.journal import Journal
-from faceclust.people.names import person_key
+from faceclust.people.names import person_key, shorten_name
 from faceclust.people.replay import ReplayedAnswers
 from faceclust.progress import Progress, SilentProgress
 from faceclust.store.calibrations import Calibration, read_calibration
@@ -366,8 +366,26 @@ class Catalogue:
     # -- look-ups -----------------------------------------------------------
 
     def find_person(self, name: str) -> Person:
-        """Return the person of this name. Raises UsageError if nobody is called so."""
+        """Return the person of this name or alias. Raises UsageError if nobody is called so."""
         return find_named_person(self.people(), name)
+
+    @property
+    def known_names(self) -> Mapping[str, str]:
+        """Key of a name or an alias (`people.names.person_key`) → name of the person, as it is spelt.
+
+        People whose photos are missing are included. A name takes precedence over an alias.
+        """
+        return self._people_snapshot.known_names
+
+    @property
+    def people_groups(self) -> Mapping[str, tuple[Person, ...]]:
+        """Group of people, such as "Family" → the named persons in it; in alphabetical order."""
+        return self._people_snapshot.people_groups
+
+    def find_group(self, text: str) -> tuple[Person, ...] | None:
+        """Return the named persons of a group of people, such as "Family"; None if there is no such group."""
+        key = person_key(shorten_name(text))
+        return next((people for group, people in self.people_groups.items() if person_key(group) == key), None)
 
     def select_faces(self, selector: int | str) -> FaceSelection:
         """Return the faces of a group by its number, a face by its id or as PHOTO#N, or a person by name.
@@ -395,8 +413,7 @@ class Catalogue:
                 raise UsageError(f"there is no face {selector}", hint="faceclust export lists the faces")
             return selector.lower()
         typed, number = split_face_address(selector)
-        named = (person.label for person in self.people() if number is not None and "#" in person.label)
-        if number is None or person_key(selector) in map(person_key, named):
+        if number is None or person_key(selector) in self.known_names:
             return None
         photo = find_photo(self.root, self.photos, typed)
         return find_numbered_face(self.faces_on.get(self.photos[photo].photo_hash, ()), photo, number)

@@ -29,16 +29,18 @@ class FaceSelection:
 
 
 def find_named_person(people: Iterable[Person], name: str) -> Person:
-    """Return the person of this name. Raises UsageError if nobody is called so."""
+    """Return the person of this name or alias. A name takes precedence. Raises UsageError if nobody is called so."""
     if not isinstance(name, str):
         raise UsageError(f"a person is given by name, not by {name!r}")
     name = shorten_name(name)
-    by_key = {person_key(person.label): person for person in people}
+    people = tuple(people)
+    aliases = {person_key(alias): person for person in reversed(people) for alias in person.facts.aliases}
+    by_key = aliases | {person_key(person.label): person for person in people}
     if person_key(name) in by_key:
         return by_key[person_key(name)]
     near = [key for key in by_key if person_key(name) in key][:3]
     near = near or difflib.get_close_matches(person_key(name), by_key, n=3)
-    meant = " or ".join(by_key[key].label for key in near)
+    meant = " or ".join(dict.fromkeys(by_key[key].label for key in near))
     hint = f"did you mean {meant}?" if near else "faceclust people lists the names"
     raise UsageError(f"nobody is called {name}", hint=hint)
 

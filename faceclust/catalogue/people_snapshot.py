@@ -8,6 +8,7 @@ from faceclust.catalogue.face_snapshot import FaceSnapshot
 from faceclust.people.date_evidence import NO_DATE_EVIDENCE, DateEvidence
 from faceclust.people.groups import Groups
 from faceclust.people.journal import Journal
+from faceclust.people.name_index import group_people, index_names
 from faceclust.people.persons import build_persons
 from faceclust.people.replay import ReplayedAnswers
 from faceclust.types import Person
@@ -47,6 +48,16 @@ class PeopleSnapshot:
         if self._faces.clustering is not None and not self.answers.labels:
             return ()  # spares reading the faces
         return tuple(person for person in self.persons if person.name is not None)
+
+    @cached_property
+    def known_names(self) -> dict[str, str]:
+        """Key of a name or an alias → name of the person; people whose photos are missing are included."""
+        return index_names(self.people, self.answers.missing_names, self.answers.facts)
+
+    @cached_property
+    def people_groups(self) -> dict[str, tuple[Person, ...]]:
+        """Group of people, such as "Family" → its people."""
+        return group_people(self.people)
 
     @cached_property
     def person_of(self) -> dict[str, Person]:
