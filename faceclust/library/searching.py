@@ -26,6 +26,7 @@ from faceclust.outputs.search import (
     parse_ages,
     parse_date_range,
 )
+from faceclust.people.names import person_key
 from faceclust.store.find_library import relative_folder, resolve_folder
 from faceclust.types import FaceOccurrence, Person
 from faceclust.types.arguments import as_list, require_number
@@ -62,11 +63,12 @@ def search(
     if not 0 <= min_quality <= 1:
         raise UsageError(f"the quality must be between 0 and 1, not {min_quality}")
     first, last = parse_date_range(since, until)
+    ages = None if age is None else parse_ages(age)
     query = Query(
-        present=_find_alternatives(library, people, as_list(any_of), as_list(along_with), by_age=age is not None),
+        present=_find_alternatives(library, people, as_list(any_of), as_list(along_with), by_age=ages is not None),
         absent=tuple(_find_subject(library, person) for person in as_list(without)),
         alone=alone,
-        ages=None if age is None else parse_ages(age),
+        ages=ages,
         since=first,
         until=last,
         folder=folder_below_root(library, folder),
@@ -163,9 +165,18 @@ def faces_in_folder(library: Catalogue, folder: str | os.PathLike[str]) -> list[
 
 
 def _find_subject(library: Catalogue, selector: Selector) -> Subject:
+    if (people := _find_group_of_people(library, selector)) is not None:
+        return _to_subject(people)
     faces = frozenset(library.select_faces(selector).faces)
     owners = {face: library.person_of[face] for face in faces if face in library.person_of}
     return Subject(faces, frozenset(face for face, person in owners.items() if face in person.confirmed))
+
+
+def _find_group_of_people(library: Catalogue, selector: Selector) -> tuple[Person, ...] | None:
+    """Return the people of a group such as "Family". The names of people and the numbers of groups come first."""
+    if not isinstance(selector, str) or selector.isdecimal() or person_key(selector) in library.known_names:
+        return None
+    return library.find_group(selector)
 
 
 def _to_subject(people: Iterable[Person]) -> Subject:

@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ import pytest
 from faceclust import Library
 from faceclust.errors import UsageError
 from faceclust.files.names import CACHE_NAME
+from faceclust.people.fact_changes import FactChanges
 from tests.support.command import COMMAND, run, run_checked
 from tests.support.sample_photos import COLLINS, HOPPER
 
@@ -75,6 +77,81 @@ def test_all_filters_combined(both_named: Library) -> None:
     assert run_checked("find", COLLINS, "--without", HOPPER, "--alone", cwd=both_named.root).splitlines() == ALONE
 
 
+def find_by(library: Library, *arguments: str) -> list[str]:
+    return run_checked("find", *arguments, cwd=library.root).splitlines()
+
+
+HOPPER_ALONE = ["2019/hopper-0.webp", "2019/hopper-3.png", "2020/hopper-1.png", "2021/hopper-2.webp"]
+
+
+def test_photos_of_any_of_several_people(both_named: Library) -> None:
+    everything = sorted([*ALONE, *BOTH, *HOPPER_ALONE])
+    assert sorted(find_by(both_named, COLLINS, "--or", HOPPER)) == everything
+    assert sorted(find_by(both_named, "--or", HOPPER, "--or", COLLINS)) == everything
+    assert find_by(both_named, COLLINS, "--or", HOPPER, "--with", HOPPER) == find_by(both_named, HOPPER)
+    assert sorted(find_by(both_named, COLLINS, HOPPER, "--or", HOPPER)) == sorted([*HOPPER_ALONE, *BOTH])
+    assert sorted(find_by(both_named, COLLINS, "--or", HOPPER, "--alone")) == everything
+    assert sorted(find_by(both_named, "--or", HOPPER, "--without", COLLINS)) == HOPPER_ALONE
+    assert sorted(find_by(both_named, COLLINS, "--or", HOPPER, "--folder", "2019")) == sorted(
+        [*ALONE[:2], *HOPPER_ALONE[:2]]
+    )
+
+
+def record_facts(library: Library, name: str, **changes: Any) -> None:
+    library.journal.record("person", (), name=name, facts=FactChanges(**changes))
+    library.invalidate_people()
+
+
+def test_photos_of_people_of_an_age(both_named: Library) -> None:
+    record_facts(both_named, COLLINS, born="2016-05-03")  # 2 on 2019-05-01, and 3 on 2019-05-04 and 2020-05-02
+    assert find_by(both_named, COLLINS, "--age", "2") == ["2019/collins-0.jpg", *BOTH]
+    assert find_by(both_named, COLLINS, "--age", "3-4") == ["2019/collins-3.jpg", "2020/collins-1.jpg"]
+    assert find_by(both_named, COLLINS, "--age", "-2") == ["2019/collins-0.jpg", *BOTH]
+    assert find_by(both_named, COLLINS, "--age", "5-") == ["2021/collins-2.jpg"]
+    assert find_by(both_named, "--age", "2") == ["2019/collins-0.jpg", *BOTH], "anybody whose birth date is known"
+    assert find_by(both_named, "--with", HOPPER, "--age", "2") == BOTH
+    assert find_by(both_named, COLLINS, "--with", HOPPER, "--age", "2") == BOTH
+    done = run("find", COLLINS, "--age", "40", cwd=both_named.root)
+    assert (done.returncode, done.stdout) == (1, "") and "no photos match" in done.stderr
+    value = json.loads(run_checked("find", COLLINS, "--folder", "together", "--json", cwd=both_named.root))
+    ages = {face["name"]: face["age"] for photo in value["photos"] for face in photo["faces"]}
+    assert ages == {COLLINS: 2, HOPPER: None}
+    record_facts(both_named, COLLINS, born="2016")
+    value = json.loads(run_checked("find", COLLINS, "--folder", "2021", "--json", cwd=both_named.root))
+    assert [face["age"] for photo in value["photos"] for face in photo["faces"]] == [[4, 5]]
+    assert find_by(both_named, COLLINS, "--age", "5") == ["2021/collins-2.jpg"]
+    assert find_by(both_named, COLLINS, "--age", "4") == ["2020/collins-1.jpg", "2021/collins-2.jpg"]
+
+
+def test_an_age_needs_a_birth_date(both_named: Library) -> None:
+    for words, named in (
+        ((COLLINS,), f"the birth date of {COLLINS} is not known"),
+        (("--or", HOPPER), f"the birth date of {HOPPER} is not known"),
+        (("--with", COLLINS), "no birth date is known"),
+        ((both_named.occurrences[0].face_id,), "the birth date of"),
+    ):
+        done = run("find", *words, "--age", "3", cwd=both_named.root)
+        assert (done.returncode, done.stdout) == (2, "") and named in done.stderr and "Traceback" not in done.stderr
+        assert "hint: faceclust person" in done.stderr and "--born" in done.stderr
+    done = run("find", COLLINS, "--age", "soon", cwd=both_named.root)
+    assert done.returncode == 2 and "'soon' is not an age" in done.stderr and "4, 3-5" in done.stderr
+
+
+def test_a_group_of_people_stands_for_any_of_them(both_named: Library) -> None:
+    record_facts(both_named, COLLINS, added_groups=("Family",), born="2016-05-03")
+    assert find_by(both_named, "family") == find_by(both_named, COLLINS)
+    record_facts(both_named, HOPPER, added_groups=("Family", "2019#1"))
+    assert sorted(find_by(both_named, "Family")) == sorted([*ALONE, *BOTH, *HOPPER_ALONE])
+    assert sorted(find_by(both_named, "Family", "--alone")) == sorted([*ALONE, *BOTH, *HOPPER_ALONE])
+    assert sorted(find_by(both_named, "2019#1", "--without", COLLINS)) == HOPPER_ALONE
+    assert find_by(both_named, "Family", "--age", "2") == ["2019/collins-0.jpg", *BOTH]
+    assert find_by(both_named, "Family", "--confirmed", "--without", HOPPER) == ALONE[:2]
+    done = run("find", "--without", "Family", cwd=both_named.root)
+    assert (done.returncode, done.stdout) == (1, "")
+    both_named.rename(HOPPER, "Family")
+    assert find_by(both_named, "Family") == find_by(both_named, "2019#1"), "a name comes first"
+
+
 def test_json_contains_boxes(named: Library) -> None:
     value = json.loads(run_checked("find", COLLINS, find_hopper_group(named), "--json", cwd=named.root))
     assert value["library"] == str(named.root)
@@ -110,6 +187,11 @@ def test_photos_without_a_date_are_counted(collins: tuple[Library, int, set[str]
     undated = run("find", str(group), "--until", "2018", "--json", cwd=library.root)
     assert undated.returncode == 1 and json.loads(undated.stdout)["undated"] == 2
     assert json.loads(run_checked("find", str(group), "--json", cwd=library.root))["undated"] == 0
+    library.name(group, COLLINS)
+    record_facts(library, COLLINS, born="2016")
+    for words in ((COLLINS,), ()):
+        aged = run("find", *words, "--age", "40", "--json", cwd=library.root)
+        assert aged.returncode == 1 and json.loads(aged.stdout)["undated"] == 2, "Hopper's photos would not match"
 
 
 @pytest.mark.parametrize(
