@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import json_option, library_option, open_library, print_json, remind_to_regroup
+from faceclust.cli.common import (
+    folder_option,
+    json_option,
+    library_option,
+    open_library,
+    print_json,
+    remind_to_regroup,
+)
 from faceclust.cli.output.people import print_people_table
 from faceclust.cli.terminal.printing import print_line
 from faceclust.outputs.overview import format_year_range
@@ -22,20 +29,26 @@ if TYPE_CHECKING:
 @click.command("people")
 @library_option
 @click.option("--all", "everyone", is_flag=True, help="Include groups without a name.")
+@folder_option
 @json_option
-def command(library: Path | None, everyone: bool, as_json: bool) -> None:
+def command(library: Path | None, everyone: bool, folder: Path | None, as_json: bool) -> None:
     """List the people: counts of faces and photos, first and last date, best face, groups.
 
     Confirmed faces are those you saw or chose when you gave the name. Suggested faces came with
     their group. --json lists the ids of both.
 
+    With --folder, only people on the photos there are listed. Counts, dates and the best face are
+    those of these photos.
+
     \b
     Examples:
       faceclust people
+      faceclust people --folder 2019/italy
       faceclust people --all --json
     """
     opened = open_library(library)
-    rows = [_person_record(overview, opened) for overview in opened.overviews(include_unnamed=everyone)]
+    overviews = opened.overviews(include_unnamed=everyone, folder=folder)
+    rows = [_person_record(overview, opened) for overview in overviews]
     missing = opened.answers.missing_count
     if as_json:
         print_json({"library": str(opened.root), "people": rows, "waiting": missing})
@@ -43,9 +56,11 @@ def command(library: Path | None, everyone: bool, as_json: bool) -> None:
     remind_to_regroup(opened)
     if rows:
         print_people_table(rows)
+    elif folder is not None:
+        print_line(f"nobody {'' if everyone else 'with a name '}is on the photos in {folder}")
     elif not missing:
         print_line("nobody has a name yet; next: faceclust label")
-    if missing:
+    if missing and folder is None:
         print_line(f"{format_count(missing, 'named face')} on missing photos; the names return with the photos")
 
 

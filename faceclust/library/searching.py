@@ -149,7 +149,12 @@ def overviews(
         there[occurrence.face_id].append(occurrence)
     restricted = [restrict_person(person, there.keys()) for person in persons]
     found = [build_overview(person, there) for person in restricted if person.face_ids]
-    return sorted(found, key=lambda one: (one.person.name is None, one.person.ignored, -len(one.person.face_ids)))
+    return sorted(found, key=lambda one: _order_of(one.person))
+
+
+def _order_of(person: Person) -> tuple[bool, bool, bool, int]:
+    """Favourites first, then other named persons, groups without a name and ignored ones, most faces first."""
+    return person.name is None, person.ignored, not person.facts.favourite, -len(person.face_ids)
 
 
 def restrict_person(person: Person, faces: Collection[str]) -> Person:

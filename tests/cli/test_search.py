@@ -300,3 +300,47 @@ def test_the_table_of_people_fits_a_terminal(both_named: Library) -> None:
 def test_an_unnamed_group_has_no_confirmed_or_suggested_faces(library: Library) -> None:
     _, first, *_ = run_checked("people", "--all", "--library", library.root).splitlines()
     assert first.split()[:6] == ["group", "1", "6", "–", "–", "6"]
+
+
+def list_people(library: Library, *arguments: str | Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(run_checked("people", *arguments, "--json", cwd=library.root))["people"]
+    return rows
+
+
+def test_people_of_a_folder_are_counted_there(both_named: Library) -> None:
+    (collins, hopper) = list_people(both_named, "--folder", "2020")
+    assert (collins["name"], collins["faces"], collins["confirmed"], collins["suggested"]) == (COLLINS, 1, 0, 1)
+    assert (collins["photos"], collins["first"], collins["last"]) == (1, "2020-05-02", "2020-05-02")
+    assert collins["best"]["photo"] == "2020/collins-1.jpg" and hopper["best"]["photo"].startswith("2020/hopper")
+    assert len(collins["suggested_faces"]) == 1 and collins["confirmed_faces"] == []
+    assert [row["name"] for row in list_people(both_named, "--folder", ".")] == [COLLINS, HOPPER]
+    assert list_people(both_named, "--folder", ".") == list_people(both_named)
+    assert list_people(both_named, "--folder", both_named.root / "2020") == [collins, hopper]
+    table = run_checked("people", "--folder", "2020", cwd=both_named.root)
+    assert table.count("2020-05-02") == 4
+
+
+def test_people_of_a_folder_include_groups_with_all(named: Library) -> None:
+    photo = named.root / "2019/only hers.jpg"
+    (named.root / "2020/collins-1.jpg").rename(photo)
+    named.scan(workers=0)
+    assert [row["name"] for row in list_people(named, "--folder", "2020", "--all")] == [None]
+    assert run_checked("people", "--folder", "2020", cwd=named.root) == (
+        "nobody with a name is on the photos in 2020\n"
+    )
+    assert [(row["name"], row["faces"]) for row in list_people(named, "--folder", "2019", "--all")] == [
+        (COLLINS, 3),
+        (None, 2),
+    ]
+    done = run("people", "--folder", "/usr", cwd=named.root)
+    assert done.returncode == 2 and "/usr is not in the library" in done.stderr
+
+
+def test_people_of_a_copied_photo_are_counted_where_it_is(both_named: Library) -> None:
+    copy = both_named.root / "copies/1.jpg"
+    copy.parent.mkdir()
+    copy.write_bytes((both_named.root / "2020/collins-1.jpg").read_bytes())
+    both_named.scan(workers=0)
+    (row,) = list_people(both_named, "--folder", "copies")
+    assert (row["name"], row["faces"], row["photos"], row["best"]["photo"]) == (COLLINS, 1, 1, "copies/1.jpg")
+    assert list_people(both_named)[0]["photos"] == 7
