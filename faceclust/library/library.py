@@ -14,6 +14,7 @@ import os
 from collections.abc import Sequence
 
 from faceclust.catalogue.catalogue import Catalogue
+from faceclust.library import bulk_ignore as ignoring
 from faceclust.library import (
     birth_dates,
     calibration,
@@ -100,6 +101,10 @@ class Library(Catalogue):
     split = naming.split
     ignore = naming.ignore
     unignore = naming.unignore
+    plan_bulk_ignore = ignoring.plan_bulk_ignore
+    bulk_ignore = ignoring.bulk_ignore
+    plan_bulk_unignore = ignoring.plan_bulk_unignore
+    bulk_unignore = ignoring.bulk_unignore
     undo = naming.undo
     redo = naming.redo
     faces_remaining = naming.faces_remaining

@@ -222,13 +222,18 @@ def ignore(library: Catalogue, faces: Selectors) -> Event:
 
 def unignore(library: Catalogue, faces: Selectors) -> Event:
     """Ask about these faces again, as far as they are ignored. Raises UsageError if none of them is."""
+    return record_answer(library, "unignore", find_ignored(library, faces))
+
+
+def find_ignored(library: Catalogue, faces: Selectors) -> list[str]:
+    """Return those of these faces that are ignored, each once. Raises UsageError if none of them is."""
     selections = [library.select_faces(selector) for selector in as_list(faces)]
     ignored = {face for face, label in library.answers.labels.items() if label.name is None}
     chosen = [face for one in selections for face in (one.all_faces or one.faces) if face in ignored]
     if not chosen:
         labels = " and ".join(selection.label for selection in selections)
         raise UsageError(f"{labels}: none of the faces is ignored", hint="faceclust people --all lists ignored groups")
-    return record_answer(library, "unignore", dict.fromkeys(chosen))
+    return list(dict.fromkeys(chosen))
 
 
 def faces_remaining(library: Catalogue, removed: Iterable[str], kept: Iterable[str]) -> list[str]:
