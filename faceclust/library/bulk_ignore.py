@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.photo_addresses import find_photo
@@ -16,6 +17,9 @@ from faceclust.library.selection import Selectors, refuse_named_groups, resolve_
 from faceclust.people.events import Event, JournalFace
 from faceclust.types import FaceOccurrence
 from faceclust.types.arguments import as_list
+
+#: A condition that a face meets or not.
+_Predicate: TypeAlias = Callable[[FaceOccurrence], bool]
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,12 @@ def plan_bulk_ignore(
     refuse_named_groups(library, selectors, "to ignore that person: faceclust ignore {name}")
     chosen = resolve_faces(library, selectors)
     found = {face: library.occurrences_of[face][0] for face in chosen}
-    found |= {face.face_id: face for photo in photos for face in _faces_on(library, photo) if _is_open(library, face)}
+    is_open = _open_faces(library)
+    found |= {face.face_id: face for photo in photos for face in _faces_on(library, photo) if is_open(face)}
     not_grouped = 0
     if folder is not None or seen_once:
         everywhere = library.occurrences if folder is None else faces_in_folder(library, folder)
-        there = {face.face_id: face for face in reversed(everywhere) if _is_open(library, face)}
+        there = {face.face_id: face for face in reversed(everywhere) if is_open(face)}
         if seen_once:
             seen, grouped = _find_seen_once(library), _grouped_faces(library)
             not_grouped = sum(id not in grouped and face.has_embedding for id, face in there.items())
@@ -87,7 +92,8 @@ def plan_bulk_unignore(
         raise UsageError("no ignored faces are given", hint="name groups, faces or a folder")
     chosen = find_ignored(library, selectors) if selectors else []
     there = faces_in_folder(library, folder) if folder is not None else []
-    found = {face.face_id: face for face in reversed(there) if _is_ignored(library, face)}
+    is_ignored = _ignored_faces(library)
+    found = {face.face_id: face for face in reversed(there) if is_ignored(face)}
     found |= {face: library.occurrences_of[face][0] for face in chosen}
     return BulkPlan(_in_order(found.values()), frozenset(chosen))
 
@@ -97,7 +103,7 @@ def bulk_ignore(library: Catalogue, plan: BulkPlan) -> Event:
 
     Raises UsageError if no face is left, CacheError if the answer cannot be saved.
     """
-    return _record(library, "ignore", plan, lambda face: _is_open(library, face))
+    return _record(library, "ignore", plan, _open_faces)
 
 
 def bulk_unignore(library: Catalogue, plan: BulkPlan) -> Event:
@@ -105,12 +111,13 @@ def bulk_unignore(library: Catalogue, plan: BulkPlan) -> Event:
 
     Raises UsageError if none of them is ignored any more, CacheError if the answer cannot be saved.
     """
-    return _record(library, "unignore", plan, lambda face: _is_ignored(library, face))
+    return _record(library, "unignore", plan, _ignored_faces)
 
 
-def _record(library: Catalogue, kind: str, plan: BulkPlan, applies_to: Callable[[FaceOccurrence], bool]) -> Event:
+def _record(library: Catalogue, kind: str, plan: BulkPlan, select: Callable[[Catalogue], _Predicate]) -> Event:
     with journal_transaction(library):
         library.invalidate_people()
+        applies_to = select(library)
         there = [face for face in plan.faces if face.face_id in library.occurrences_of]
         faces = [
             JournalFace.from_occurrence(face, confirmed=face.face_id in plan.chosen)
@@ -126,14 +133,21 @@ def _in_order(faces: Iterable[FaceOccurrence]) -> tuple[FaceOccurrence, ...]:
     return tuple(sorted(faces, key=lambda face: (face.photo, face.box, face.face_id)))
 
 
-def _is_open(library: Catalogue, face: FaceOccurrence) -> bool:
-    """Whether a face has neither a confirmed or suggested name, nor an answer that it is ignored."""
-    return face.face_id not in library.person_of and not _is_ignored(library, face)
+def _open_faces(library: Catalogue) -> _Predicate:
+    """Return a predicate: a face has neither a confirmed or suggested name, nor an answer that it is ignored."""
+    named, is_ignored = library.person_of, _ignored_faces(library)
+    return lambda face: face.face_id not in named and not is_ignored(face)
 
 
-def _is_ignored(library: Catalogue, face: FaceOccurrence) -> bool:
-    label = library.answers.labels.get(face.face_id)
-    return label is not None and label.name is None
+def _ignored_faces(library: Catalogue) -> _Predicate:
+    """Return a predicate: there is an answer that the face is ignored."""
+    labels = library.answers.labels
+
+    def is_ignored(face: FaceOccurrence) -> bool:
+        label = labels.get(face.face_id)
+        return label is not None and label.name is None
+
+    return is_ignored
 
 
 def _faces_on(library: Catalogue, photo: str | os.PathLike[str]) -> tuple[FaceOccurrence, ...]:

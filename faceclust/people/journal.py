@@ -186,10 +186,13 @@ class Journal:
 
 
 def _encode_event(event: Event) -> bytes:
-    """Return the event as a line. Raises OSError if it could not be read again."""
+    """Return the event as a line. Raises OSError if it could not be read again, CacheError if it is too long."""
     line = encode_record(to_record(event))
     if len(line) > MAX_LINE_SIZE:
-        raise OSError(errno.EFBIG, f"the line would be longer than {MAX_LINE_SIZE:,} bytes")
+        raise CacheError(
+            f"it is about {len(event.all_faces):,} faces, and its line would be longer than {MAX_LINE_SIZE:,} bytes",
+            hint="give several answers about fewer faces each, such as one for each folder",
+        )
     try:
         parse_event(line)
     except ValueError as error:

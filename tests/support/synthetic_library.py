@@ -12,7 +12,9 @@ import pyarrow as pa
 
 from faceclust import Library
 from faceclust.files.names import cache_file_name
+from faceclust.store.clusters import write_clusters
 from faceclust.store.schema import encode_parquet, folder_schema
+from faceclust.types import Clustering
 
 
 def write_caches(
@@ -78,6 +80,23 @@ def write_caches(
     (root / folder / cache_file_name(info.pack)).write_bytes(content)
     library.home.record_scan()
     return library
+
+
+def write_groups(library: Library, person: np.ndarray) -> None:
+    """Save a grouping: the groups are the people with several faces. `person` has shape (n,), by face number."""
+    n = len(person)
+    ids = np.char.mod("%016x", (np.arange(n, dtype=np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15))
+    counts = np.bincount(person)
+    number = np.where(counts > 1, np.cumsum(counts > 1), -1)
+    labels = number[person].astype(np.int32)
+    order = np.argsort(ids)
+    ones, none = np.ones(n, np.float32), np.full(n, -1, np.int32)
+    clustering = Clustering(
+        ids[order], labels[order], ones, labels[order], ones, none,
+        models=library.embedding_space, size_at_full_run=n, highest_number=max(0, int(labels.max())),
+    )  # fmt: skip
+    write_clusters(library.home.clusters, clustering)
+    library.invalidate()
 
 
 def _make_lists(values: np.ndarray, size: int) -> pa.FixedSizeListArray:
