@@ -21,7 +21,7 @@ from faceclust.catalogue.photo_addresses import find_numbered_face, find_photo
 from faceclust.catalogue.remap import pack_of_clustering
 from faceclust.catalogue.stored_faces import StoredFaces
 from faceclust.errors import FaceclustError, UsageError
-from faceclust.files.own_files import path_below
+from faceclust.files.library_roots import LibraryRoots
 from faceclust.packs.pack import Pack
 from faceclust.people.date_evidence import DateEvidence
 from faceclust.people.doubts import Doubts, NoDoubts
@@ -82,6 +82,12 @@ class Catalogue:
         self._people: PeopleSnapshot | None = None
         self._journal: Journal | None = None
 
+    @property
+    def roots(self) -> LibraryRoots:
+        """The folders with the library's photos: its own root, and additional ones that may be away.
+        Raises CacheError if the file that lists them is damaged."""
+        return self.home.roots
+
     def __repr__(self) -> str:
         """The root and the counts that are known without reading the caches."""
         facts = ", ".join(self._known_counts()) or "nothing scanned"
@@ -132,6 +138,7 @@ class Catalogue:
     def invalidate(self) -> None:
         """Drop both snapshots: the next access reads the caches, the clustering and the journal again."""
         self._faces = self._people = None
+        self.home.reload_roots()
         if self._spilled is not None:
             self._spilled.discard_stored()
 
@@ -415,12 +422,17 @@ class Catalogue:
         typed, number = split_face_address(selector)
         if number is None or person_key(selector) in self.known_names:
             return None
-        photo = find_photo(self.root, self.photos, typed)
+        photo = find_photo(self.roots, self.photos, typed)
         return find_numbered_face(self.faces_on.get(self.photos[photo].photo_hash, ()), photo, number)
 
     def path_of(self, photo: str) -> Path:
-        """Return where a photo of the library lies. Raises UnsafeFileError if its path leads out of the library."""
-        return path_below(self.root, photo)
+        """Return where a photo of the library lies; on a disk that is away, where it would be.
+        Raises UnsafeFileError if its path leads out of the library."""
+        return self.roots.path_of(photo)
+
+    def is_here(self, photo: str) -> bool:
+        """Is the disk with this photo of the library mounted?"""
+        return self.roots.is_here(photo)
 
     def address_of(self, face: str) -> str:
         """Return a face of the library as PHOTO#N: its number from the left on the photo."""

@@ -13,7 +13,8 @@ from itertools import islice
 from pathlib import Path
 
 from faceclust.errors import UsageError
-from faceclust.files.safe_paths import relative_posix
+from faceclust.files.library_roots import LibraryRoots, as_roots
+from faceclust.files.safe_paths import is_absolute_posix
 from faceclust.files.user_folders import expand_user
 from faceclust.text.plural import format_count
 from faceclust.types import FaceOccurrence
@@ -24,13 +25,15 @@ _MAX_COMPARED_NAMES, _MAX_COMPARED_LENGTH = 10_000, 40
 _MAX_LISTED = 3
 
 
-def find_photo(root: Path, photos: Collection[str], typed: str) -> str:
-    """Return the photo of the library that the user typed: one of `photos`, POSIX paths below `root`.
+def find_photo(root: Path | LibraryRoots, photos: Collection[str], typed: str) -> str:
+    """Return the photo of the library that the user typed: one of `photos`, paths of the library.
 
-    A path is relative to the working folder or to the library; the end of a path is enough if no other
-    photo has it. Raises UsageError for an unknown photo, and if several are meant.
+    `root`: the library's root, or its roots if it has several. A path is relative to the working folder or to the
+    library; the end of a path is enough if no other photo has it. Raises UsageError for an unknown photo, and if
+    several are meant.
     """
-    found = _match_path(root, photos, typed)
+    roots = as_roots(root)
+    found = _match_path(roots, photos, typed)
     if not found and not _is_explicit(typed):
         key = "/" + _normal_form(typed)
         found = [photo for photo in photos if f"/{_normal_form(photo)}".endswith(key)]
@@ -41,9 +44,9 @@ def find_photo(root: Path, photos: Collection[str], typed: str) -> str:
         listed = ", ".join(found[:_MAX_LISTED])
         raise UsageError(
             f"{typed} is {len(found):,} photos of the library: {listed}{more}",
-            hint=f"type the whole path, such as {shlex.quote(str(root / found[-1]))}",
+            hint=f"type the whole path, such as {shlex.quote(str(roots.own / found[-1]))}",
         )
-    raise UsageError(f"there is no photo {typed} in the library", hint=_advise(root, photos, typed))
+    raise UsageError(f"there is no photo {typed} in the library", hint=_advise(roots, photos, typed))
 
 
 def find_numbered_face(faces: Iterable[FaceOccurrence], photo: str, number: int) -> str:
@@ -60,18 +63,25 @@ def find_numbered_face(faces: Iterable[FaceOccurrence], photo: str, number: int)
     return ids[number - 1]
 
 
-def _match_path(root: Path, photos: Collection[str], typed: str) -> list[str]:
+def _match_path(roots: LibraryRoots, photos: Collection[str], typed: str) -> list[str]:
     """The photos at this path: from the working folder, or from the library."""
-    paths = [*_paths_from_here(root, typed), *([] if _is_explicit(typed) else [posixpath.normpath(typed)])]
+    paths = [*_paths_from_here(roots, typed), *([] if _is_explicit(typed) else [posixpath.normpath(typed)])]
     return list(dict.fromkeys(path for path in paths if path in photos))
 
 
-def _paths_from_here(root: Path, typed: str) -> Iterator[str]:
+def _paths_from_here(roots: LibraryRoots, typed: str) -> Iterator[str]:
+    if is_absolute_posix(typed):
+        yield posixpath.normpath(typed)  # its disk may be away
+    if (path := _path_in_library(roots, typed)) is not None:
+        yield path
+
+
+def _path_in_library(roots: LibraryRoots, typed: str) -> str | None:
+    """The library's path of a typed one; None if it lies outside of the library."""
     with suppress(OSError, ValueError, UsageError):  # a NUL, a symlink loop, an unknown user
         path = Path(typed) if os.path.lexists(typed) else expand_user(typed)
-        absolute = Path(os.path.realpath(path.parent)) / path.name
-        if absolute.is_relative_to(root):
-            yield relative_posix(root, absolute)
+        return roots.path_in_library(Path(os.path.realpath(path.parent)) / path.name)
+    return None
 
 
 def _is_explicit(typed: str) -> bool:
@@ -83,10 +93,10 @@ def _normal_form(path: str) -> str:
     return path if path.isascii() else unicodedata.normalize("NFC", path)
 
 
-def _advise(root: Path, photos: Collection[str], typed: str) -> str:
+def _advise(roots: LibraryRoots, photos: Collection[str], typed: str) -> str:
     if os.path.lexists(typed):
-        is_inside = next(_paths_from_here(root, typed), None) is not None
-        return "if it is new: faceclust scan" if is_inside else f"it is not in {root}; --library chooses another"
+        is_inside = _path_in_library(roots, typed) is not None
+        return "if it is new: faceclust scan" if is_inside else f"it is not in {roots.own}; --library chooses another"
     name = posixpath.basename(typed).casefold()
     same = [photo for photo in photos if posixpath.basename(photo).casefold() == name]
     names = {

@@ -57,7 +57,7 @@ class StoredFaces:
             (folder, FolderCache(self._home.cache_paths(folder, info.pack), info))
             for folder in self._home.cached_folders(info.pack)
             # A scan names and skips the others.
-            if is_utf8(folder) and not is_skipped(self._home.root, folder, included)
+            if is_utf8(folder) and not is_skipped(self._home.roots, folder, included)
         )
         folders = read_caches(caches, self._note_unusable)
         first = next(folders, None)

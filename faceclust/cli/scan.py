@@ -66,6 +66,28 @@ _MAX_NESTED = 5  # libraries in a folder that a message lists
     help="Scan FOLDER, from now on, although another program keeps copies of photos there (repeatable).",
 )
 @click.option(
+    "--add-root",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    multiple=True,
+    help="Make PATH, such as a folder on another disk, a part of the library, and scan it (repeatable).",
+)
+@click.option(
+    "--remove-root",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    multiple=True,
+    help="Take PATH off the library again; nothing in it changes, and names stay (repeatable).",
+)
+@click.option(
+    "--move-root",
+    type=click.Path(path_type=Path),
+    nargs=2,
+    metavar="OLD NEW",
+    multiple=True,
+    help="The disk that was found at OLD is now found at NEW (repeatable).",
+)
+@click.option(
     "--again",
     type=click.Path(path_type=Path),
     metavar="PHOTO",
@@ -80,7 +102,12 @@ _MAX_NESTED = 5  # libraries in a folder that a message lists
     help="Keep all files in FOLDER, from now on, and write nothing into the library.",
 )
 @dask_options
-@click.option("--yes", "-y", is_flag=True, help="Make one library of a folder that contains libraries.")
+@click.option(
+    "--yes",
+    "-y",
+    is_flag=True,
+    help="Make one library of a folder that contains libraries; add a folder that is a copy of one that is away.",
+)
 @json_option
 @click.pass_context
 def command(
@@ -91,6 +118,9 @@ def command(
     workers: int | None,
     min_face: int | None,
     device: str,
+    add_root: tuple[Path, ...],
+    remove_root: tuple[Path, ...],
+    move_root: tuple[tuple[Path, Path], ...],
     again: tuple[Path, ...],
     cache_dir: Path | None,
     dask: str | None,
@@ -113,11 +143,12 @@ def command(
       faceclust scan --include ~/Pictures/immich/thumbs
       faceclust scan --min-face 30       find smaller faces too; takes longer
       faceclust scan --again party.jpg   look again, harder, at this photo
+      faceclust scan --add-root /media/disk/Photos   photos on another disk, too
       faceclust scan --dask tls://hub:8786   on all machines of a Dask cluster
     """
     # Configured values are the library's own.
     typed = {name: ctx.params[name] if is_on_command_line(name) else None for name in ("precision", "include")}
-    if again and (folders or any(typed.values())):
+    if again and (folders or any(typed.values()) or add_root or remove_root or move_root):
         raise UsageError("--again looks at these photos only", hint="leave out folders and other options")
     cluster = read_dask_options(dask, dask_root, dask_insecure)
     if cluster and is_on_command_line("workers"):
@@ -127,6 +158,13 @@ def command(
     is_new = not LibraryHome(root, cache_dir=cache_dir).exists()
     nested = _confirm_nesting(root, may_ask=not as_json, yes=yes) if is_new else []
     default_before = _find_default()
+    if add_root or remove_root or move_root:
+        changes = _change_roots(root, cache_dir, add_root, remove_root, move_root, is_copy=yes)
+        if not (add_root or move_root or folders):
+            if as_json:
+                print_json({"library": str(root), "roots": changes})
+            return
+        folders += (*add_root, *(new for _, new in move_root)) if folders else ()
     changes_settings = cache_dir or min_face or again or any(typed.values())
     result = None if changes_settings else scan_if_unchanged(LibraryHome(root), folders)
     if result is None:
@@ -137,6 +175,7 @@ def command(
         print_json(_scan_result_record(root, result))
     else:
         _print_added_faces(root, result) if again else _print_scan_result(root, result, min_face)
+    _print_away(result)
     if result.unsaved:
         raise FaceclustError(
             f"the results for {format_count(result.unsaved, 'photo')} could not be saved",
@@ -169,6 +208,40 @@ def _find_root(
         if LibraryHome(root).exists():
             return root
     return find_library_for_scan(folders, library)
+
+
+def _change_roots(
+    root: Path,
+    cache_dir: Path | None,
+    add_root: tuple[Path, ...],
+    remove_root: tuple[Path, ...],
+    move_root: tuple[tuple[Path, Path], ...],
+    *,
+    is_copy: bool,
+) -> list[dict[str, Any]]:
+    """Change the additional folders of a library; return a record of each change."""
+    library, changes = faceclust.Library(root, cache_dir=cache_dir, progress=TerminalProgress()), []
+    for folder in remove_root:
+        photos = library.remove_root(folder)
+        names = "; names stay in the journal, and nothing on that disk has changed"
+        print_line(f"{folder} is no longer a part of the library: {format_count(photos, 'photo')}{names}", err=True)
+        changes.append({"change": "removed", "path": str(folder), "photos": photos})
+    for old, new in move_root:
+        moved = library.move_root(old, new)
+        print_line(f"the photos of {old} are now found in {moved.path}", err=True)
+        changes.append({"change": "moved", "path": moved.path, "from": str(old)})
+    for folder in add_root:
+        added = library.add_root(folder, is_copy=is_copy)
+        answers = f", with {format_count(added.answers, 'answer')} of libraries there" if added.answers else ""
+        known = "is now" if added.is_new else "is already"
+        print_line(f"{added.root.path} {known} a part of the library{answers}", err=True)
+        changes.append({"change": "added", "path": added.root.path, "answers": added.answers})
+    return changes
+
+
+def _print_away(result: ScanResult) -> None:
+    for path, photos in result.away.items():
+        print_line(f"{path} is away: {format_count(photos, 'photo')} stay known", err=True)
 
 
 def _confirm_nesting(root: Path, *, may_ask: bool, yes: bool) -> list[str]:
@@ -280,6 +353,7 @@ def _scan_result_record(root: Path, result: ScanResult) -> dict[str, Any]:
         "forgotten": result.forgotten,
         "interrupted": result.interrupted,
         "elapsed_s": round(result.elapsed_seconds, 3),
+        "away": result.away,
         "cpu_s": {stage: round(seconds, 3) for stage, seconds in result.stage_seconds.items()},
         "skipped": [
             {"photo": skip.ref.rel_path, "reason": skip.reason.value, "detail": skip.detail} for skip in result.skipped

@@ -43,7 +43,7 @@ class UnsafeFileError(OSError):
 def path_below(folder: Path, path: str) -> Path:
     """Join a path from an untrusted file to a folder. Raises UnsafeFileError if it leads out of the folder."""
     if not is_path_below(path):
-        raise _unsafe(folder / path, f"it leads out of {folder}")
+        raise unsafe_file(folder / path, f"it leads out of {folder}")
     return folder / path
 
 
@@ -61,7 +61,7 @@ def open_own(path: Path, flags: int = os.O_RDONLY, *, single_link: bool = False)
             status = os.fstat(descriptor)
             _require_regular(path, status)
             if single_link and status.st_nlink > 1:
-                raise _unsafe(path, "it has several hard links, so a write would change another file")
+                raise unsafe_file(path, "it has several hard links, so a write would change another file")
             if flags & os.O_CREAT and hasattr(os, "fchmod"):
                 with contextlib.suppress(OSError):  # not the owner, or a file system without modes
                     os.fchmod(descriptor, PRIVATE_FILE_MODE)
@@ -78,7 +78,7 @@ def read_own(path: Path, max_size: int) -> bytes:
         # The size is checked first: a large file would be read for nothing.
         content = stream.read(max_size + 1) if os.fstat(stream.fileno()).st_size <= max_size else None
     if content is None or len(content) > max_size:
-        raise _unsafe(path, f"it is larger than {max_size:,} bytes")
+        raise unsafe_file(path, f"it is larger than {max_size:,} bytes")
     return content
 
 
@@ -198,7 +198,7 @@ def locate(path: Path) -> Iterator[Location]:
     """
     path = path.absolute()
     if ".." in path.parts:
-        raise _unsafe(path, 'it contains ".."')
+        raise unsafe_file(path, 'it contains ".."')
     if not _HAS_DIR_FD:
         for folder in reversed(path.parents):
             _require_folder(path, os.lstat(folder))
@@ -268,12 +268,12 @@ def _open_folder(path: Path, flags: int) -> int:
 
 def _require_regular(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise _unsafe(path, f"it is {_describe_kind(status)}, not a regular file")
+        raise unsafe_file(path, f"it is {_describe_kind(status)}, not a regular file")
 
 
 def _require_folder(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISDIR(status.st_mode) or is_junction(status):
-        raise _unsafe(path, f"it is {_describe_kind(status)}, not a folder")
+        raise unsafe_file(path, f"it is {_describe_kind(status)}, not a folder")
 
 
 def _describe_kind(status: os.stat_result) -> str:
@@ -284,7 +284,8 @@ def _describe_kind(status: os.stat_result) -> str:
     return "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or device"
 
 
-def _unsafe(path: Path, problem: str) -> UnsafeFileError:
+def unsafe_file(path: Path, problem: str) -> UnsafeFileError:
+    """Return an error about an unsafe file."""
     return UnsafeFileError(errno.EINVAL, problem, str(path))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection
-from pathlib import Path
 
+from faceclust.files.library_roots import LibraryRoots
 from faceclust.files.safe_paths import is_at_or_below
 
 #: The program, the pattern of "parent/folder", and the sets of folders one of which lies there if the program made
@@ -49,10 +49,12 @@ def describe_program_folder(folder: str, program: str) -> str:
     return f"{folder} ({program})"
 
 
-def is_skipped(root: Path, folder: str, included: Collection[str]) -> bool:
-    """Do scans of the library at `root` skip `folder` (POSIX path below it) because another program keeps
-    copies there? `included`: folders to scan all the same, and everything below them."""
+def is_skipped(roots: LibraryRoots, folder: str, included: Collection[str]) -> bool:
+    """Do scans of the library with these roots skip `folder` because another program keeps copies there?
+    `included`: folders to scan all the same, and everything below them. Raises UnsafeFileError if the folder
+    lies outside of the roots."""
     if any(is_at_or_below(folder, one) for one in included):
         return False
-    parts = folder.split("/")
-    return any(program_of_folder(f"{root}/{'/'.join(parts[:depth])}") for depth in range(1, len(parts) + 1) if folder)
+    root, below = roots.split(folder)
+    parts = below.split("/")
+    return any(program_of_folder(f"{root}/{'/'.join(parts[:depth])}") for depth in range(1, len(parts) + 1) if below)

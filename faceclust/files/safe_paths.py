@@ -32,8 +32,21 @@ def is_path_below(path: str) -> bool:
     return True
 
 
+def is_absolute_posix(path: str) -> bool:
+    """Is this the absolute path of a photo or folder on an additional root, and no path below the library's own?"""
+    return path.startswith("/") or bool(os.path.splitdrive(path)[0])
+
+
+def join_posix(folder: str, name: str) -> str:
+    """Return the path of a file in a folder of the library; "" is the library's own root."""
+    return f"{folder}/{name}" if folder else name
+
+
 def is_at_or_below(path: str, folder: str) -> bool:
-    """Is this the folder itself, or in it or below it? Both are POSIX paths below the same root; "" is the root."""
+    """Is this the folder itself, or in it or below it? Both are paths of the library; "" stands for all of it, and
+    "." for its own root."""
+    if folder == ".":
+        return not is_absolute_posix(path)
     return not folder or path == folder or path.startswith(f"{folder}/")
 
 

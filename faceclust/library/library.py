@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.library import bulk_ignore as ignoring
 from faceclust.library import (
-    birth_dates,
+    additional_roots,
     calibration,
     drawn_faces,
     exporting,
@@ -89,6 +89,12 @@ class Library(Catalogue):
     scan = scanning.scan
     cluster = grouping.cluster
     undo_cluster = grouping.undo_cluster
+
+    # -- several disks ------------------------------------------------------
+
+    add_root = additional_roots.add_root
+    remove_root = additional_roots.remove_root
+    move_root = additional_roots.move_root
 
     # -- name people --------------------------------------------------------
 

@@ -7,7 +7,6 @@ import os
 import shlex
 from collections.abc import Iterable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceclust.catalogue.catalogue import Catalogue
@@ -22,7 +21,7 @@ from faceclust.library.forgetting import filter_forgotten_faces
 from faceclust.library.naming import record_relocated_faces
 from faceclust.packs.verify import require_files
 from faceclust.progress import ShouldStop
-from faceclust.scan.unchanged import scan_if_unchanged
+from faceclust.scan.unchanged import all_starts, scan_if_unchanged
 from faceclust.store.find_library import relative_folder, remember_library
 from faceclust.store.settings import include_folders, included_folders, pack_in_use, set_pack, set_precision
 from faceclust.types.arguments import as_list, require_number
@@ -48,7 +47,8 @@ def scan(
 ) -> ScanResult:
     """Find the faces on new and changed photos; drop photos that are gone from the caches.
 
-    `folders`: parts of the library to scan; default all of it. `workers`: number of processes,
+    `folders`: parts of the library to scan; default all of it, with the additional roots that are here. Photos on a
+    disk that is away stay known (`away` of the result). `workers`: number of processes,
     default one per core; 0 scans in this process. `device`: what the models run on, one of
     `packs.session.DEVICES`. `min_face`: width of the smallest face to find, in pixels of the photo;
     default the pack's own for the photo's size. Photos scanned with a larger `min_face` are scanned
@@ -69,14 +69,15 @@ def scan(
     photos = [os.fspath(photo) for photo in as_list(again)]
     if photos and (folders or precision or as_list(include)):
         raise UsageError("looking again at photos changes nothing else", hint="leave out folders and other options")
-    starts = [relative_folder(library.root, folder) for folder in folders] or [""]
+    library.home.reload_roots()
+    starts = [relative_folder(library.roots, folder) for folder in folders] or all_starts(library.home)
     for name, number in (("workers", workers), ("min_face", min_face)):
         if number is not None:
             require_number(name, number)
     if precision not in (None, *PRECISIONS):
         raise UsageError(f"unknown precision {precision!r}", hint=f"choose one of {', '.join(PRECISIONS)}")
-    included = [relative_folder(library.root, folder) for folder in as_list(include)]
-    _require_scannable(library.root, starts, included)
+    included = [relative_folder(library.roots, folder) for folder in as_list(include)]
+    _require_scannable(library, starts, included)
     if photos:
         return _look_again(library, photos, workers, device, min_face, cluster, should_stop)
     if min_face is None and precision is None and not included:
@@ -126,7 +127,7 @@ def _look_again(
     """Look again at photos, and at their copies. Raises UsageError for an unknown photo."""
     from faceclust.scan.look_again import look_again
 
-    contents = {library.photos[find_photo(library.root, library.photos, photo)].photo_hash for photo in typed}
+    contents = {library.photos[find_photo(library.roots, library.photos, photo)].photo_hash for photo in typed}
     photos = [photo for photo, info in library.photos.items() if info.photo_hash in contents]
     _, examine = _prepare(library, device, min_face, min(_worker_count(workers), len(photos)), cluster)
     before = _faces_on(library, contents)
@@ -176,18 +177,19 @@ def _worker_count(workers: int | None) -> int:
     return os.cpu_count() or 1 if workers is None else workers
 
 
-def _require_scannable(root: Path, starts: Iterable[str], included: Iterable[str]) -> None:
+def _require_scannable(library: Catalogue, starts: Iterable[str], included: Iterable[str]) -> None:
     """Raise UsageError for folders to scan that scans skip, and for folders to include that they do not skip."""
+    root, roots = library.root, library.roots
     known = [*included_folders(root), *included]
     for folder in starts:
-        if is_skipped(root, folder, known):
+        if is_skipped(roots, folder, known):
             path = root / folder
             raise UsageError(
                 f"{path} is skipped, because another program keeps copies of photos there",
                 hint=f"to scan it all the same, now and later: faceclust scan --include {shlex.quote(str(path))}",
             )
     for folder in included:
-        if not is_skipped(root, folder, ()):
+        if not is_skipped(roots, folder, ()):
             raise UsageError(
                 f"{root / folder} is not a folder of another program", hint="without --include, scans do not skip it"
             )

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
-from itertools import chain
+from pathlib import Path
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import UsageError
-from faceclust.files.safe_paths import is_at_or_below, relative_posix
+from faceclust.files.safe_paths import is_at_or_below
 from faceclust.files.user_folders import expand_user
 from faceclust.library.selection import Selector, Selectors
 from faceclust.outputs.overview import Overview, build_overview
@@ -193,14 +189,20 @@ def _to_subject(people: Iterable[Person]) -> Subject:
 
 
 def folder_below_root(library: Catalogue, folder: str | os.PathLike[str] | None) -> str:
-    """Return a folder, relative to the working directory or else to the root, as a POSIX path below the root;
-    "" for None. Raises UsageError if it is not in the library."""
+    """Return a folder, relative to the working directory or else to the root, as a path of the library, which may
+    be on a disk that is away; "" for None, "." for the own root of a library with several.
+
+    Raises UsageError if it is not in the library.
+    """
     if folder is None:
         return ""
-    folder = expand_user(folder)
+    folder, roots = expand_user(folder), library.roots
     for path in (folder, library.root / folder):
         with contextlib.suppress(UsageError):
-            resolved = resolve_folder(path)
-            if resolved.is_relative_to(library.root):
-                return relative_posix(library.root, resolved)
-    return relative_folder(library.root, folder)  # raises
+            found = roots.path_in_library(resolve_folder(path))
+            if found is not None:
+                return found or ("." if roots.additional else "")
+    typed = Path(os.path.abspath(folder)).as_posix()  # noqa: PTH100 - its disk may be away
+    if any(is_at_or_below(typed, root.path) for root in roots.away):
+        return typed
+    return relative_folder(roots, folder)  # raises

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from faceclust.files.safe_paths import is_absolute_posix, join_posix
 from faceclust.people.fact_changes import FactChanges
 from faceclust.people.names import clean_name, shorten_name
 from faceclust.types import Box, FaceOccurrence
@@ -226,7 +227,7 @@ def _face_from_record(record: object, folder: str) -> JournalFace:
     return JournalFace(
         face_id=_text(record.get("face")),
         photo_hash=_text(record.get("hash")),
-        photo=f"{folder}/{photo}" if folder else photo,
+        photo=photo if is_absolute_posix(photo) else join_posix(folder, photo),
         box=_box(record.get("box")),
         confirmed=confirmed,
         taken_at=_text_or_none(record.get("taken_at")),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Protocol
 
 from faceclust.errors import CacheError, FaceclustError
 from faceclust.files.names import pack_of_cache_file
 from faceclust.files.program_folders import describe_program_folder
+from faceclust.files.safe_paths import is_at_or_below
 from faceclust.progress import Progress
 from faceclust.scan.copies import ContentIndex
 from faceclust.scan.crawl import PhotoFolder, crawl
@@ -16,6 +18,7 @@ from faceclust.scan.folder import ScanFolder
 from faceclust.scan.result import ScanResult
 from faceclust.store.folder_cache import FolderCache, OutdatedCacheError, UnusableCacheError
 from faceclust.store.home import LibraryHome
+from faceclust.store.roots_file import is_mounted
 from faceclust.store.schema import CachedPhoto, CacheInfo
 from faceclust.store.settings import included_folders
 from faceclust.types import ScannedPhoto
@@ -48,7 +51,7 @@ def compare_folders(
     note: NoteCallback,
     face_filter: FaceFilter,
 ) -> list[ScanFolder]:
-    """Return the folders below `starts`, each once.
+    """Return the folders below `starts`, each once. Those on a disk that is away are not among them.
 
     Raises FaceclustError if the library's disk seems unmounted, because its photos are not gone
     then.
@@ -72,9 +75,24 @@ def compare_folders(
                 result.removed += len(folder.removed)
                 progress.advance(len(found.photos))
     progress.finish()
+    _leave_out_lost_disks(home, folders, result, note)
     if program_folders:
         note(_describe_program_folders(program_folders))
     return list(folders.values())
+
+
+def _leave_out_lost_disks(
+    home: LibraryHome, folders: dict[str, ScanFolder], result: ScanResult, note: NoteCallback
+) -> None:
+    """Leave out additional roots whose disks went away while they were listed: their photos are not gone."""
+    for root in home.roots.here:
+        if not is_mounted(Path(root.path)) and any(is_at_or_below(name, root.path) for name in folders):
+            note(f"{root.path} went away during the scan; its photos stay known")
+            for name in [name for name in folders if is_at_or_below(name, root.path)]:
+                folder = folders.pop(name)
+                result.photos -= len(folder.photo_folder.photos)
+                result.unchanged -= len(folder.unchanged)
+                result.removed -= len(folder.removed)
 
 
 def _describe_program_folders(program_folders: dict[str, str]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from itertools import chain
 
 from faceclust.errors import CacheError
-from faceclust.files.safe_paths import lstat_if_present
+from faceclust.files.safe_paths import is_absolute_posix, lstat_if_present
 from faceclust.scan.crawl import PhotoFolder
 from faceclust.scan.earlier_faces import keep_earlier_faces
 from faceclust.scan.examine import ScanSettings
@@ -50,6 +50,9 @@ class ScanFolder:
         self._new_hashes: dict[PhotoRef, str] = {}
         self.is_complete = True
         self.previous_precision = cache.stored_precision if cache.changes_precision else None
+        #: The cache lies beside photos on another disk: once it is copied to the home, the faces stay known without
+        #: that disk.
+        self._has_cache_elsewhere = is_absolute_posix(self.name) and cache.existing_path in cache.paths.protected_paths
         self.save_failed = False
         self._next_save = 0.0
 
@@ -94,7 +97,7 @@ class ScanFolder:
         Without `force`, a large folder is not written too often. Raises CacheError if the disk is
         full or gone; other failures are noted.
         """
-        if not (self.unsaved or self.removed or self.previous_precision):
+        if not (self.unsaved or self.removed or self.previous_precision or self._has_cache_elsewhere):
             return
         now = time.monotonic()
         if not force and now < self._next_save:
@@ -107,7 +110,7 @@ class ScanFolder:
         if self.save_failed:
             return
         self.unchanged += self.unsaved
-        self.unsaved, self.removed = {}, set()
+        self.unsaved, self.removed, self._has_cache_elsewhere = {}, set(), False
         result.converted += self.previous_precision is not None
         self.previous_precision = None
         result.add_stage_seconds({"write": time.process_time() - began})

@@ -21,7 +21,7 @@ from faceclust.files.names import (
     is_utf8,
 )
 from faceclust.files.program_folders import program_of_folder
-from faceclust.files.safe_paths import is_at_or_below
+from faceclust.files.safe_paths import is_absolute_posix, is_at_or_below
 
 #: A file's name, size in bytes and modification time in ns.
 FileEntry = tuple[str, int, int]
@@ -31,11 +31,11 @@ FileEntry = tuple[str, int, int]
 class FolderListing:
     """One folder's files.
 
-    `rel_path`: POSIX path below the root, "" for the root. `files`: possible photos by name,
-    sorted. `caches`: faceclust's cache files. `is_library`: the folder contains a library home.
-    `error`: the reason why it could not be listed, None if it was. `is_unreadable`: that reason is a
-    fault of the disk or a missing permission. `program_folders`: its skipped subfolders (POSIX paths below
-    the root), each with the program that keeps copies of photos there.
+    `rel_path`: POSIX path below the root, "" for the root, or the absolute one on an additional root.
+    `files`: possible photos by name, sorted. `caches`: faceclust's cache files. `is_library`: the folder
+    contains a library home. `error`: the reason why it could not be listed, None if it was. `is_unreadable`:
+    that reason is a fault of the disk or a missing permission. `program_folders`: its skipped subfolders, each
+    with the program that keeps copies of photos there.
     """
 
     rel_path: str
@@ -53,13 +53,15 @@ class FolderListing:
 
 
 def list_folders(root: Path, start: str = "", included: Collection[str] = ()) -> Iterator[FolderListing]:
-    """Yield every folder from `start` (POSIX path below `root`) down, parents first, sorted.
+    """Yield every folder from `start` down, parents first, sorted.
+
+    `start`: POSIX path below `root`, or the absolute one of a folder on an additional root.
 
     Hidden and system folders are skipped, and folders in which other programs keep copies of photos,
     unless they are at or below one of the `included` folders. Symbolic links are not followed: those inside the library
     lead to folders that are found anyway, others lead out of it, and cycles are impossible.
     """
-    base = f"{root}/"
+    base = "" if is_absolute_posix(start) else f"{root}/"
     waiting = [start]
     while waiting:
         folder = FolderListing(waiting.pop())

@@ -22,7 +22,8 @@ class ScanResult:
 
     `faces`: found by the models, except the `forgotten` ones. `converted`: folders whose embeddings
     were stored in another precision. `interrupted`: a stop was requested. `stage_seconds`: CPU time
-    of the workers by stage, and of saving.
+    of the workers by stage, and of saving. `away`: by the path of each additional root that is away, the number
+    of its photos, which stay known.
     """
 
     photos: int = 0
@@ -42,6 +43,7 @@ class ScanResult:
     skipped: list[SkippedPhoto] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     stage_seconds: dict[str, float] = field(default_factory=dict)
+    away: dict[str, int] = field(default_factory=dict)
 
     @property
     def skip_counts(self) -> dict[str, int]:

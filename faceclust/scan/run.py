@@ -9,8 +9,10 @@ from dataclasses import replace
 
 from faceclust.errors import FaceclustError
 from faceclust.files.names import PRECISIONS
+from faceclust.files.safe_paths import is_at_or_below
 from faceclust.photos.embedded_metadata import EmbeddedMetadata
 from faceclust.progress import Progress, ShouldStop
+from faceclust.scan.away import count_photos_by_folder
 from faceclust.scan.compare import FaceFilter, build_content_index, compare_folders
 from faceclust.scan.copies import ContentIndex
 from faceclust.scan.drawn_faces import DrawnFaces
@@ -21,7 +23,7 @@ from faceclust.scan.missing_dates import find_missing_date, list_undated_photos
 from faceclust.scan.model_change import ModelChangeReporter
 from faceclust.scan.photo_dates import add_date
 from faceclust.scan.result import ScanResult
-from faceclust.scan.unchanged import environment_stamp, update_snapshot
+from faceclust.scan.unchanged import environment_stamp, snapshot_away, update_snapshot
 from faceclust.store.home import LibraryHome
 from faceclust.store.schema import CacheInfo, stored_name
 from faceclust.text.plural import format_count
@@ -69,6 +71,7 @@ class _ScanRun:
         # Taken at the start, so that journal entries written meanwhile are left to the next scan.
         self._stamp = environment_stamp(home, info.pack, info.precision)
         self._folders: dict[str, ScanFolder] = {}
+        self._away: dict[str, int] = {}  # number of known photos by folder, on disks that are away
         self._removed_contents: Counter[str] = Counter()  # content hashes of removed photos
         self._deferred_counts: Counter[str] = Counter()
         self._unusable_faces: Counter[str] = Counter()  # by photo
@@ -80,6 +83,11 @@ class _ScanRun:
             self._home, self._info, self._starts, self._settings, self._progress, result, self._note, self._face_filter
         )
         self._folders = {folder.name: folder for folder in found}
+        self._away = count_photos_by_folder(self._home, self._info)
+        if "" in self._starts:
+            for root in self._home.roots.away:
+                counts = (count for folder, count in self._away.items() if is_at_or_below(folder, root.path))
+                result.away[root.path] = sum(counts)
         self._removed_contents.update(
             row.photo_hash for one in found for name in one.removed if (row := one.cached_rows[name]).photo_hash
         )
@@ -283,11 +291,12 @@ class _ScanRun:
             for one in folders
             if one.is_complete and not (one.pending or one.unsaved or one.removed or one.previous_precision)
         ]
+        away = {folder: snapshot_away(count) for folder, count in self._away.items()}
         update_snapshot(
             self._home,
             self._info.pack,
             self._starts,
-            {folder.name: folder.to_snapshot() for folder in complete},
+            away | {folder.name: folder.to_snapshot() for folder in complete},
             self._stamp,
         )
 

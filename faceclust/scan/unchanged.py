@@ -21,7 +21,7 @@ from faceclust.files.names import (
     MODELS_FOLDER,
     cache_file_name,
 )
-from faceclust.files.safe_paths import is_at_or_below
+from faceclust.files.safe_paths import is_absolute_posix, is_at_or_below
 from faceclust.files.user_folders import data_folder
 from faceclust.scan.listing import FolderListing, list_folders
 from faceclust.scan.result import ScanResult
@@ -47,8 +47,30 @@ def scan_if_unchanged(
     `folders`: default the whole library. `pack`: the name of the models, default those in use.
     Return None if something may have changed. Raises UsageError for a folder outside the library.
     """
-    starts = [relative_folder(home.root, Path(folder)) for folder in folders] or [""]
-    return scan_unchanged(home, starts, pack or pack_in_use(home.root).value, precision_in_use(home.root).value)
+    starts = [relative_folder(home.roots, Path(folder)) for folder in folders]
+    pack = pack or pack_in_use(home.root).value
+    result = scan_unchanged(home, starts or all_starts(home), pack, precision_in_use(home.root).value)
+    if result and not starts:
+        result.away = count_photos_away(home, pack)
+    return result
+
+
+def all_starts(home: LibraryHome) -> list[str]:
+    """Return the folders from which a scan of a whole library starts: its own root and the additional ones that
+    are here."""
+    return ["", *(root.path for root in home.roots.here)]
+
+
+def count_photos_away(home: LibraryHome, pack: str) -> dict[str, int]:
+    """Return the number of known photos on each additional root that is away, by its path."""
+    if not home.roots.away:
+        return {}
+    snapshot = read_scan_snapshot(home.scan_snapshot_of(pack))
+    folders = snapshot.folders if snapshot else {}
+    return {
+        root.path: sum(one.photo_count for name, one in folders.items() if is_at_or_below(name, root.path))
+        for root in home.roots.away
+    }
 
 
 def scan_unchanged(
@@ -91,7 +113,7 @@ def _count_unchanged_below(home: LibraryHome, start: str, snapshot: ScanSnapshot
         if before is None or _may_have_changed(home, listing, before, pack):
             return None
         counts[listing.rel_path] = before.photo_count
-    if any(name not in counts and is_at_or_below(name, start) for name in snapshot.folders):
+    if any(name not in counts and is_at_or_below(name, start or ".") for name in snapshot.folders):
         return None  # a folder is gone
     return counts
 
@@ -99,7 +121,8 @@ def _count_unchanged_below(home: LibraryHome, start: str, snapshot: ScanSnapshot
 def _may_have_changed(home: LibraryHome, listing: FolderListing, before: FolderSnapshot, pack: str) -> bool:
     if listing.error or before != _snapshot_folder(home, listing, before.photo_count, pack):
         return True
-    return listing.is_library and bool(listing.rel_path)  # a nested library has a journal of its own
+    # A nested library has a journal of its own. That of a library on an additional root is not read.
+    return listing.is_library and bool(listing.rel_path) and not is_absolute_posix(listing.rel_path)
 
 
 def update_snapshot(
@@ -115,20 +138,28 @@ def update_snapshot(
     before = read_scan_snapshot(home.scan_snapshot_of(pack))
     folders = dict(before.folders) if before and before.environment == stamp else {}
     for start in starts:
-        folders = {name: kept for name, kept in folders.items() if not is_at_or_below(name, start)}
+        folders = {name: kept for name, kept in folders.items() if not is_at_or_below(name, start or ".")}
     write_scan_snapshot(home.scan_snapshot_of(pack), ScanSnapshot(stamp, folders | dict(snapshots)))
+
+
+def snapshot_away(photos: int) -> FolderSnapshot:
+    """Return the snapshot of a folder on a disk that is away: the next scan that finds it compares its photos."""
+    return FolderSnapshot("", photos, None)
 
 
 def _snapshot_folder(home: LibraryHome, listing: FolderListing, photos: int, pack: str) -> FolderSnapshot:
     name = cache_file_name(pack)
     beside = next(((size, time) for found, size, time in listing.caches if found == name), None)
-    away = _external_cache_stamp(home, listing.rel_path, name) if home.has_cache_dir or not beside else None
+    is_external = home.has_cache_dir or not beside or is_absolute_posix(listing.rel_path)
+    away = _external_cache_stamp(home, listing.rel_path, name) if is_external else None
     return FolderSnapshot(listing.digest, photos, away or beside)
 
 
 def _external_cache_stamp(home: LibraryHome, folder: str, name: str) -> tuple[int, int] | None:
-    stamps = (file_stamp(place / FOLDERS_NAME / folder / name) for place in home.homes)
-    return next(filter(None, stamps), None)
+    root = home.roots.root_of(folder)
+    places = home.cache_folders_of(root) if root else [place / FOLDERS_NAME for place in home.homes]
+    below = home.roots.split(folder)[1]
+    return next(filter(None, (file_stamp(place / below / name) for place in places)), None)
 
 
 def environment_stamp(home: LibraryHome, pack: str, precision: str) -> str:

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from faceclust.errors import CacheError, FaceclustError, NoLibraryError, UsageError
 from faceclust.files.atomic import make_private_folder, write_private_atomically
+from faceclust.files.library_roots import LibraryRoots
 from faceclust.files.own_files import is_own_folder, read_own, translate_os_errors
-from faceclust.files.safe_paths import relative_posix
 from faceclust.files.user_folders import expand_user, state_folder
 from faceclust.store.home import LibraryHome
 from faceclust.store.locations import homes_of, saved_cache_dirs
 from faceclust.store.ownership import require_trusted_library
+from faceclust.store.roots_file import list_added_folders
 
 LIBRARY_VARIABLE = "FACECLUST_LIBRARY"
 #: Errors of a path that leads nowhere, whatever the disk does.
@@ -26,7 +27,7 @@ _MAX_LIST_SIZE = 1 << 16  # bytes
 
 def find_library(library: str | os.PathLike[str] | None) -> Path:
     """Find a library's root. Precedence: `library`, FACECLUST_LIBRARY, the nearest library around
-    the working folder, the library last scanned.
+    the working folder, the library with an additional root around it, the library last scanned.
 
     Raises NoLibraryError, UsageError: also if the library around the working folder belongs to
     another user.
@@ -37,7 +38,8 @@ def find_library(library: str | os.PathLike[str] | None) -> Path:
         if not LibraryHome(root).exists():
             raise _not_a_library(root)
         return root
-    enclosing = enclosing_library(_working_folder())
+    here = _working_folder()
+    enclosing = enclosing_library(here) or library_with_root_around(here)
     if enclosing is not None:
         _require_trusted(enclosing)
         return enclosing
@@ -62,7 +64,8 @@ def _not_a_library(root: Path) -> NoLibraryError:
 
 def find_library_for_scan(folders: Sequence[str | os.PathLike[str]], library: str | os.PathLike[str] | None) -> Path:
     """Find the root of the library that a scan of these folders belongs to. Precedence: `library`,
-    the library around the first folder, the first folder as a new library. Raises UsageError."""
+    the library around the first folder, the library with an additional root around it, the first folder as a new
+    library. Raises UsageError."""
     if library is not None:
         return resolve_folder(library)
     if not folders:
@@ -70,30 +73,49 @@ def find_library_for_scan(folders: Sequence[str | os.PathLike[str]], library: st
     first = resolve_folder(folders[0])
     known = library_from_environment(first)
     if known is None:
-        known = enclosing_library(first)
+        known = enclosing_library(first) or library_with_root_around(first)
         if known not in (None, first):  # `first` itself was named
             _require_trusted(known)
     if known is None and len(folders) > 1:
-        raise UsageError("these folders are not in one library", hint="name their parent folder: --library FOLDER")
+        others = "".join(f" --add-root {shlex.quote(str(resolve_folder(folder)))}" for folder in folders[1:])
+        raise UsageError(
+            "these folders are not in one library",
+            hint=f"name their parent folder: --library FOLDER; or, for several disks: faceclust scan "
+            f"{shlex.quote(str(first))}{others}",
+        )
     return known or first
 
 
-def relative_folder(root: Path, folder: str | os.PathLike[str]) -> str:
-    """Return a folder as a POSIX path below the library's root. Raises UsageError if it is outside."""
+def relative_folder(roots: LibraryRoots, folder: str | os.PathLike[str]) -> str:
+    """Return a folder as the library has it: a POSIX path below its own root, or the absolute one on an additional
+    root. Raises UsageError if it is outside."""
     resolved = resolve_folder(folder)
-    if not resolved.is_relative_to(root):
+    found = roots.path_in_library(resolved)
+    if found is None:
         other = enclosing_library(resolved)
-        scan = f"scan it separately: faceclust scan {shlex.quote(str(resolved))}"
+        quoted = shlex.quote(str(resolved))
+        add = f"faceclust scan --add-root {quoted} --library {shlex.quote(str(roots.own))}"
+        scan = f"to make it a part of that library: {add}; or scan it separately: faceclust scan {quoted}"
         hint = f"it is in another library: --library {shlex.quote(str(other))}" if other else scan
-        raise UsageError(f"{resolved} is not in the library {root}", hint=hint)
-    return relative_posix(root, resolved)
+        raise UsageError(f"{resolved} is not in the library {roots.own}", hint=hint)
+    return found
 
 
 def library_from_environment(folder: Path) -> Path | None:
-    """Return the root that FACECLUST_LIBRARY names if `folder` lies in it, else None."""
+    """Return the root that FACECLUST_LIBRARY names if `folder` lies in it or in an additional root, else None."""
     root = os.environ.get(LIBRARY_VARIABLE)
     chosen = resolve_folder(root) if root else None
-    return chosen if chosen and folder.is_relative_to(chosen) else None
+    places = [chosen, *list_added_folders(chosen)] if chosen else []
+    return chosen if any(folder.is_relative_to(place) for place in places) else None
+
+
+def library_with_root_around(path: Path) -> Path | None:
+    """Return the library that has an additional root at `path` or around it, as recorded on this machine; None if
+    there is none. Raises CacheError."""
+    for known in known_libraries():
+        if any(path.is_relative_to(folder) for folder in list_added_folders(known)) and LibraryHome(known).exists():
+            return known
+    return None
 
 
 def enclosing_library(path: Path) -> Path | None:

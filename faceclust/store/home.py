@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from faceclust.errors import CacheError
 from faceclust.files.atomic import make_private_folder, remove_file, write_private_atomically
+from faceclust.files.library_roots import AdditionalRoot, LibraryRoots
 from faceclust.files.names import (
     DEFAULT_PACK,
     EXCLUDED_FOLDER_MARKERS,
@@ -29,7 +30,7 @@ from faceclust.files.own_files import (
     translate_os_errors,
     walk_own,
 )
-from faceclust.files.safe_paths import is_photo_folder, relative_posix
+from faceclust.files.safe_paths import is_photo_folder, join_posix, relative_posix
 from faceclust.store.config import CONFIG_FILE_NAME, MAX_CONFIG_BYTES, find_config_file, read_config
 from faceclust.store.library_lock import HeldLock, hold_lock
 from faceclust.store.locations import (
@@ -42,6 +43,7 @@ from faceclust.store.locations import (
     resolve_cache_dir,
     save_cache_dir,
 )
+from faceclust.store.roots_file import ROOTS_NAME, read_roots, write_roots
 
 JOURNAL_NAME = "people.jsonl"
 _MAX_TIME_SIZE = 100  # bytes
@@ -57,7 +59,8 @@ class LibraryHome:
     the other places by earlier runs are read too.
 
     The cache of a read-only photo folder is kept below `home/folders/`. With a cache directory
-    (`has_cache_dir`), all caches are kept there and nothing is written into the library.
+    (`has_cache_dir`), all caches are kept there and nothing is written into the library. The caches of
+    additional roots are kept below `home/roots/`, so that their faces stay known while their disks are away.
     `on_note` receives a message if an abandoned lock is taken over.
     """
 
@@ -81,6 +84,24 @@ class LibraryHome:
         self.previous_clusters = self.home / "clusters-before.parquet"
         self.thumbs = self.home / "thumbs"
         self.last_scan_file = self.home / "last-scan"
+        self._roots: LibraryRoots | None = None
+
+    @property
+    def roots(self) -> LibraryRoots:
+        """The library's own root and its additional ones, as they were when first read, or reloaded last.
+        Raises CacheError if their file is damaged."""
+        if self._roots is None:
+            self._roots = read_roots(self.root, self.homes)
+        return self._roots
+
+    def reload_roots(self) -> None:
+        """Have `roots` find out again which disks are mounted."""
+        self._roots = None
+
+    def set_roots(self, additional: tuple[AdditionalRoot, ...]) -> None:
+        """Write the additional roots. The caller holds the library's lock. Raises CacheError."""
+        write_roots(self.home, LibraryRoots(self.root, additional))
+        self.reload_roots()
 
     def scan_snapshot_of(self, pack: str) -> Path:
         """Return the path of the snapshot of the last scan with this pack."""
@@ -134,8 +155,11 @@ class LibraryHome:
             return next((path for home in self.homes if own_exists(path := home / self.clusters.name)), self.clusters)
 
     def cache_paths(self, folder: str, pack: str = DEFAULT_PACK) -> CachePaths:
-        """Return the paths of the cache of a photo folder (POSIX path below the root)."""
+        """Return the paths of the cache of a photo folder (POSIX path below the root, or the absolute one on an
+        additional root)."""
         name = cache_file_name(pack)
+        if (root := self.roots.root_of(folder)) is not None:
+            return self._cache_paths_on(root, folder, name)
         beside_photos = self.root / folder / name
         in_homes = [home / FOLDERS_NAME / folder / name for home in self.homes]
         writes_beside = not self.has_cache_dir and os.access(beside_photos.parent, os.W_OK)
@@ -145,6 +169,15 @@ class LibraryHome:
         protected = [path for path in others if self.has_cache_dir and path.is_relative_to(self.root)]
         ordered = [path for path in others if path not in protected] + protected
         return CachePaths(write, tuple(ordered), set_aside, frozenset(protected))
+
+    def _cache_paths_on(self, root: AdditionalRoot, folder: str, name: str) -> CachePaths:
+        """Return the paths of the cache of a folder on an additional root. One beside its photos, of a library
+        that the folder is or was, is read last and never written."""
+        below = self.roots.split(folder)[1]
+        in_homes = [place / below / name for place in self.cache_folders_of(root)]
+        beside_photos = [Path(folder) / name] if root.is_here else []
+        set_aside = self.set_aside_folders_of(root)[0] / below / name.removeprefix(".")
+        return CachePaths(in_homes[0], (*in_homes[1:], *beside_photos), set_aside, frozenset(beside_photos))
 
     @property
     def journal(self) -> Path:
@@ -160,21 +193,44 @@ class LibraryHome:
         return sorted({folder for _, folder in self._find_caches_and_journals()[1]})
 
     def cached_folders(self, pack: str | None = None) -> list[str]:
-        """Return the folders (POSIX paths below the root, sorted) with a cache of this or any pack."""
+        """Return the folders (POSIX paths below the root, or absolute ones on additional roots; sorted) with a
+        cache of this or any pack. Those on a disk that is away count."""
         found = {folder for path, folder in self.cache_files() if pack in (None, pack_of_cache_file(path.name))}
         with translate_os_errors():
-            return sorted(folder for folder in found if is_photo_folder(self.root / folder))
+            return sorted(
+                folder
+                for folder in found
+                if not self.roots.is_here(folder) or is_photo_folder(self.roots.folder_path(folder))
+            )
 
     def cache_files(self) -> list[tuple[Path, str]]:
-        """Return every cache file of every pack with its photo folder (POSIX path below the root),
-        sorted by folder. The photo folder may no longer exist."""
+        """Return every cache file of every pack with its photo folder (POSIX path below the root, or the absolute
+        one on an additional root), sorted by folder. The photo folder may no longer exist."""
         found = list(self._find_caches_and_journals()[0])
-        with translate_os_errors():
-            for base in (home / FOLDERS_NAME for home in self.homes):
-                for path, _, files in walk_own(base):
-                    folder = relative_posix(base, path)
-                    found += [(path / name, folder) for name in files if is_cache_file_name(name)]
+        found += _list_caches([home / FOLDERS_NAME for home in self.homes], "")
+        for root in self.roots.additional:
+            found += self.cache_files_of(root)
         return sorted(found, key=lambda pair: (pair[1], pair[0]))
+
+    def cache_folders_of(self, root: AdditionalRoot) -> list[Path]:
+        """Return the folders in the homes that hold the caches of an additional root; they may be missing."""
+        return [place / FOLDERS_NAME for place in self.root_folders_of(root)]
+
+    def root_folders_of(self, root: AdditionalRoot) -> list[Path]:
+        """Return the folders in the homes that hold what is kept of an additional root; they may be missing."""
+        return [home / ROOTS_NAME / root.id for home in self.homes]
+
+    def set_aside_folders_of(self, root: AdditionalRoot) -> list[Path]:
+        """Return the folders in the homes that hold unusable caches of an additional root; they may be missing."""
+        return [home / SET_ASIDE_NAME / f".{root.id}" for home in self.homes]
+
+    def cache_files_of(self, root: AdditionalRoot) -> list[tuple[Path, str]]:
+        """Return the cache files of an additional root, each with its photo folder (absolute POSIX path)."""
+        return _list_caches(self.cache_folders_of(root), root.path)
+
+    def cached_folders_of(self, root: AdditionalRoot, pack: str) -> list[str]:
+        """Return the folders (absolute POSIX paths, sorted) of an additional root with a cache of this pack."""
+        return sorted({folder for path, folder in self.cache_files_of(root) if pack_of_cache_file(path.name) == pack})
 
     def seems_unmounted(self) -> bool:
         """Is the library's folder empty although caches elsewhere cover photos in it? The disk with
@@ -184,7 +240,7 @@ class LibraryHome:
         with translate_os_errors():
             if any(files for _, _, files in walk_own(self.root)):
                 return False
-            return any(is_own_folder(home / FOLDERS_NAME) for home in self.homes) and bool(self.cache_files())
+            return bool(_list_caches([home / FOLDERS_NAME for home in self.homes], ""))
 
     def _find_caches_and_journals(self) -> tuple[list[tuple[Path, str]], list[tuple[Path, str]]]:
         """Find the caches below the root, and the journal paths of folders that used to be
@@ -244,6 +300,18 @@ class LibraryHome:
         self.create()
         with lock_journal_file(self.journal, self._on_note):
             yield
+
+
+def _list_caches(bases: Iterable[Path], start: str) -> list[tuple[Path, str]]:
+    """Return the cache files below these folders, each with its photo folder at or below `start`. Raises CacheError."""
+    found: list[tuple[Path, str]] = []
+    with translate_os_errors():
+        for base in bases:
+            for path, _, files in walk_own(base):
+                below = relative_posix(base, path)
+                folder = join_posix(start, below) if below else start
+                found += [(path / name, folder) for name in files if is_cache_file_name(name)]
+    return found
 
 
 def _read_time(file: Path) -> str | None:

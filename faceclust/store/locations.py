@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,6 +108,33 @@ def save_cache_dir(root: Path, folder: Path) -> None:
 def forget_cache_dirs(root: Path) -> None:
     """Delete the record of the cache directories of a library that no longer exists. Raises CacheError."""
     remove_file(_saved_cache_dirs_file(root))
+
+
+def saved_added_roots(root: Path) -> dict[str, str]:
+    """Return the additional roots, path by id, that the user added to the library at `root` on this machine.
+    Raises CacheError."""
+    with translate_os_errors():
+        try:
+            content = read_own(_added_roots_file(root), _MAX_RECORD_BYTES)
+        except FileNotFoundError:
+            return {}
+    fields = [os.fsdecode(field) for field in content.split(b"\0")]
+    return dict(zip(fields[::2], fields[1::2], strict=False))
+
+
+def save_added_roots(root: Path, paths: Mapping[str, str]) -> None:
+    """Record the additional roots, path by id, that the user added on this machine. Raises CacheError."""
+    file = _added_roots_file(root)
+    if not paths:
+        remove_file(file)
+    elif saved_added_roots(root) != dict(paths):
+        content = b"\0".join(os.fsencode(field) for pair in paths.items() for field in pair)
+        make_private_folder(file.parent)
+        write_private_atomically(file, lambda stream: stream.write(content))
+
+
+def _added_roots_file(root: Path) -> Path:
+    return home_below(Path(os.path.realpath(data_folder() / "roots")), root)
 
 
 def resolve_cache_dir(root: Path, folder: Path) -> Path:

@@ -17,6 +17,7 @@ from typing import Any
 
 from faceclust.errors import UsageError
 from faceclust.files.bundled import default_pack
+from faceclust.files.library_roots import is_root_path
 from faceclust.files.names import (
     DEFAULT_PACK,
     DEFAULT_PRECISION,
@@ -87,13 +88,18 @@ def included_folders(root: Path) -> tuple[str, ...]:
     """Return the folders (POSIX paths below the root) of other programs that scans of the library at `root`
     include. Raises UsageError as `pack_in_use` does."""
     for file, folders in _configured_values(root, _INCLUDE_KEY):
-        if not isinstance(folders, list) or not all(isinstance(one, str) and is_path_below(one) for one in folders):
+        if not isinstance(folders, list) or not all(map(_is_library_folder, folders)):
             raise UsageError(
                 f"{file}: [scan] include must be a list of folders of the library, not {folders!r}",
                 hint='write, for example: include = ["immich/thumbs"]',
             )
         return tuple(folders)
     return ()
+
+
+def _is_library_folder(path: Any) -> bool:
+    """Can this be a folder of a library: a path below its root, or the absolute one of a folder on another disk?"""
+    return isinstance(path, str) and (is_path_below(path) or is_root_path(path))
 
 
 def validate_pack_name(name: Any, file: Path) -> str:

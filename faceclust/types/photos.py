@@ -18,7 +18,8 @@ from faceclust.types.arrays import Float32, UInt8, check_array
 
 @dataclass(frozen=True, order=True)
 class PhotoRef:
-    """A photo file found by the crawler. `rel_path` is a POSIX path below the library's root, `size` in bytes."""
+    """A photo file found by the crawler. `rel_path` is a POSIX path below the library's root, or the absolute one
+    of a photo on an additional root. `size` is in bytes."""
 
     rel_path: str
     size: int
