@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceclust.cli.terminal.printing import data_stream, is_terminal, print_lines
+from faceclust.files.safe_paths import is_absolute_posix
 
 if TYPE_CHECKING:
     from faceclust.outputs.search import FoundFace, FoundPhoto
@@ -70,7 +71,8 @@ def _paths_from_working_folder(photos: Sequence[str], root: Path) -> list[str]:
         here = None
     if here is None or not (root.is_relative_to(here) or here.is_relative_to(root)):
         return [str(root / photo) for photo in photos]
-    relative = [os.path.relpath(root / photo, here) for photo in photos]
+    # Those on another disk of the library are absolute already.
+    relative = [photo if is_absolute_posix(photo) else os.path.relpath(root / photo, here) for photo in photos]
     return [
         f"./{path}" if path.startswith("-") else path for path in relative
     ]  # a leading dash would make it an option
