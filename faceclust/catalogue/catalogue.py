@@ -434,6 +434,11 @@ class Catalogue:
         """Is the disk with this photo of the library mounted?"""
         return self.roots.is_here(photo)
 
+    def viewable_occurrence(self, face: str) -> FaceOccurrence:
+        """Return a face on a photo to look at: of several copies, one whose disk is mounted."""
+        found = self.occurrences_of[face]
+        return next((one for one in found if self.roots.is_here(one.photo)), found[0]) if self.roots.away else found[0]
+
     def address_of(self, face: str) -> str:
         """Return a face of the library as PHOTO#N: its number from the left on the photo."""
         found = self.occurrences_of[face][0]

@@ -130,6 +130,8 @@ def _print_check_result(result: dict[str, Any]) -> None:
     if result["missing"] or result["changed"]:
         missing = format_count(result["missing"], "photo")
         print_line(f"since the last scan: {missing} deleted, {result['changed']:,} changed")
+    if result["away"]:
+        print_line(f"{format_count(result['away'], 'photo')} on a disk that is away: not looked for")
     print_line(format_count(len(result["problems"]), "problem") if result["problems"] else "no problems found")
 
 

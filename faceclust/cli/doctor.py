@@ -43,6 +43,8 @@ def _print_findings(findings: dict[str, Any]) -> None:
     print_line(f"library:    {library['root'] or 'none yet'}")
     if library["root"]:
         print_line(f"            files in {library['home']}, {library['free_gb']:.1f} GB free")
+        for root in library["roots"]:
+            print_line(f"            and {root['path']}, which is {root['state']}")
     for problem in findings["problems"]:
         print_line(f"problem:    {problem}")
     if not findings["problems"]:

@@ -114,7 +114,7 @@ def _sidecar_plan_record(plan: SidecarPlan) -> dict[str, Any]:
         {"photo": sidecar.photo, "sidecar": str(sidecar.path), "why": sidecar.reason}
         for sidecar in plan.with_action("leave")
     ]
-    record["gone"] = list(plan.missing_photos)
+    record["gone"], record["away"] = list(plan.missing_photos), plan.away
     record["other_names"] = [
         {"photo": sidecar.photo, "ours": ours, "theirs": theirs}
         for sidecar in plan.sidecars
@@ -143,5 +143,7 @@ def _print_sidecar_plan(plan: SidecarPlan, destination: str, dry_run: bool, has_
         f"{destination}: {format_count(len(plan.sidecars), 'sidecar')}; {would}made {made:,}, "
         f"{would}changed {changed:,}, unchanged {same:,}, skipped {len(skipped):,}"
     )
+    if plan.away:
+        print_failure(f"left out: {format_count(plan.away, 'photo')} on a disk that is away")
     if not has_names:
         print_line("nobody has a name yet; next: faceclust label")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from faceclust.cli.common import complete_names, folder_option, json_option, library_option, open_library, print_json
-from faceclust.cli.output.photos import photo_records, print_paths
+from faceclust.cli.output.photos import photo_records, print_away, print_paths
 from faceclust.cli.terminal.printing import print_line
 from faceclust.errors import UsageError
 from faceclust.text.plural import format_count
@@ -88,10 +88,11 @@ def command(
     needs_date = any(filters[name] is not None for name in ("since", "until", "age"))
     undated = len(opened.search(*who, **filters, undated=True)) if needs_date else 0
     if as_json:
-        records = photo_records(found, opened.root, opened.group_of)
+        records = photo_records(found, opened.roots, opened.group_of)
         print_json({"library": str(opened.root), "photos": records, "undated": undated})
     else:
         print_paths([photo.photo for photo in found], opened.root, null)
+    print_away([photo.photo for photo in found], opened.roots)
     if undated:
         print_line(f"{format_count(undated, 'more photo')} would match, but without a known date", err=True)
     if not found:

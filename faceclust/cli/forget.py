@@ -86,6 +86,8 @@ def _print_forget_plan(plan: ForgetPlan, dry_run: bool) -> None:
     print_line("not touched: your photos; existing reports, albums and exports; backups")
     if plan.enclosing_library:
         print_line(f"not touched: the caches of the enclosing library {plan.enclosing_library}")
+    for path in plan.separate_libraries:
+        print_line(f"not touched: the files of {path} as a library of its own")
 
 
 def _forget_plan_record(plan: ForgetPlan) -> dict[str, Any]:

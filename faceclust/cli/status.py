@@ -13,6 +13,12 @@ from faceclust.cli.terminal.printing import print_line
 from faceclust.library.status import library_status
 from faceclust.text.plural import format_count
 
+_STATES = {
+    "here": "here",
+    "away": "away (its photos stay known)",
+    "not added": "listed in the library, but not added on this machine: faceclust scan --add-root PATH",
+}
+
 
 @click.command("status")
 @library_option
@@ -34,6 +40,9 @@ def command(library: Path | None, as_json: bool) -> None:
 def _print_status(status: dict[str, Any]) -> None:
     copies = f" ({format_count(status['copies'], 'duplicate')})" if status["copies"] else ""
     print_line(f"{format_count(status['photos'], 'photo')}{copies}, {format_count(status['faces'], 'face')}")
+    if len(status["roots"]) > 1:
+        for root in status["roots"]:
+            print_line(f"  {root['path']}: {format_count(root['photos'], 'photo')}, {_STATES[root['state']]}")
     print_line(
         f"last scanned {_format_local_time(status['last_scanned'])}, models: {status['pack']} ({status['precision']})"
     )

@@ -78,6 +78,28 @@ class LibraryRoots:
         text = path.as_posix()
         return text if any(is_at_or_below(text, root.path) for root in self.additional if root.is_added) else None
 
+    def path_in_mirror(self, photo: str) -> str:
+        """Return the relative path of a photo in a folder that mirrors the library: for one on an additional root,
+        its absolute path without the file system's root."""
+        return photo[len(PurePath(photo).anchor) :] if is_absolute_posix(photo) else photo
+
+    def path_from_mirror(self, path: str) -> str:
+        """Return the library's path of a photo or folder from its path in a mirror, the opposite of
+        `path_in_mirror`."""
+        for root in self.additional:
+            below = self.path_in_mirror(root.path)
+            if is_at_or_below(path, below):
+                return root.path + path[len(below) :]
+        return path
+
+    def is_away(self, path: str) -> bool:
+        """Is this photo or folder of the library on a disk that the user added here, and that is not mounted?"""
+        try:
+            root = self.root_of(path)
+        except UnsafeFileError:
+            return False
+        return root is not None and root.is_added and not root.is_here
+
     def is_here(self, path: str) -> bool:
         """Is the disk with this photo or folder of the library mounted? True for the own root."""
         try:

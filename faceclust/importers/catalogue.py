@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from faceclust.files.safe_paths import is_absolute_posix
 from faceclust.importers.values import Frame, PhotoNames, Region
 from faceclust.text.caseless import caseless_key
 from faceclust.types import PhotoInfo
@@ -128,7 +129,7 @@ class _PathMatcher:
         found = {}
         for candidate in next((photos for photos in similar if 0 < len(photos) <= _MAX_CANDIDATES), ()):
             own = _split(candidate)
-            mine = (*self._root, *own)
+            mine = own if is_absolute_posix(candidate) else (*self._root, *own)
             common = _count_common_end(whole, mine)
             needed = min(len(own), len(below) if photo.is_moved else max(len(below), 2))
             if common >= needed and self._is_same_picture(photo, candidate, len(below), common):

@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from faceclust.files.library_roots import LibraryRoots, as_roots
 from faceclust.files.names import RAW_EXTENSIONS
-from faceclust.files.own_files import list_own, path_below, walk_own
+from faceclust.files.own_files import list_own, walk_own
 from faceclust.files.safe_paths import relative_posix
 from faceclust.importers import picasa
 from faceclust.importers.catalogue_files import collect_catalogue
@@ -26,6 +27,7 @@ from faceclust.people.names import MAX_NAME_LENGTH, clean_name
 from faceclust.photos.embedded_metadata import read_embedded_metadata
 from faceclust.progress import Progress
 from faceclust.text.placeholders import is_placeholder_name
+from faceclust.text.plural import format_count
 from faceclust.types import WHOLE_PHOTO, PhotoInfo
 from faceclust.xmp.packet import MAX_PACKET_BYTES, BadPacketError
 from faceclust.xmp.read import read_packet
@@ -59,7 +61,7 @@ class CollectedNames:
 
 
 def collect_names(
-    root: Path,
+    root: Path | LibraryRoots,
     photos: Mapping[str, PhotoInfo],
     sources: Sources,
     progress: Progress,
@@ -67,16 +69,17 @@ def collect_names(
 ) -> CollectedNames:
     """Collect all names that `sources` have for the library's `photos`, without writing anything.
 
+    `root`: the library's root, or its roots if it has several.
     Photos are read only up to the end of their XMP packet. Raises UsageError for an invalid table.
     """
-    return _NameCollector(root, photos, progress, people_tags).collect(sources)
+    return _NameCollector(as_roots(root), photos, progress, people_tags).collect(sources)
 
 
 class _NameCollector:
     def __init__(
-        self, root: Path, photos: Mapping[str, PhotoInfo], progress: Progress, people_tags: PeopleTags
+        self, roots: LibraryRoots, photos: Mapping[str, PhotoInfo], progress: Progress, people_tags: PeopleTags
     ) -> None:
-        self.root, self.photos, self.progress = root, photos, progress
+        self.roots, self.root, self.photos, self.progress = roots, roots.own, photos, progress
         self._people_tags = people_tags
         self.collected = CollectedNames()
         self._ini_files: dict[str, picasa.PicasaIni] = {}  # by folder
@@ -92,12 +95,12 @@ class _NameCollector:
         for path in sources.catalogues:
             self._read_catalogue(path)
         starts = tuple(f"{folder}/" if folder else "" for folder in sources.folders)
-        inside = [photo for photo in self.photos if photo.startswith(starts)]
+        inside = self._leave_out_away(photo for photo in self.photos if photo.startswith(starts))
         self._read_photos(dict.fromkeys([*inside, *sources.photos]))
         listed = {posixpath.dirname(photo) for photo in inside}
         for folder in sorted(listed | set(sources.folders)):
             try:
-                path = path_below(self.root, folder) if folder else self.root
+                path = self.roots.folder_path(folder)
                 _, _, names = next(walk_own(path), (path, [], []))
                 self._read_files(path, folder, names)
             except OSError as error:
@@ -110,9 +113,17 @@ class _NameCollector:
             self._read_file(self.root / file, file)
         for mirror in sources.mirrors:
             for folder_path, _, names in walk_own(mirror):
-                self._read_files(folder_path, relative_posix(mirror, folder_path), names)
+                below = self.roots.path_from_mirror(relative_posix(mirror, folder_path))
+                self._read_files(folder_path, below, names)
         self._add_picasa_names(sources.contacts or find_contacts_files(self.root))
         return self.collected
+
+    def _leave_out_away(self, photos: Iterable[str]) -> list[str]:
+        found = list(photos)
+        if away := self.roots.count_away(found):
+            self.progress.note(f"left out: {format_count(away, 'photo')} on a disk that is away")
+            found = [photo for photo in found if self.roots.is_here(photo)]
+        return found
 
     # -- XMP ------------------------------------------------------------------
 
@@ -120,7 +131,7 @@ class _NameCollector:
         self.progress.start("looking into photos for names", len(photos), "photos")
         for photo in photos:
             try:
-                packets = read_embedded_metadata(path_below(self.root, photo)).xmp
+                packets = read_embedded_metadata(self.roots.path_of(photo)).xmp
             except OSError as error:
                 self.collected.unreadable.append(UnreadableSource(photo, error.strerror or str(error)))
                 packets = ()
@@ -142,7 +153,7 @@ class _NameCollector:
         wanted = frozenset(photos)
         for folder in sorted({posixpath.dirname(photo) for photo in wanted}):
             try:
-                path = path_below(self.root, folder) if folder else self.root
+                path = self.roots.folder_path(folder)
                 _, _, names = next(walk_own(path), (path, [], []))
             except OSError:
                 continue  # the photos in it are reported as unreadable

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faceclust.errors import UsageError
+from faceclust.files.library_roots import LibraryRoots, as_roots
 from faceclust.files.own_files import stat_own
 from faceclust.files.user_folders import existing_form, expand_user
 from faceclust.importers import picasa
@@ -38,14 +39,18 @@ class Sources:
     catalogues: list[Path] = field(default_factory=list)
 
 
-def classify_sources(root: Path, paths: Iterable[Path], contacts: Path | None, photos: Collection[str]) -> Sources:
+def classify_sources(
+    root: Path | LibraryRoots, paths: Iterable[Path], contacts: Path | None, photos: Collection[str]
+) -> Sources:
     """Classify each path; without paths, the whole library is the source.
+
+    `root`: the library's root, or its roots if it has several.
 
     Raises UsageError if a path is missing or is not a source of names.
     """
     sources, lookup = Sources(), PhotoLookup(photos)
     for given in paths:
-        _add_source(sources, root, given, lookup)
+        _add_source(sources, as_roots(root), given, lookup)
     if contacts is not None:
         sources.contacts.append(_resolve_existing(contacts))
     chosen = (sources.folders, sources.photos, sources.files, sources.mirrors, sources.tables, sources.catalogues)
@@ -54,22 +59,22 @@ def classify_sources(root: Path, paths: Iterable[Path], contacts: Path | None, p
     return sources
 
 
-def _add_source(sources: Sources, root: Path, given: Path, lookup: PhotoLookup) -> None:
+def _add_source(sources: Sources, roots: LibraryRoots, given: Path, lookup: PhotoLookup) -> None:
     path = _resolve_existing(given)
-    below = path.relative_to(root).as_posix() if path.is_relative_to(root) else None
+    below = roots.path_in_library(path)
     name, suffix = path.name.lower(), path.suffix.lower()
     if path.is_dir():
         if below is None:
             sources.mirrors.append(path)
         else:
-            sources.folders.append("" if below == "." else below)
+            sources.folders.append(below)
     elif name == picasa.CONTACTS_NAME:
         sources.contacts.append(path)
     elif suffix in _TABLE_ENDINGS:
         sources.tables.append(path)
     elif suffix in _CATALOGUE_ENDINGS and not is_takeout_file(path):
         sources.catalogues.append(path)
-    elif below is not None and (photo := _find_photo(root, below, lookup)):
+    elif below is not None and (photo := _find_photo(roots.own, below, lookup)):
         sources.photos.append(photo)
     elif suffix not in (".xmp", ".json") and name not in picasa.INI_NAMES:
         raise UsageError(
@@ -79,7 +84,7 @@ def _add_source(sources: Sources, root: Path, given: Path, lookup: PhotoLookup) 
         )
     elif below is None:
         raise UsageError(
-            f"{given} is not in the library {root}", hint="name the folder that mirrors the library instead"
+            f"{given} is not in the library {roots.own}", hint="name the folder that mirrors the library instead"
         )
     else:
         sources.files.append(below)

@@ -147,7 +147,7 @@ def _examine_faces(
     tasks = []
     for photo, wanted in sorted(by_photo.items()):
         try:
-            status = (library.root / photo).lstat()
+            status = library.path_of(photo).lstat()
         except (OSError, ValueError) as error:
             notes.append(f"{photo} cannot be read: {getattr(error, 'strerror', None) or error}")
         else:

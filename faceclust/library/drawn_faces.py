@@ -145,7 +145,7 @@ def find_scanned_photo(library: Catalogue, photo: str | os.PathLike[str]) -> Pho
         for info in library.photos.values():
             if info.photo_hash == typed:
                 return info
-    return library.photos[find_photo(library.root, library.photos, typed)]
+    return library.photos[find_photo(library.roots, library.photos, typed)]
 
 
 def _check_box(box: Box, info: PhotoInfo) -> Box:
@@ -214,7 +214,7 @@ def _examine(library: Catalogue, info: PhotoInfo, face: DrawnFace) -> ScannedPho
     require_files(library.pack)
     path = library.root / info.photo
     try:
-        status = path.lstat()
+        status = library.path_of(info.photo).lstat()
     except (OSError, ValueError) as error:
         raise UsageError(
             f"{path} cannot be read: {getattr(error, 'strerror', None) or error}", hint="faceclust scan"

@@ -73,7 +73,7 @@ def plan_albums(
     return albums.build_album_plan(
         [build_album(group, library.occurrences_of, album_filter) for group in members],
         library.photos,
-        library.root,
+        library.roots,
         [library.root / folder for folder in library.home.cached_folders()],
         expand_user(out).absolute(),
         layout=layout,
@@ -136,7 +136,7 @@ def plan_xmp(
         raise UsageError(f"there are photos of the library in or beside {target}", hint="name a folder without photos")
     library.progress.start("reading photos and sidecars", len(faces), "photos")
     try:
-        return plan_sidecars(library.root, faces, photos, orientation_and_size, packets_and_keywords, target, names)
+        return plan_sidecars(library.roots, faces, photos, orientation_and_size, packets_and_keywords, target, names)
     finally:
         library.progress.finish()
 

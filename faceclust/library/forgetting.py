@@ -48,7 +48,8 @@ class ForgetPlan:
     `confirmed`, `suggested` and `missing_count` (on photos missing now) count the faces to forget;
     `kept_suggested` counts the suggested faces that stay. `still_cached`: faces forgotten earlier
     that a cache still holds. `journal_lines`: lines of the `journals` to rewrite. `leftovers`: files
-    nothing reads any more, to delete. `enclosing_library`: a library around this one, left untouched.
+    nothing reads any more, to delete. `enclosing_library`: a library around this one, left untouched, as are
+    `separate_libraries`, those at additional roots.
     """
 
     name: str
@@ -66,6 +67,7 @@ class ForgetPlan:
     journals: tuple[Path, ...]
     leftovers: tuple[Path, ...]
     enclosing_library: Path | None
+    separate_libraries: tuple[Path, ...] = ()
 
 
 def plan_forget(library: Catalogue, name: str, *, confirmed_only: bool = False) -> ForgetPlan:
@@ -104,6 +106,9 @@ def plan_forget(library: Catalogue, name: str, *, confirmed_only: bool = False) 
         journals=tuple(path for path, count in changed_lines.items() if count),
         leftovers=traces.leftovers,
         enclosing_library=enclosing_library(library.root.parent),
+        separate_libraries=tuple(
+            path for root in library.roots.here if enclosing_library(path := Path(root.path)) == path
+        ),
     )
 
 

@@ -142,7 +142,7 @@ def _find_typed_photo(library: Catalogue, path: StrPath) -> Path:
     expanded = expand_photo_path(path)
     if not os.path.lexists(expanded):
         with suppress(UsageError):
-            return library.root / find_photo(library.root, library.photos, str(path))
+            return library.root / find_photo(library.roots, library.photos, str(path))
     return expanded
 
 
@@ -337,7 +337,7 @@ class _FaceLoader:
         photo, number = (text, None) if os.path.lexists(text) else split_face_address(text)
         if self._library is not None and not os.path.lexists(expand_photo_path(photo)):
             with suppress(UsageError, NothingScannedError):
-                photo = str(self._library.root / find_photo(self._library.root, self._library.photos, photo))
+                photo = str(self._library.root / find_photo(self._library.roots, self._library.photos, photo))
         return photo, number
 
     def _read_photo(self, photo: str) -> PhotoFaces:

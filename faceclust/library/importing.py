@@ -54,11 +54,11 @@ def plan_import(
 
     paths = [expand_user(source) for source in as_list(sources)]
     contacts_file = expand_user(contacts) if contacts is not None else None
-    chosen = classify_sources(library.root, paths, contacts_file, library.photos)
+    chosen = classify_sources(library.roots, paths, contacts_file, library.photos)
     for tag in as_list(people_tags):
         require_text("a tag", tag)
     tags = PeopleTags(tuple(as_list(people_tags)))
-    collected = collect_names(library.root, library.photos, chosen, library.progress, tags)
+    collected = collect_names(library.roots, library.photos, chosen, library.progress, tags)
     photos_with_regions = {names.photo for names in collected.photo_names if names.regions}
     known = _collect_library_names(library, photos_with_regions)
     if any(names.people for names in collected.photo_names) and library.groups is not None:  # slow with many faces
@@ -154,7 +154,7 @@ def _with_stored_orientation(library: Catalogue, photo: PhotoInfo) -> PhotoInfo:
     from faceclust.photos.orientation import read_orientation  # loads the decoders
 
     try:
-        found = read_orientation(library.root / photo.photo)
+        found = read_orientation(library.path_of(photo.photo))
     except FileNotFoundError:  # deleted since the scan
         return photo
     return replace(photo, orientation=found.orientation) if found else photo

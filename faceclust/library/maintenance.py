@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatch
@@ -32,6 +33,7 @@ from faceclust.store.folder_cache import (
 from faceclust.store.home import FOLDERS_NAME, JOURNAL_NAME, SET_ASIDE_NAME, LibraryHome
 from faceclust.store.inspection import InspectionResult, Problem, inspect_cache, stat_files
 from faceclust.store.locations import CachePaths, saved_cache_dirs_folder
+from faceclust.store.roots_file import ROOTS_NAME
 from faceclust.store.schema import encode_parquet, without_photos
 from faceclust.store.thumbs import ThumbStore
 
@@ -45,13 +47,16 @@ _KIND_FACE_PICTURE, _KIND_GROUPING, _KIND_SCAN_NOTE = "face pictures", "grouping
 def check_caches(library: Catalogue, *, hash_photos: bool = False) -> dict[str, Any]:
     """Check every file of a library, and return the record that `faceclust cache check --json` prints.
 
-    `problems` is empty if nothing is wrong. `hash_photos`: hash the photos again as well.
+    `problems` is empty if nothing is wrong. `hash_photos`: hash the photos again as well. `away`: the number of
+    photos on disks that are away, which are not looked for.
     """
     files = library.home.cache_files()
-    total = InspectionResult()
+    total, away = InspectionResult(), 0
     library.progress.start("checking caches", len(files), "caches")
     for path, folder in files:
-        found = inspect_cache(path, library.root / folder, face_id, hash_photos=hash_photos)
+        photos = library.root / folder if library.is_here(folder) else None
+        found = inspect_cache(path, photos, face_id, hash_photos=hash_photos)
+        away += 0 if photos else found.photos
         if found.problems and (pack := pack_of_cache_file(path.name)):
             library.home.discard_scan_snapshot(pack)
         for name in ("photos", "faces", "missing", "changed", "hashed", "problems"):
@@ -60,7 +65,7 @@ def check_caches(library: Catalogue, *, hash_photos: bool = False) -> dict[str, 
     library.progress.finish()
     for home in library.home.homes:
         total.problems += [*_check_clusterings(home), *_check_journal(home / JOURNAL_NAME)]
-    return {"library": str(library.root), "caches": len(files), **asdict(total)}
+    return {"library": str(library.root), "caches": len(files), "away": away, **asdict(total)}
 
 
 def _check_clusterings(home: Path) -> Iterator[Problem]:
@@ -133,7 +138,7 @@ def prune_caches(library: Catalogue, *, dry_run: bool = False) -> PrunePlan:
 
 def _plan_prune(home: LibraryHome) -> PrunePlan:
     plan, known_faces = PrunePlan(), set[str]()
-    photo_count = gone_count = 0
+    photo_counts, gone_counts = Counter[str](), Counter[str]()  # by root
     files = home.cache_files()
     writable = set(_writable_files(home, files))
     for path, folder in files:
@@ -143,19 +148,22 @@ def _plan_prune(home: LibraryHome) -> PrunePlan:
             continue
         names = set(rows["photo"].to_pylist())
         with translate_os_errors():
-            missing = names - stat_files(home.root / folder).keys()
+            missing = names - stat_files(home.root / folder).keys() if home.roots.is_here(folder) else set[str]()
         remaining = without_photos(rows, missing)
-        photo_count, gone_count = photo_count + len(names), gone_count + len(missing)
+        root = str(home.roots.split(folder)[0])
+        photo_counts[root] += len(names)
+        gone_counts[root] += len(missing)
         known_faces.update(remaining["face_id"].drop_null().to_pylist())
         if (path, folder) not in writable:
             continue
-        if len(missing) == len(names):
+        if missing and len(missing) == len(names):
             plan.files.append(_plan_deletion(path, _KIND_FOLDER_CACHE))
         elif missing:
             plan.stale_photos[path] = sorted(missing)
             plan.bytes_saved += max(0, _file_size(path) - len(encode_parquet(remaining)))
-    if photo_count and gone_count == photo_count:
-        raise UsageError(f"all {photo_count:,} photos known in {home.root} are missing", hint="is the disk mounted?")
+    for root, count in photo_counts.items():
+        if count and gone_counts[root] == count:
+            raise UsageError(f"all {count:,} photos known in {root} are missing", hint="is the disk mounted?")
     plan.files += _find_leftovers(home)
     for place in _writable_homes(home):
         thumbs = ThumbStore(place / "thumbs")
@@ -185,6 +193,8 @@ def _find_leftovers(home: LibraryHome) -> Iterator[Deletion]:
             or (is_own and path.suffix == TEMPORARY_SUFFIX)
         ):
             yield _plan_deletion(path, _KIND_UNFINISHED)
+        elif any(path.is_relative_to(place / ROOTS_NAME) for place in places):  # of a root that was removed
+            yield _plan_deletion(path, _KIND_FOLDER_CACHE)
         elif any(path.is_relative_to(place / SET_ASIDE_NAME) for place in places):
             yield _plan_deletion(path, _KIND_SET_ASIDE)
     for folder in sorted({config_folder(), state_folder(), saved_cache_dirs_folder()}):
@@ -199,16 +209,18 @@ def _find_leftovers(home: LibraryHome) -> Iterator[Deletion]:
 
 
 def plan_clear(library: Catalogue, pack: str | None = None) -> list[Deletion]:
-    """Plan to delete every file that can be made again from the photos.
+    """Plan to delete every file that can be made again from the photos. What is known of photos on disks that are
+    away stays.
 
     `pack`: only the files made with the pack of this name.
     """
     home = library.home
     deletions = [
         _plan_deletion(path, _KIND_FOLDER_CACHE)
-        for path, _ in find_traces(home).caches
-        if pack in (None, pack_of_cache_file(path.name))
+        for path, folder in find_traces(home).caches
+        if pack in (None, pack_of_cache_file(path.name)) and home.roots.is_here(folder)
     ]
+    faces_away = _read_faces_away(home)
     deletions += [
         deletion
         for deletion in _find_leftovers(home)
@@ -221,12 +233,25 @@ def plan_clear(library: Catalogue, pack: str | None = None) -> list[Deletion]:
         ]
         if pack is None:
             thumbs = ThumbStore(place / "thumbs")
-            deletions += [_plan_deletion(thumbs.path(face), _KIND_FACE_PICTURE) for face in sorted(thumbs.face_ids())]
+            deletions += [
+                _plan_deletion(thumbs.path(face), _KIND_FACE_PICTURE)
+                for face in sorted({*thumbs.face_ids()} - faces_away)
+            ]
             with translate_os_errors():
                 names = list_own(place)
             notes = [name for name in names if name == home.last_scan_file.name or fnmatch(name, "seen*.json")]
             deletions += [_plan_deletion(place / note, _KIND_SCAN_NOTE) for note in notes]
     return deletions
+
+
+def _read_faces_away(home: LibraryHome) -> set[str]:
+    """Return the ids of the known faces on disks that are away."""
+    found = set[str]()
+    for root in home.roots.away:
+        for path, _ in home.cache_files_of(root):
+            with contextlib.suppress(UnusableCacheError, NewerCacheError):
+                found.update(read_any_cache(path)[1]["face_id"].drop_null().to_pylist())
+    return found
 
 
 def clear_caches(library: Catalogue, deletions: Iterable[Deletion]) -> None:
@@ -282,7 +307,7 @@ def _delete_files(deletions: Iterable[Deletion], failures: list[str]) -> None:
 
 
 def _remove_empty_folders(homes: Iterable[Path]) -> None:
-    for folder in (home / kind for home in homes for kind in (FOLDERS_NAME, SET_ASIDE_NAME, "thumbs")):
+    for folder in (home / kind for home in homes for kind in (FOLDERS_NAME, ROOTS_NAME, SET_ASIDE_NAME, "thumbs")):
         with contextlib.suppress(OSError):  # it can stay
             for path, _, _ in reversed(list(walk_own(folder))):
                 with contextlib.suppress(OSError):  # not empty

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from faceclust.errors import NewerCacheError
 from faceclust.files.names import pack_of_cache_file
-from faceclust.files.own_files import path_below
+from faceclust.files.safe_paths import join_posix
 from faceclust.library.photo_faces import FaceReader, UnreadablePhotoError
 from faceclust.packs.pack import Pack
 from faceclust.packs.verify import require_files
@@ -45,7 +45,7 @@ def plan_switch(home: LibraryHome, pack: Pack) -> SwitchPlan:
     known: dict[str | None, set[str]] = defaultdict(set)
     for path, folder in home.cache_files():
         with contextlib.suppress(UnusableCacheError, NewerCacheError):  # the next scan reports it
-            known[pack_of_cache_file(path.name)] |= {f"{folder}/{name}".lstrip("/") for name in read_photo_names(path)}
+            known[pack_of_cache_file(path.name)] |= {join_posix(folder, name) for name in read_photo_names(path)}
     everything = set[str]().union(*known.values())
     others = sorted(name for name in known if name not in (None, pack.name))
     return SwitchPlan(len(everything), tuple(sorted(everything - known[pack.name])), tuple(others))
@@ -59,7 +59,7 @@ def with_time_estimate(home: LibraryHome, pack: Pack, plan: SwitchPlan) -> Switc
         for _ in range(2 if i == 0 else 1):  # the first read includes loading the models
             began = time.perf_counter()
             with contextlib.suppress(UnreadablePhotoError, OSError):
-                reader.read(path_below(home.root, photo))
+                reader.read(home.roots.path_of(photo))
             duration = time.perf_counter() - began
         durations.append(duration)
     mean = sum(durations) / len(durations) if durations else None

@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import UsageError
 from faceclust.files.own_files import read_own
-from faceclust.files.safe_paths import relative_posix
 from faceclust.files.user_folders import existing_form, expand_user
 from faceclust.packs.pack import Pack
 from faceclust.packs.verify import require_files
@@ -187,10 +186,11 @@ class CachedPhotos:
         """
         status = stat_regular_file(path)
         resolved = Path(os.path.realpath(path))
-        root = self._library.root
-        if resolved.is_relative_to(root):
+        roots = self._library.roots
+        folder = roots.path_in_library(resolved.parent)
+        if folder is not None:
             row = self._find_row(
-                folder=relative_posix(root, resolved.parent),
+                folder=folder,
                 photo=resolved.name,
                 photo_size=status.st_size,
                 photo_mtime_ns=status.st_mtime_ns,

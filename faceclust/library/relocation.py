@@ -14,6 +14,7 @@ from typing import Any
 
 from faceclust.errors import CacheError, UsageError
 from faceclust.files.atomic import make_private_folder, remove_file, write_private_atomically
+from faceclust.files.names import DEFAULT_PACK, pack_of_cache_file
 from faceclust.files.own_files import (
     is_own_folder,
     own_exists,
@@ -22,7 +23,7 @@ from faceclust.files.own_files import (
     translate_os_errors,
     walk_own,
 )
-from faceclust.files.safe_paths import is_at_or_below, relative_posix
+from faceclust.files.safe_paths import is_absolute_posix, is_at_or_below, relative_posix
 from faceclust.files.user_folders import data_folder
 from faceclust.people.events import effective_events
 from faceclust.people.journal import Journal
@@ -40,7 +41,8 @@ from faceclust.store.erase import find_traces
 from faceclust.store.find_library import enclosing_library, forget_library, remember_library, resolve_folder
 from faceclust.store.home import FOLDERS_NAME, JOURNAL_NAME, LibraryHome
 from faceclust.store.home_files import is_home_file
-from faceclust.store.locations import cache_dirs_of, forget_cache_dirs
+from faceclust.store.locations import cache_dirs_of, forget_cache_dirs, save_added_roots
+from faceclust.store.roots_file import overlaps
 from faceclust.store.settings import copy_config_including, included_folders
 
 #: The folder in the user's data folder for the journals of libraries that were ended.
@@ -82,6 +84,7 @@ def move_library(root: Path, target: Path) -> int:
         )
     source = LibraryHome(root)
     home = LibraryHome(target, cache_dir=next(iter(cache_dirs_of(root)), None))
+    _require_movable_roots(source, home)
     with source.lock("moving the library"), source.lock_journal():
         _list_home_files(source)  # before anything is written at the target
         relocated = list(_relocated_journals(source, target))
@@ -96,6 +99,22 @@ def move_library(root: Path, target: Path) -> int:
     forget_library(root)
     remember_library(target)
     return len(effective_events(Journal(home.journal).events()))
+
+
+def _require_movable_roots(source: LibraryHome, home: LibraryHome) -> None:
+    """Raise UsageError if the additional folders of a library cannot be those of the library at its new root."""
+    for one in source.roots.additional:
+        if overlaps(one.path, home.root):
+            raise UsageError(
+                f"{one.path} is an additional folder of the library, and would be a part of {home.root}",
+                hint=f"first: faceclust scan --library {shlex.quote(str(source.root))} "
+                f"--remove-root {shlex.quote(one.path)}",
+            )
+    if source.roots.additional and home.roots.additional:
+        raise UsageError(
+            f"both {source.root} and {home.root} have additional folders",
+            hint="take those of one library off it first: faceclust scan --remove-root PATH",
+        )
 
 
 def _merge_into(file: Path, others: Iterable[bytes]) -> None:
@@ -145,6 +164,8 @@ def _relocate_face(face: Any, root: Path, target: Path) -> Any:
 def relocate(path: str, root: Path, target: Path) -> str:
     """Return a POSIX path below `root` relative to `target`. It begins with ".." if it is outside of `target`, so
     that it is not taken for another photo. Bytes of the folders that are not UTF-8 become \\xNN, as in caches."""
+    if is_absolute_posix(path):  # on another disk
+        return path
     start, end = (os.fsencode(folder.as_posix()).decode("utf-8", "backslashreplace") for folder in (root, target))
     return posixpath.relpath(posixpath.join(start, path), end)
 
@@ -164,10 +185,14 @@ def _copy_files(source: LibraryHome, home: LibraryHome) -> None:
             _copy(source.config_file, file)
     if not own_exists(home.existing_clusters()) and own_exists(clusters := source.existing_clusters()):
         _copy(clusters, home.clusters)
+    if source.roots.additional:
+        home.set_roots(source.roots.additional)
     for path, folder in source.cache_files():
         moved_folder = relocate(folder or ".", source.root, home.root)
         if any(path.is_relative_to(place) for place in source.homes) and not _is_outside(moved_folder):
             new = home.home / FOLDERS_NAME / moved_folder / path.name
+            if is_absolute_posix(folder):
+                new = home.cache_paths(folder, pack_of_cache_file(path.name) or DEFAULT_PACK).write_path
             if not own_exists(new):
                 _copy(path, new)
 
@@ -282,6 +307,7 @@ def _delete_homes(plan: EndPlan) -> None:
             for folder, _, _ in reversed(list(walk_own(home))):
                 remove_own_folder(folder)
     forget_cache_dirs(plan.root)
+    save_added_roots(plan.root, {})
 
 
 @contextmanager

@@ -41,9 +41,12 @@ def iter_thumbnails(library: Catalogue, occurrences: Sequence[FaceOccurrence]) -
             yield occurrence.face_id, picture
         else:
             missing.append(occurrence)
+    if library.roots.away:
+        places = (library.viewable_occurrence(occurrence.face_id) for occurrence in missing)
+        missing = [place for place in places if library.is_here(place.photo)]
     if missing:
         library.progress.start("cutting out faces", len(missing), "faces")
-        for face_id, picture in make_face_thumbnails(library.root, missing, library.progress.note):
+        for face_id, picture in make_face_thumbnails(library.roots, missing, library.progress.note):
             with contextlib.suppress(CacheError):  # it can be shown even if it cannot be cached
                 thumbs.put(face_id, picture)
             library.progress.advance()

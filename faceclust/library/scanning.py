@@ -128,7 +128,7 @@ def _look_again(
     from faceclust.scan.look_again import look_again
 
     contents = {library.photos[find_photo(library.roots, library.photos, photo)].photo_hash for photo in typed}
-    photos = [photo for photo, info in library.photos.items() if info.photo_hash in contents]
+    photos = [photo for photo, info in library.photos.items() if info.photo_hash in contents and library.is_here(photo)]
     _, examine = _prepare(library, device, min_face, min(_worker_count(workers), len(photos)), cluster)
     before = _faces_on(library, contents)
     with library.home.lock("scanning") as lock, filter_forgotten_faces(library) as forgotten:

@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import sys
+from collections import Counter
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.models_in_use import load_pack_in_use
 from faceclust.errors import FaceclustError
+from faceclust.files.safe_paths import is_at_or_below
 from faceclust.packs.verify import check_files
 from faceclust.store.find_library import find_library
 from faceclust.store.home import LibraryHome
@@ -33,6 +35,7 @@ def library_status(library: Catalogue) -> dict[str, Any]:
     grouped = set(clustering.face_ids.tolist()) & faces if clustering else set()
     return {
         "library": str(library.root),
+        "roots": _list_roots(library),
         "photos": library.table.photo_count,
         "copies": library.table.duplicate_count,
         "faces": len(faces),
@@ -51,6 +54,23 @@ def library_status(library: Catalogue) -> dict[str, Any]:
         "unnamed_groups": len(library.unnamed_groups()),
         "waiting": library.answers.missing_count,
     }
+
+
+def _list_roots(library: Catalogue) -> list[dict[str, Any]]:
+    """Return the folders with the library's photos, its own root first: the number of photos, and "here", "away" or
+    "not added" on this machine."""
+    rows = library.table.rows.select(["folder", "photo"]).group_by(["folder", "photo"]).aggregate([])
+    counts = Counter(rows["folder"].to_pylist())
+    places = [(str(library.root), ".", "here")]
+    places += [(root.path, root.path, root.state) for root in library.roots.additional]
+    return [
+        {
+            "path": path,
+            "photos": sum(count for one, count in counts.items() if is_at_or_below(one, folder)),
+            "state": state,
+        }
+        for path, folder, state in places
+    ]
 
 
 def check_installation(library: Path | None = None) -> dict[str, Any]:
@@ -115,8 +135,13 @@ def _check_library(folder: Path | None, problems: list[str]) -> dict[str, Any]:
     except FaceclustError as error:
         if folder is not None:
             problems.append(str(error))
-        return {"root": None, "home": None, "free_gb": None}
+        return {"root": None, "home": None, "roots": [], "free_gb": None}
     free = shutil.disk_usage(home.home).free / 1e9
     if free < 0.1:
         problems.append(f"the disk of {home.home} is full")
-    return {"root": str(home.root), "home": str(home.home), "free_gb": free}
+    roots: list[dict[str, str]] = []
+    try:
+        roots = [{"path": root.path, "state": root.state} for root in home.roots.additional]
+    except FaceclustError as error:
+        problems.append(str(error))
+    return {"root": str(home.root), "home": str(home.home), "roots": roots, "free_gb": free}

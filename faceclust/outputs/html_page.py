@@ -16,6 +16,7 @@ import jinja2
 from markupsafe import Markup
 
 from faceclust.errors import FaceclustError
+from faceclust.files.safe_paths import is_absolute_posix
 
 _WEB_FILES = resources.files("faceclust.outputs") / "web"
 
@@ -64,10 +65,17 @@ def photo_href(photo: Path, page: Path) -> str:
 
 
 def make_photo_href(root: Path, page: Path) -> Callable[[str], str]:
-    """Return a function that links to photos by their POSIX paths below `root`."""
+    """Return a function that links to photos by their POSIX paths below `root`; to those on additional roots, by
+    their absolute paths."""
     base = photo_href(root, page)
     base = "./" if base == "./." else base + "/"
-    return lambda photo: base + quote(photo, errors="surrogateescape")
+
+    def href(photo: str) -> str:
+        if is_absolute_posix(photo):
+            return Path(photo).as_uri()
+        return base + quote(photo, errors="surrogateescape")
+
+    return href
 
 
 @cache

@@ -17,6 +17,7 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
 from faceclust.errors import UsageError
+from faceclust.files.library_roots import LibraryRoots, as_roots
 from faceclust.files.names import RAW_EXTENSIONS
 from faceclust.files.output_files import make_subfolders, remove_abandoned_outputs, write_own_atomically
 from faceclust.files.own_files import (
@@ -92,18 +93,20 @@ class Sidecar:
 
 @dataclass(frozen=True)
 class SidecarPlan:
-    """The planned sidecars below the folder `base`. `missing_photos` have faces to write but no longer exist."""
+    """The planned sidecars: below the folder `base`, or beside the photos if it is None. `missing_photos` have faces
+    to write but no longer exist; `away` is the number of those on disks that are away."""
 
-    base: Path
+    base: Path | None
     sidecars: tuple[Sidecar, ...] = ()
     missing_photos: tuple[str, ...] = ()
+    away: int = 0
 
     def with_action(self, *actions: str) -> list[Sidecar]:
         return [sidecar for sidecar in self.sidecars if sidecar.action in actions]
 
 
 def plan_sidecars(
-    root: Path,
+    root: Path | LibraryRoots,
     faces: Mapping[str, Sequence[UprightFace]],
     photos: Mapping[str, PhotoInfo],
     read_orientation: OrientationReader,
@@ -113,31 +116,38 @@ def plan_sidecars(
 ) -> SidecarPlan:
     """Plan the sidecars of the photos in `faces`, which maps a photo to the faces to write.
 
-    `photos` are all photos of the library at `root`: sidecars of the others may have to be cleaned.
+    `photos` are all photos of the library at `root`, or with these roots: sidecars of the others may have to be
+    cleaned. Photos on disks that are away are left out.
     `read_embedded` reads a photo's own metadata, whose people and keywords a new sidecar repeats. `out`
     is the folder of a separate tree of sidecars, None for beside the photos.
     Raises UsageError, and OSError if the photos or sidecars cannot be found.
     """
-    out = out.resolve() if out is not None else None
+    roots, out = as_roots(root), out.resolve() if out is not None else None
+    root = roots.own
     status = None if out is None else lstat_if_present(str(out))
     if out is not None and (out == root.resolve() or (status is not None and not S_ISDIR(status.st_mode))):
         raise UsageError(f"{out} cannot hold sidecars", hint="name another folder, or type --where sidecar")
     if out is not None and is_among_photos(out, root, photos):
         raise UsageError(f"there are photos of the library in or beside {out}", hint="name a folder without photos")
-    return _SidecarPlanner(root, faces, photos, read_orientation, read_embedded, out).plan(names)
+    if roots.away:
+        away = roots.count_away(photo for photo, found in faces.items() if found)
+        photos = {photo: info for photo, info in photos.items() if roots.is_here(photo)}
+        plan = _SidecarPlanner(roots, faces, photos, read_orientation, read_embedded, out).plan(names)
+        return replace(plan, away=away)
+    return _SidecarPlanner(roots, faces, photos, read_orientation, read_embedded, out).plan(names)
 
 
 class _SidecarPlanner:
     def __init__(
         self,
-        root: Path,
+        roots: LibraryRoots,
         faces: Mapping[str, Sequence[UprightFace]],
         photos: Mapping[str, PhotoInfo],
         read_orientation: OrientationReader,
         read_embedded: EmbeddedMetadataReader,
         out: Path | None,
     ) -> None:
-        self._root, self._base = root, out or root
+        self._roots, self._out = roots, out
         self._faces, self._photos = faces, photos
         self._read_orientation, self._read_embedded = read_orientation, read_embedded
         self._sidecars: list[Sidecar] = []
@@ -147,16 +157,16 @@ class _SidecarPlanner:
         for photo, other in _suffixless_name_clashes(self._photos):
             if self._faces.get(photo):
                 reason = f"its sidecar would have the same name as the one of {Path(other).name}"
-                self._sidecars.append(Sidecar(photo, self._base / f"{photo}.xmp", reason=reason))
-        photos_by_sidecar = _photos_by_sidecar(self._base, self._photos, names)
+                self._sidecars.append(Sidecar(photo, self._sidecar_path(photo), reason=reason))
+        photos_by_sidecar = self._photos_by_sidecar(names)
         for path, photos in sorted(photos_by_sidecar.items()):
             owner = self._settle_owner(path, photos)
             if owner is not None:
                 self._plan_named_sidecar(owner, path)
-        for path, photo in _other_named_sidecars(self._base, self._photos, names, photos_by_sidecar):
+        for path, photo in self._other_named_sidecars(names, photos_by_sidecar):
             if self._photo_status(photo):
                 self._add(self._plan_file(photo, path, ()))
-        return SidecarPlan(self._base, tuple(self._sidecars), tuple(self._missing_photos))
+        return SidecarPlan(self._out, tuple(self._sidecars), tuple(self._missing_photos))
 
     def _settle_owner(self, path: Path, photos: Sequence[str]) -> str | None:
         """Return the photo that gets a sidecar, and skip those that would have to share it."""
@@ -180,16 +190,54 @@ class _SidecarPlanner:
     def _photo_status(self, photo: str) -> os.stat_result | None:
         """Return the status of a photo; None if it is missing, no regular file, or behind a symlink."""
         try:
-            status = stat_own(path_below(self._root, photo))
+            status = stat_own(self._roots.path_of(photo))
         except UnsafeFileError:
             return None
         return status if status and S_ISREG(status.st_mode) else None
 
     def _plan_file(self, photo: str, path: Path, faces: Sequence[UprightFace]) -> Sidecar | None:
-        file, status = self._root / photo, self._photo_status(photo)
+        file, status = self._roots.path_of(photo), self._photo_status(photo)
         others = status.st_mode & 0o066 if status else 0
         sidecar = Sidecar(photo, path, new_mode=PRIVATE_FILE_MODE | others)
         return _plan_sidecar(sidecar, file, self._photos[photo], faces, self._read_orientation, self._read_embedded)
+
+    def _sidecar_path(self, stem: str) -> Path:
+        """Return the sidecar of a photo, given by its path with or without the suffix."""
+        if self._out is None:
+            return self._roots.path_of(f"{stem}.xmp")
+        return path_below(self._out, f"{self._roots.path_in_mirror(stem)}.xmp")
+
+    def _photos_by_sidecar(self, names: str) -> dict[Path, list[str]]:
+        """Map each sidecar to its photos: several if only their suffixes differ."""
+        keeps_suffix, photos = names == SIDECAR_NAMES[0], self._photos
+        groups: dict[str, list[str]] = defaultdict(list)
+        for photo in sorted(photos.keys() - dict(_suffixless_name_clashes(photos))):
+            # Many disks are case-insensitive.
+            groups[photo if keeps_suffix else caseless_key(_remove_suffix(photo))].append(photo)
+        found: dict[Path, list[str]] = {}
+        for group in groups.values():
+            stem = group[0] if keeps_suffix else _remove_suffix(group[0])
+            found.setdefault(self._sidecar_path(self._existing_form(stem)), []).extend(group)
+        return found
+
+    def _existing_form(self, stem: str) -> str:
+        """Return the sidecar's path without ".xmp" in the Unicode form that exists, unless it is another photo's."""
+        if stem.isascii():
+            return stem
+        others = (unicodedata.normalize(form, stem) for form in ("NFC", "NFD"))
+        forms = (stem, *(form for form in others if form not in self._photos))
+        return next((form for form in forms if _is_taken(self._sidecar_path(form))), stem)
+
+    def _other_named_sidecars(self, names: str, sidecars: Collection[Path]) -> Iterator[tuple[Path, str]]:
+        """Yield the existing sidecars of the other naming scheme, each with its photo.
+
+        An earlier run may have written names into them that contradict this run.
+        """
+        for other in SIDECAR_NAMES:
+            if other != names:
+                for path, group in sorted(self._photos_by_sidecar(other).items()):
+                    if path not in sidecars and _is_taken(path):
+                        yield path, group[0]
 
     def _add(self, sidecar: Sidecar | None) -> None:
         if sidecar is not None:
@@ -208,42 +256,8 @@ def write_sidecars(plan: SidecarPlan) -> Iterator[Sidecar]:
             yield replace(sidecar, action="leave", reason=_error_reason(error, sidecar))
 
 
-def _photos_by_sidecar(base: Path, photos: Mapping[str, PhotoInfo], names: str) -> dict[Path, list[str]]:
-    """Map each sidecar to its photos: several if only their suffixes differ."""
-    keeps_suffix = names == SIDECAR_NAMES[0]
-    groups: dict[str, list[str]] = defaultdict(list)
-    for photo in sorted(photos.keys() - dict(_suffixless_name_clashes(photos))):
-        # Many disks are case-insensitive.
-        groups[photo if keeps_suffix else caseless_key(_remove_suffix(photo))].append(photo)
-    stems = ((group[0] if keeps_suffix else _remove_suffix(group[0]), group) for group in groups.values())
-    return {path_below(base, f"{_existing_form(base, stem, photos)}.xmp"): group for stem, group in stems}
-
-
-def _existing_form(base: Path, stem: str, photos: Collection[str]) -> str:
-    """Return the sidecar's path without ".xmp" in the Unicode form that exists, unless it is another photo's."""
-    if stem.isascii():
-        return stem
-    others = (unicodedata.normalize(form, stem) for form in ("NFC", "NFD"))
-    forms = (stem, *(form for form in others if form not in photos))
-    return next((form for form in forms if _is_taken(path_below(base, f"{form}.xmp"))), stem)
-
-
 def _remove_suffix(photo: str) -> str:
     return photo.removesuffix(Path(photo).suffix)
-
-
-def _other_named_sidecars(
-    base: Path, photos: Mapping[str, PhotoInfo], names: str, sidecars: Collection[Path]
-) -> Iterator[tuple[Path, str]]:
-    """Yield the existing sidecars of the other naming scheme, each with its photo.
-
-    An earlier run may have written names into them that contradict this run.
-    """
-    for other in SIDECAR_NAMES:
-        if other != names:
-            for path, group in sorted(_photos_by_sidecar(base, photos, other).items()):
-                if path not in sidecars and _is_taken(path):
-                    yield path, group[0]
 
 
 def _is_taken(path: Path) -> bool:
@@ -329,17 +343,17 @@ def _start_sidecar(sidecar: Sidecar, packets: Sequence[bytes], keywords: Sequenc
         return initial, merge_faces(initial, sidecar.faces, sidecar.size, sidecar.without_face)
 
 
-def _write_sidecar(sidecar: Sidecar, base: Path) -> Sidecar:
+def _write_sidecar(sidecar: Sidecar, base: Path | None) -> Sidecar:
     path = sidecar.path
     old = _read_sidecar(path)
     start = sidecar.initial_packet if old is None else old
     merged = merge_faces(start, sidecar.faces, sidecar.size, sidecar.without_face)
     if merged.data == old:
         return replace(sidecar, action="same", conflicts=merged.conflicts)
-    if old is None:
+    if old is None and base is not None:
         make_own_folder(base)
         make_subfolders(base, relative_posix(base, path.parent))
-    else:
+    if old is not None:
         backup, status = path.with_name(path.name + _BACKUP_SUFFIX), stat_own(path)
         # The backup has none of our own names: a person forgotten later would stay in it.
         if not own_exists(backup) and (others := strip_own_data(old)) is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from faceclust.files.own_files import path_below
+from faceclust.files.library_roots import LibraryRoots, photo_path
 from faceclust.photos.colour import convert_to_srgb
 from faceclust.photos.decode import decode_photo
 from faceclust.photos.errors import UndecodableError
@@ -27,13 +27,14 @@ _BORDER = (128, 128, 128)  # beside a whole photo
 
 
 def make_face_thumbnails(
-    root: Path, places: Iterable[FaceOccurrence], on_note: Callable[[str], None] = lambda note: None
+    root: Path | LibraryRoots, places: Iterable[FaceOccurrence], on_note: Callable[[str], None] = lambda note: None
 ) -> Iterator[tuple[str, bytes]]:
     """Yield (face id, JPEG bytes of THUMBNAIL_SIDE² pixels) for each face whose photo can be read.
 
-    That of a person without a face to be seen is the whole photo. Each photo is decoded once, several at a
-    time. Faces that lie on their side or upside down are turned. The thumbnails hold no metadata. `on_note`
-    receives a message for each photo that is there but cannot be opened.
+    `root`: the library's root, or its roots if it has several. The picture of a person without a face to be seen is
+    the whole photo. Each photo is decoded once, several at a time. Faces that lie on their side or upside down are
+    turned. The thumbnails hold no metadata. `on_note` receives a message for each photo that is there but cannot be
+    opened.
     """
     by_photo: dict[str, list[FaceOccurrence]] = defaultdict(list)
     for place in places:
@@ -46,12 +47,14 @@ def make_face_thumbnails(
                 yield from cut
 
 
-def _make_thumbnails_of_photo(root: Path, places: list[FaceOccurrence]) -> list[tuple[str, bytes]] | OSError:
+def _make_thumbnails_of_photo(
+    root: Path | LibraryRoots, places: list[FaceOccurrence]
+) -> list[tuple[str, bytes]] | OSError:
     width, height = places[0].photo_size
     sides = {place.face_id: _crop_side(place) for place in places}
     wanted = THUMBNAIL_SIDE / min(sides.values())
     try:
-        path = path_below(root, places[0].photo)
+        path = photo_path(root, places[0].photo)
         data, ref = read_photo(path, PhotoRef(places[0].photo, 0, 0))
         long_side = math.ceil(max(width, height) * min(1.0, wanted))
         photo = decode_photo(data, ref, min_long_side=long_side, convert_colours=False)

@@ -14,7 +14,7 @@ from faceclust.files.atomic import TEMPORARY_SUFFIX, remove_file
 from faceclust.files.names import HOME_FOLDER, HOME_MARKER, is_cache_file_name, is_hidden_or_system_folder
 from faceclust.files.output_files import is_abandoned_output
 from faceclust.files.own_files import is_own_folder, translate_os_errors, walk_own
-from faceclust.files.safe_paths import relative_posix
+from faceclust.files.safe_paths import join_posix, relative_posix
 from faceclust.store.clusters import erase_from_clusters
 from faceclust.store.folder_cache import (
     FolderCache,
@@ -27,6 +27,7 @@ from faceclust.store.folder_cache import (
 from faceclust.store.home import FOLDERS_NAME, SET_ASIDE_NAME, LibraryHome
 from faceclust.store.library_table import OCCURRENCE_COLUMNS, is_forgotten, iter_occurrences
 from faceclust.store.locations import CachePaths, NestedHomes
+from faceclust.store.roots_file import ROOTS_NAME
 from faceclust.store.thumbs import ThumbStore
 from faceclust.types import FaceOccurrence
 
@@ -51,7 +52,7 @@ def find_traces(home: LibraryHome) -> LibraryTraces:
         homes, caches, leftovers = _search_photo_folders(home)
         existing = {path: folder for path, folder in homes.items() if is_own_folder(path)}
         for start, folder in existing.items():
-            _search_home(start, folder, caches, leftovers)
+            _search_home(home, start, folder, caches, leftovers)
     return LibraryTraces(tuple(existing), tuple(sorted(caches.items())), tuple(sorted(leftovers)))
 
 
@@ -83,10 +84,20 @@ def _require_skipped_by_scans(root: Path, error: OSError) -> None:
         raise error
 
 
-def _search_home(home: Path, folder: str, caches: dict[Path, str], leftovers: list[Path]) -> None:
-    """Add the caches and leftovers in the home of the library that is `folder` of this one."""
+def _search_home(library: LibraryHome, home: Path, folder: str, caches: dict[Path, str], leftovers: list[Path]) -> None:
+    """Add the caches and leftovers in the home of the library that is `folder` of this one. A cache of an additional
+    root that is no longer listed is a leftover."""
+    roots = {root.id: root.path for root in library.roots.additional}
     for path, _, files in walk_own(home):
         subfolder, _, rest = relative_posix(home, path).partition("/")
+        if subfolder == ROOTS_NAME:
+            root, _, below = rest.removesuffix(f"/{FOLDERS_NAME}").partition(f"/{FOLDERS_NAME}/")
+            found = [path / name for name in files if is_cache_file_name(name)]
+            if home in library.homes and root not in roots:
+                leftovers += found
+            else:
+                photo_folder = join_posix(roots[root], below) if root in roots else f"/{root}/{below}"
+                caches |= dict.fromkeys(found, photo_folder.removesuffix("/"))
         if subfolder == FOLDERS_NAME:
             photo_folder = "/".join(filter(None, (folder, rest)))
             caches |= {path / name: photo_folder for name in files if is_cache_file_name(name)}

@@ -54,8 +54,10 @@ class InspectionResult:
     problems: list[Problem] = field(default_factory=list)
 
 
-def inspect_cache(path: Path, folder: Path, make_face_id: FaceIdFunction, *, hash_photos: bool) -> InspectionResult:
-    """Check the cache file of a folder. With `hash_photos`, compare the contents of seemingly
+def inspect_cache(
+    path: Path, folder: Path | None, make_face_id: FaceIdFunction, *, hash_photos: bool
+) -> InspectionResult:
+    """Check the cache file of a folder; None if its photos are on a disk that is away. With `hash_photos`, compare the contents of seemingly
     unchanged photos with their hashes."""
     found = InspectionResult()
     try:
@@ -73,7 +75,8 @@ def inspect_cache(path: Path, folder: Path, make_face_id: FaceIdFunction, *, has
         found.problems.append(Problem(str(path), what, _RESCAN_HINT))
     photos = _read_photos(rows)
     found.photos, found.faces = len(photos), len(rows) - rows["face_id"].null_count
-    _check_photos(found, photos, folder, hash_photos)
+    if folder is not None:
+        _check_photos(found, photos, folder, hash_photos)
     return found
 
 

@@ -69,11 +69,13 @@ class _PictureIndex:
         self._faces: dict[str, list[FaceOccurrence]] = {}
         self._infos: dict[str, PhotoInfo] = {}
         self._photos: dict[str, PhotoInfo] = {}
+        self._roots = session.library.roots
 
     async def find_face(self, face: str) -> FaceOccurrence | None:
         """Return a place where the face with this id is; None if there is no such face, or not any more."""
         await self._update()
-        return next(iter(self._faces.get(face, ())), None)
+        places = self._faces.get(face, ())
+        return next((place for place in places if self._roots.is_here(place.photo)), next(iter(places), None))
 
     async def find_photo(self, photo_hash: str) -> PhotoInfo | None:
         """Return a photo with this content; None if it is missing, or gone."""
@@ -89,7 +91,11 @@ class _PictureIndex:
         self._faces = library.occurrences_of
         if self._infos is not library.photos:
             self._infos = library.photos
-            self._photos = {info.photo_hash: info for info in reversed(self._infos.values())}
+            self._roots = library.roots
+            infos = reversed(self._infos.values())  # of copies, the first whose disk is mounted
+            self._photos = {
+                info.photo_hash: info for info in sorted(infos, key=lambda info: self._roots.is_here(info.photo))
+            }
         self._position = self._session.position
 
 

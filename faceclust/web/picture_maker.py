@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from faceclust.files.library_roots import LibraryRoots
 from faceclust.photos.previews import make_preview
 from faceclust.photos.thumbnails import is_thumbnail, make_face_thumbnails
 from faceclust.store.thumbs import ThumbStore
@@ -33,7 +34,7 @@ class Pictures:
 class PictureMaker:
     """Makes the pictures of one photo at a time."""
 
-    def __init__(self, root: Path, thumbs: ThumbStore) -> None:
+    def __init__(self, root: Path | LibraryRoots, thumbs: ThumbStore) -> None:
         self._root, self._thumbs = root, thumbs
 
     def prepare(self, task: PictureTask) -> None:

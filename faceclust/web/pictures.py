@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from faceclust.errors import CacheError
+from faceclust.files.library_roots import LibraryRoots
 from faceclust.scan.workers.persistent_worker import PersistentWorker
 from faceclust.scan.workers.process import LostTask
 from faceclust.store.thumbs import ThumbStore
@@ -44,7 +45,9 @@ class PictureService:
     one event loop.
     """
 
-    def __init__(self, root: Path, thumbs: ThumbStore, workers: int = 2, time_limit: float = TIME_LIMIT) -> None:
+    def __init__(
+        self, root: Path | LibraryRoots, thumbs: ThumbStore, workers: int = 2, time_limit: float = TIME_LIMIT
+    ) -> None:
         self._thumbs = thumbs
         create_worker = partial(PictureMaker, root, thumbs)
         self._workers: list[PersistentWorker[PictureTask, Pictures]] = [

@@ -82,7 +82,7 @@ def serve_page(
     with contextlib.closing(listen(port)) as listener:
         access = Access(listener.getsockname()[1])
         sign_in, requests, session = SignIn(access), OpenRequests(), WebSession(library, thorough=thorough)
-        pictures = PictureService(library.root, ThumbStore(library.home.thumbs))
+        pictures = PictureService(library.roots, ThumbStore(library.home.thumbs))
         session.load_ahead()
         guard = Guard(create_app(session, pictures), access, sign_in, report=report, request_open=requests.one)
 

@@ -7,16 +7,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faceclust.cli.terminal.printing import data_stream, is_terminal, print_lines
+from faceclust.cli.terminal.printing import data_stream, is_terminal, print_line, print_lines
+from faceclust.files.library_roots import LibraryRoots, as_roots
 from faceclust.files.safe_paths import is_absolute_posix
 
 if TYPE_CHECKING:
     from faceclust.outputs.search import FoundFace, FoundPhoto
 
 
-def photo_records(photos: Iterable[FoundPhoto], root: Path, group_of: Mapping[str, int]) -> list[dict[str, Any]]:
+def photo_records(
+    photos: Iterable[FoundPhoto], root: Path | LibraryRoots, group_of: Mapping[str, int]
+) -> list[dict[str, Any]]:
     """Photos for `--json`, each with all its faces; boxes are in pixels of the upright photo."""
-    return [_photo_record(photo, root, group_of) for photo in photos]
+    return [_photo_record(photo, as_roots(root), group_of) for photo in photos]
+
+
+def print_away(photos: Iterable[str], roots: LibraryRoots) -> None:
+    """Say on stderr how many of these photos are on a disk that is away."""
+    if away := roots.count_away(photos):
+        print_line(f"{away:,} of them {'is' if away == 1 else 'are'} on a disk that is away", err=True)
 
 
 def print_paths(photos: Sequence[str], root: Path, null_terminated: bool) -> None:
@@ -33,10 +42,11 @@ def print_paths(photos: Sequence[str], root: Path, null_terminated: bool) -> Non
         stream.flush()
 
 
-def _photo_record(photo: FoundPhoto, root: Path, group_of: Mapping[str, int]) -> dict[str, Any]:
+def _photo_record(photo: FoundPhoto, roots: LibraryRoots, group_of: Mapping[str, int]) -> dict[str, Any]:
     return {
-        "path": str(root / photo.photo),
+        "path": str(roots.own / photo.photo),
         "photo": photo.photo,
+        "is_here": roots.is_here(photo.photo),
         "taken_at": photo.taken_at.isoformat() if photo.taken_at else None,
         "faces": [_found_face_record(face, group_of.get(face.occurrence.face_id)) for face in photo.faces],
     }
@@ -64,14 +74,14 @@ def _age_value(ages: tuple[int, int] | None) -> int | list[int] | None:
 
 
 def _paths_from_working_folder(photos: Sequence[str], root: Path) -> list[str]:
-    """Paths that work in the working folder: relative in and above the library, otherwise absolute."""
+    """Paths that work in the working folder: relative in and above the library, otherwise, and on additional roots,
+    absolute."""
     try:
         here = Path.cwd()
     except FileNotFoundError:
         here = None
     if here is None or not (root.is_relative_to(here) or here.is_relative_to(root)):
         return [str(root / photo) for photo in photos]
-    # Those on another disk of the library are absolute already.
     relative = [photo if is_absolute_posix(photo) else os.path.relpath(root / photo, here) for photo in photos]
     return [
         f"./{path}" if path.startswith("-") else path for path in relative

@@ -176,7 +176,7 @@ class LabelScreen:
     def _open_photo(self, prompt: PresentedQuestion, selection: str) -> None:
         numbers, _ = parse_answer(selection, len(prompt.numbered_faces))
         face = prompt.numbered_faces[numbers[0] - 1 if numbers else 0]
-        photo = find_viewable_photo(self._library.root, self._library.occurrences_of[face][0].photo)
+        photo = find_viewable_photo(self._library.roots, self._library.viewable_occurrence(face).photo)
         self._print_message(
             f"{make_visible(str(photo))}{'' if open_photo(photo) else ': no program to open photos was found'}"
         )

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from faceclust.errors import UsageError
-from faceclust.files.own_files import path_below
+from faceclust.files.library_roots import LibraryRoots, as_roots, photo_path
 from faceclust.scan.crawl import is_photo_file
 from faceclust.scan.listing import may_be_photo
 from faceclust.text.visible import make_visible
@@ -16,14 +16,16 @@ from faceclust.text.visible import make_visible
 _OPENER_TIMEOUT = 2.0  # seconds; an opener fails at once, or runs as long as the viewer
 
 
-def find_viewable_photo(root: Path, photo: str) -> Path:
-    """Return the path of a photo of a library that can be handed to another program.
+def find_viewable_photo(root: Path | LibraryRoots, photo: str) -> Path:
+    """Return the path of a photo of the library at `root`, or with these roots, that can be handed to another program.
 
     Raises UsageError if the file is anything but a photo, by its name and its first bytes, or lies
     behind a symlink: the system would run a program or open a private file.
     """
+    if as_roots(root).is_away(photo):
+        raise UsageError(f"{make_visible(photo)} is on a disk that is away", hint="connect the disk, then try again")
     try:
-        path = path_below(root, photo)
+        path = photo_path(root, photo)
         is_photo = may_be_photo(path.name) and is_photo_file(path)
     except OSError as error:
         raise UsageError(f"{make_visible(photo)} cannot be opened: {error.strerror or error}") from error

@@ -9,7 +9,8 @@ from pathlib import Path
 from stat import S_ISLNK, S_ISREG
 from typing import BinaryIO
 
-from faceclust.files.own_files import UnsafeFileError, list_own, open_own, path_below, stat_own
+from faceclust.files.library_roots import LibraryRoots, as_roots
+from faceclust.files.own_files import UnsafeFileError, list_own, open_own, stat_own
 from faceclust.files.safe_paths import lstat_if_present, unsafe_reason
 from faceclust.outputs.albums.manifest import ManifestEntry
 from faceclust.types import PhotoInfo
@@ -17,6 +18,7 @@ from faceclust.types import PhotoInfo
 NOT_OURS = "not made by faceclust"
 CHANGED = "changed since it was made"
 LAST_COPY = "the last copy of a photo that is gone"
+DISK_AWAY = "its photo is on a disk that is away"
 UNKNOWN_CONTENT = "no photo in the library has its content"
 _BLOCK_BYTES = 1 << 20
 
@@ -24,8 +26,9 @@ _BLOCK_BYTES = 1 << 20
 class ExistingFiles:
     """The albums folder and the library, with the state of each file cached at first access."""
 
-    def __init__(self, root: Path, out: Path, photos: Mapping[str, PhotoInfo]) -> None:
-        self._root, self._out, self._photos = root, str(out), photos
+    def __init__(self, root: Path | LibraryRoots, out: Path, photos: Mapping[str, PhotoInfo]) -> None:
+        """`root`: the library's root, or its roots if it has several."""
+        self._roots, self._out, self._photos = as_roots(root), str(out), photos
         self._folders: dict[str, str] = {"": ""}
         self._statuses: dict[str, os.stat_result | None] = {}
         self._listings: dict[str, frozenset[str]] = {}
@@ -37,14 +40,18 @@ class ExistingFiles:
 
     def photo_path(self, photo: str) -> str:
         """Return the full path of a photo. Raises UnsafeFileError if it is not below the library."""
-        return str(path_below(self._root, photo))
+        return str(self._roots.path_of(photo))
+
+    def is_away(self, photo: str) -> bool:
+        """Is a photo on a disk that is not mounted? Then it is not gone."""
+        return self._roots.is_away(photo)
 
     def stat_photo(self, photo: str) -> os.stat_result | None:
         """Return the status of a photo; None if it is gone: missing, replaced by something else than a
         file, or behind a symlink. Raises OSError if that cannot be found out."""
         if photo not in self._statuses:
             try:
-                status = stat_own(path_below(self._root, photo))
+                status = stat_own(self._roots.path_of(photo))
             except UnsafeFileError:
                 status = None
             self._statuses[photo] = status if status and S_ISREG(status.st_mode) else None
@@ -114,7 +121,7 @@ class ExistingFiles:
 
     def _is_photo_outside_albums(self, photo: str) -> bool:
         """Is there a photo at this path in the library, but not in the albums folder?"""
-        return self.stat_photo(photo) is not None and not (self._root / photo).is_relative_to(self._out)
+        return self.stat_photo(photo) is not None and not self._roots.path_of(photo).is_relative_to(self._out)
 
     def _match_entry(self, link: str, entry: ManifestEntry) -> ManifestEntry | None:
         """Return the entry, with the file's modification time, if it matches the file."""
@@ -143,7 +150,7 @@ class ExistingFiles:
     def _has_same_content(self, link: str, photo: str) -> bool:
         """Do both files have the same content? (filecmp would cache the result beyond changes.)"""
         try:
-            with _open(Path(link)) as one, _open(path_below(self._root, photo)) as other:
+            with _open(Path(link)) as one, _open(self._roots.path_of(photo)) as other:
                 status, original = os.fstat(one.fileno()), os.fstat(other.fileno())
                 if os.path.samestat(status, original):  # a hard link of the photo
                     return status.st_nlink > 1

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.files.own_files import PRIVATE_FILE_MODE, open_own
+from faceclust.files.safe_paths import is_absolute_posix
 
 _BLOCK_BYTES = 1 << 20
 
@@ -136,8 +137,12 @@ class LinkTargets:
         self._relative = not Path(self.library_path).is_absolute()
 
     def target_for(self, path: str, photo: str) -> str:
-        """Return the target of a link at `path` below the albums folder to a photo below the library."""
+        """Return the target of a link at `path` below the albums folder to a photo of the library. That of a photo
+        on an additional root is absolute: the other disk does not move with the albums."""
+        is_elsewhere = is_absolute_posix(photo)
         photo = photo.replace("/", os.sep)
+        if is_elsewhere:
+            return photo
         if not self._relative:
             return self.library_path.rstrip(os.sep) + os.sep + photo
         base = "" if self.library_path == os.curdir else self.library_path + os.sep

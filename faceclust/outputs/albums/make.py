@@ -53,7 +53,7 @@ def apply_album_plan(plan: AlbumPlan, progress: Progress | None = None) -> tuple
 class _AlbumWriter:
     def __init__(self, plan: AlbumPlan, progress: Progress) -> None:
         self._plan, self._progress = plan, progress
-        self._disk = ExistingFiles(plan.root, plan.out, plan.photos)
+        self._disk = ExistingFiles(plan.roots or plan.root, plan.out, plan.photos)
         self._entries = {**plan.keep, **plan.retained, **plan.remove, **plan.replace}
         self._to_make = dict(plan.make)
         self._needed_folders = _parent_folders((*plan.make, *plan.keep, *plan.retained))

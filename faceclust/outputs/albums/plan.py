@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from faceclust.errors import FaceclustError, UsageError
+from faceclust.files.library_roots import LibraryRoots, as_roots
 from faceclust.files.names import (
     ALBUMS_MARKER,
     HOME_FOLDER,
@@ -18,7 +19,7 @@ from faceclust.files.names import (
 )
 from faceclust.files.own_files import stat_own
 from faceclust.outputs.albums.arrange import arrange_albums
-from faceclust.outputs.albums.existing import CHANGED, ExistingFiles
+from faceclust.outputs.albums.existing import CHANGED, DISK_AWAY, ExistingFiles
 from faceclust.outputs.albums.layout import DEFAULT_LAYOUT, parse_layout
 from faceclust.outputs.albums.links import COPY_KINDS, LinkTargets, require_link_kind
 from faceclust.outputs.albums.manifest import Manifest, ManifestEntry, read_albums_manifest
@@ -42,7 +43,7 @@ class AlbumPlan:
     `make` has links to create; those also in `replace` take the place of an existing link of ours.
     `keep` has links that are up to date, `remove` links to remove. `retained` has files of ours that
     hold content found nowhere else. `skipped` has all paths that are left alone. `albums` are the
-    labels of the albums with at least one photo, `photos` are all photos of the library.
+    labels of the albums with at least one photo, `photos` are all photos of the library, and `roots` its roots.
     """
 
     root: Path
@@ -58,12 +59,13 @@ class AlbumPlan:
     retained: dict[str, ManifestEntry] = field(default_factory=dict)
     skipped: tuple[SkippedPath, ...] = ()
     photos: Mapping[str, PhotoInfo] = field(default_factory=dict, repr=False)
+    roots: LibraryRoots | None = None
 
 
 def build_album_plan(
     albums: Iterable[Album],
     photos: Mapping[str, PhotoInfo],
-    root: Path,
+    root: Path | LibraryRoots,
     folders: Iterable[Path],
     out: Path,
     *,
@@ -73,24 +75,34 @@ def build_album_plan(
 ) -> AlbumPlan:
     """Plan the changes that these albums need in `out`.
 
-    `photos` are all photos of the library at `root`, by path; `folders` are the folders they are in.
+    `photos` are all photos of the library at `root`, or with these roots, by path; `folders` are the folders they
+    are in. Symbolic links to photos on a disk that is away are planned all the same; of other links to them, the
+    existing ones are kept.
     With `absolute`, symbolic links have absolute targets. Raises UsageError for an invalid layout or
     an unsuitable `out`. Raises FaceclustError if the manifest cannot be read or no photo is available.
     """
     require_link_kind(kind)
     pattern = parse_layout(layout)
-    root = root.resolve()
+    roots = as_roots(root)
+    root = roots.own.resolve()
+    roots = replace(roots, own=root)
     out = _resolve_out_folder(out, root, folders)
     manifest = read_albums_manifest(out)
-    disk, targets = ExistingFiles(root, out, photos), LinkTargets(root, out, absolute=absolute)
+    disk, targets = ExistingFiles(roots, out, photos), LinkTargets(root, out, absolute=absolute)
     available = _available_albums(albums, disk, root)
     labels = tuple(album.label for album in available)
-    plan = AlbumPlan(root, out, kind, targets.library_path, manifest, labels, photos=photos)
+    plan = AlbumPlan(root, out, kind, targets.library_path, manifest, labels, photos=photos, roots=roots)
     paths = arrange_albums(available, photos, pattern)
     own, skipped = _find_own_links(manifest, disk, root)
     # On a case-insensitive disk, a link to be removed may block the same path in another spelling.
     vacated = {name_key(path) for path in own.keys() - paths.keys()}
     for path, photo in paths.items():
+        if disk.is_away(photo) and kind != "symlink":
+            if path in own:
+                plan.keep[path] = own[path]
+            else:
+                skipped[path] = DISK_AWAY
+            continue
         target = targets.target_for(path, photo) if kind == "symlink" else ""
         wanted = _make_entry(disk, photo, kind, target, photos[photo])
         if path in own:
@@ -103,7 +115,7 @@ def build_album_plan(
                 plan.make[path] = wanted
         if reason:
             skipped[path] = reason
-    for path in sorted(own.keys() - paths.keys()):
+    for path in sorted(own.keys() - paths.keys() - plan.keep.keys()):
         if reason := _plan_own_link(plan, disk, path, own[path], None):
             skipped[path] = reason
     return replace(plan, skipped=tuple(SkippedPath(path, skipped[path]) for path in sorted(skipped)))
@@ -171,12 +183,14 @@ def _holds_photos(folder: Path) -> bool:
 
 
 def _available_albums(albums: Iterable[Album], disk: ExistingFiles, root: Path) -> Sequence[Album]:
-    """Return the albums with their photos that still exist. Raises FaceclustError if none does."""
+    """Return the albums with their photos that still exist, or are on a disk that is away.
+    Raises FaceclustError if there are none."""
+
+    def is_available(photo: str) -> bool:
+        return disk.is_away(photo) or disk.stat_photo(photo) is not None
+
     albums = [album for album in albums if album.photos]
-    available = [
-        Album(album.id, album.label, frozenset(photo for photo in album.photos if disk.stat_photo(photo) is not None))
-        for album in albums
-    ]
+    available = [Album(album.id, album.label, frozenset(filter(is_available, album.photos))) for album in albums]
     if albums and not any(album.photos for album in available):
         raise FaceclustError(f"none of the photos is in {root}", hint="is the disk mounted? If so: faceclust scan")
     return [album for album in available if album.photos]

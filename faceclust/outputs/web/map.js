@@ -247,7 +247,9 @@
   function link(number) {
     if (data.links) return data.links[number];
     try {
-      return data.base + data.photos[number].split("/").map(encodeURIComponent).join("/");
+      const path = data.photos[number], isAbsolute = /^([a-z]:)?\//i.test(path); // on another disk
+      const base = !isAbsolute ? data.base : path.startsWith("/") ? "file://" : "file:///";
+      return base + path.split("/").map(encodeURIComponent).join("/");
     } catch {
       return ""; // the name is not valid Unicode
     }
