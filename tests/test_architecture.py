@@ -35,9 +35,10 @@ ALLOWED: dict[str, set[str]] = {
         *("cluster", "evaluation", "files", "installer", "packs", "photos", "scan", "store", "types", "vision"),
     },
     "engines": {"cluster", "files", "packs", "photos", "scan", "types"},
+    "watch": {"files", "scan", "store"},
     "library": {
         *("catalogue", "cluster", "engines", "evaluation", "files", "importers", "outputs", "packs", "people"),
-        *("photos", "scan", "store", "types"),
+        *("photos", "scan", "store", "types", "watch"),
     },
     "interview": {"library", "outputs", "people", "types"},
     "web": {"files", "interview", "library", "outputs", "people", "photos", "scan", "store", "types"},

@@ -10,6 +10,7 @@ _COMMANDS_BY_HEADING: dict[str, dict[str, str]] = {
         "scan": "Find the faces in your photos.",
         "cluster": "Group the faces by person.",
         "label": "Name the people by answering a few questions.",
+        "watch": "Scan and group new photos as they arrive.",
     },
     "Naming": {
         "name": "Give groups or faces a name.",

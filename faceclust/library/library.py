@@ -31,6 +31,7 @@ from faceclust.library import (
     scanning,
     searching,
     training_faces,
+    watching,
 )
 from faceclust.library import review as reviewing
 from faceclust.progress import Progress
@@ -89,6 +90,7 @@ class Library(Catalogue):
     scan = scanning.scan
     cluster = grouping.cluster
     undo_cluster = grouping.undo_cluster
+    watch = watching.watch
 
     # -- several disks ------------------------------------------------------
 

@@ -11,8 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from faceclust.errors import CacheError, LibraryBusyError
-from faceclust.files.lock import acquire_if_supported, open_lock_file
+from faceclust.files.atomic import make_private_folder
+from faceclust.files.lock import acquire_if_supported, open_lock_file, plain_lock
 from faceclust.files.own_files import UnsafeFileError
+from faceclust.files.user_folders import state_folder
+from faceclust.store.locations import home_below
 from faceclust.store.lock_owner import UNFINISHED_AFTER, LockOwnedError, LockOwner, OwnerNote
 
 #: Seconds between two heartbeats.
@@ -112,3 +115,21 @@ def _busy_error(resource: str, owner: LockOwner | None) -> LibraryBusyError:
     return LibraryBusyError(
         f"{resource} is in use: {owner.describe()}", hint=f"wait until it is done, then try again{if_off}"
     )
+
+
+@contextmanager
+def hold_watch_lock(root: Path) -> Iterator[None]:
+    """Be the one process of this user and machine that watches the library at `root`.
+
+    The lock file lies in the user's state folder: an open file on the library's disk would keep it from being
+    unmounted. Raises LibraryBusyError if another process watches the library, CacheError if the file cannot be made.
+    """
+    path = state_folder() / "watching" / f"{home_below(Path(), root)}.lock"
+    make_private_folder(path.parent)
+    busy = LibraryBusyError(
+        f"{root} is being watched already", hint="one faceclust watch is enough; stop that one first"
+    )
+    with contextlib.ExitStack() as held:
+        with _translate_lock_errors(path):
+            held.enter_context(plain_lock(path, busy))
+        yield

@@ -2,37 +2,54 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from faceclust.cli.terminal.printing import print_line
 
 
+class StopRequest:
+    """Returns true once a signal has asked for a stop. `signal`: the number of the first one, None before."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+    def __call__(self) -> bool:
+        return self.signal is not None
+
+
 @contextmanager
-def stop_on_interrupt(message: str) -> Iterator[Callable[[], bool]]:
+def stop_on_interrupt(message: str, *, on_hangup: bool = False) -> Iterator[StopRequest]:
     """Yield a function that returns true once Ctrl-C or SIGTERM has asked for a stop.
 
     `message` is printed at the first signal. The second one raises KeyboardInterrupt, except in a process of torchrun,
     which passes on the Ctrl-C that the process itself has received, and which ends its processes if it is asked twice.
+    `on_hangup`: the end of the terminal or session (SIGHUP) asks for a stop too, unless nohup has it ignored.
     """
-    stop_requested = False
+    request = StopRequest()
     counts_twice = "TORCHELASTIC_RUN_ID" in os.environ
+    hangup = getattr(signal, "SIGHUP", None) if on_hangup else None
+    if hangup is not None and signal.getsignal(hangup) is signal.SIG_IGN:
+        hangup = None
 
     def handle(number: int, frame: FrameType | None) -> None:
-        nonlocal stop_requested
-        if stop_requested:
-            if counts_twice:
+        if request():
+            if counts_twice or number == hangup or request.signal == hangup:  # a logout sends several signals
                 return
             raise KeyboardInterrupt
-        stop_requested = True
-        print_line(message, err=True)
+        request.signal = number
+        if number != hangup:
+            with contextlib.suppress(OSError):  # the terminal is gone
+                print_line(message, err=True)
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (signal.SIGINT, signal.SIGTERM) if hangup is None else (signal.SIGINT, signal.SIGTERM, hangup)
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
-        yield lambda: stop_requested
+        yield request
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

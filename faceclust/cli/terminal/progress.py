@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from faceclust.cli.terminal.printing import print_line
 from faceclust.cli.terminal.quiet import hides_notes
+from faceclust.progress import Progress, SilentProgress
 from faceclust.text.visible import make_visible
 
 if TYPE_CHECKING:
@@ -77,6 +78,23 @@ class TerminalProgress:
             self._bar.print_above(make_visible(text))
         else:
             print_line(text, err=True)
+
+
+class NotesOnly(SilentProgress):
+    """Prints notes alone, each once: for a program that runs for days, whose output is a log."""
+
+    def __init__(self) -> None:
+        self._noted: set[str] = set()
+
+    def note(self, message: str) -> None:
+        if message not in self._noted:
+            self._noted.add(message)
+            print_line(f"note: {message}", err=True)
+
+
+def progress_in_background() -> Progress:
+    """Return the progress of a program that runs for days: bars on a terminal, otherwise notes alone."""
+    return TerminalProgress() if _can_show_bar() else NotesOnly()
 
 
 def _can_show_bar() -> bool:

@@ -1,0 +1,1 @@
+"""Notice new, changed and deleted photos of a library, and when they have settled."""
