@@ -35,7 +35,7 @@ ALLOWED: dict[str, set[str]] = {
         *("cluster", "evaluation", "files", "installer", "packs", "photos", "scan", "store", "types", "vision"),
     },
     "engines": {"cluster", "files", "packs", "photos", "scan", "types"},
-    "watch": {"files", "scan", "store"},
+    "watch": {"files", "scan"},
     "library": {
         *("catalogue", "cluster", "engines", "evaluation", "files", "importers", "outputs", "packs", "people"),
         *("photos", "scan", "store", "types", "watch"),

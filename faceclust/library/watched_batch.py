@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceclust.catalogue.catalogue import Catalogue
@@ -15,10 +16,9 @@ from faceclust.library.grouping import cluster
 from faceclust.library.scanning import scan
 from faceclust.progress import ShouldStop
 from faceclust.store.schema import release_memory
-from faceclust.store.settings import pack_in_use
+from faceclust.store.settings import included_folders, pack_in_use
 from faceclust.text.plural import format_count
 from faceclust.types import Clustering, PhotoRef, SkippedPhoto, SkipReason
-from faceclust.watch.folder_listings import nearest_folder
 
 if TYPE_CHECKING:
     from faceclust.scan.result import ScanResult
@@ -75,31 +75,44 @@ class BatchRunner:
         # A pack that was asked for stays; the configured one may change.
         is_requested = library.pack_name != pack_in_use(library.root).value
         self._pack = library.pack if is_requested else None
-        self.folders_to_retry: set[str] = set()  # they have photos that could not be read for the moment
+        self.folders_to_retry: set[Path] = set()  # they have photos that could not be read for the moment
         self._skipped: set[tuple[PhotoRef, SkipReason]] = set()
         self._known: frozenset[str] | None = None  # the faces after the last batch; None before the first
 
-    def is_library_here(self) -> bool:
-        """Whether the library's disk is there, with what was scanned."""
+    def find_roots(self) -> tuple[list[Path], list[Path]]:
+        """Return the roots of the library that are here, its own one first, and those that are away. Without its own
+        root, with what was scanned, nothing can be done."""
         home = self._library.home
+        home.reload_roots()
         try:
-            return os.path.isdir(self._library.root) and home.exists() and not home.seems_unmounted()
+            if os.path.isdir(home.root) and home.exists() and not home.seems_unmounted():
+                additional = [root for root in home.roots.additional if root.is_added]
+                here = [home.root, *(Path(root.path) for root in additional if root.is_here)]
+                return here, [Path(root.path) for root in additional if not root.is_here]
         except (CacheError, OSError):
-            return False
+            pass
+        return [], [home.root]
 
-    def run(self, folders: Collection[str] | None) -> WatchedBatch | None:
-        """Process these folders (POSIX paths below the root), or the whole library. None if nothing was new.
+    def included_folders(self, root: Path) -> list[str]:
+        """Return the folders of other programs (POSIX paths below this root) that scans visit."""
+        try:
+            paths = [self._library.root / name for name in included_folders(self._library.root)]
+        except FaceclustError:  # the next batch reports the configuration file
+            return []
+        return [path.relative_to(root).as_posix() for path in paths if path.is_relative_to(root)]
+
+    def run(self, folders: Collection[Path] | None) -> WatchedBatch | None:
+        """Process these folders, or the whole library. None if nothing was new.
 
         Raises the errors of `scan` and `cluster`, and FaceclustError for a scan that could not save everything.
         """
         library = Catalogue(self._library.root, pack=self._pack, progress=self._library.progress)
         if self._known is None:
             self._known = _list_faces(library)
-        starts = {nearest_folder(library.root, name) for name in folders or ()}
         try:
             result = scan(
                 library,
-                [library.root / name for name in sorted(starts)],
+                sorted(folders or ()),
                 should_stop=self._should_stop,
                 **self._options,
             )
@@ -118,7 +131,7 @@ class BatchRunner:
         later."""
         new = {(photo.ref, photo.reason) for photo in photos} - self._skipped
         self._skipped |= new
-        self.folders_to_retry |= {ref.folder for ref, reason in new if reason in _WORTH_A_RETRY}
+        self.folders_to_retry |= {self._library.root / ref.folder for ref, reason in new if reason in _WORTH_A_RETRY}
         return len(new)
 
     def _group_faces(self, library: Catalogue) -> dict[str, Any]:

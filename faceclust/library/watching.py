@@ -8,6 +8,7 @@ import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import FaceclustError, LibraryBusyError, UsageError
@@ -17,6 +18,7 @@ from faceclust.progress import ShouldStop
 from faceclust.store.library_lock import hold_watch_lock
 from faceclust.types.arguments import require_number
 from faceclust.watch.watched_root import WatchedRoot
+from faceclust.watch.watched_roots import WatchedRoots
 
 #: Seconds without a change until photos are processed.
 DEFAULT_SETTLE_SECONDS = 10.0
@@ -96,24 +98,22 @@ class _Watcher:
     ) -> None:
         self._library, self._runner, self._times, self._should_stop = library, runner, times, should_stop
         self._poll = poll
-        self._root: WatchedRoot | None = None
+        self._roots = WatchedRoots(self._open_root)
         self._whole = True  # the next batch is the whole library
-        self._waiting = set[str]()  # folders of the next batch
-        self._later = set[str]()  # folders with photos that could not be read, to be tried once more
-        self._retry_at = self._later_at = self._delay = 0.0
-        self._next_presence = 0.0
-        self._is_away = False
+        self._waiting = set[Path]()  # folders of the next batch
+        self._later = set[Path]()  # folders with photos that could not be read, to be tried once more
+        self._away = set[Path]()
+        self._retry_at = self._later_at = self._delay = self._next_presence = 0.0
         self._last_problem: str | None = None
 
     def run_once(self) -> Generator[WatchedBatch, None, None]:
         """Process what is new, waiting while another process works on the library."""
         with hold_watch_lock(self._library.root):
-            delay = self._times.scaled(_BUSY_DELAYS)
             while not self._should_stop():
                 try:
                     batch = self._runner.run(None)
                 except LibraryBusyError:
-                    self._sleep(delay[0])
+                    self._sleep(self._times.scaled(_BUSY_DELAYS)[0])
                     continue
                 if batch:
                     yield batch
@@ -121,69 +121,54 @@ class _Watcher:
 
     def run(self) -> Generator[WatchedBatch, None, None]:
         """Process batches until a stop is requested."""
-        with hold_watch_lock(self._library.root), contextlib.ExitStack() as stack:
-            stack.callback(self._close_root)
+        with hold_watch_lock(self._library.root), contextlib.closing(self._roots):
             self._library.home.create()
             while not self._should_stop():
-                if not self._is_here():
-                    if batch := self._handle_absence():
-                        yield batch
+                yield from self._update_roots()
+                if not self._roots:
                     self._sleep(self._times.presence)
-                    continue
-                root = self._open_root()
-                if (self._whole or self._waiting) and time.monotonic() >= self._retry_at:
+                elif (self._whole or self._waiting) and time.monotonic() >= self._retry_at:
                     if batch := self._process():
                         yield batch
-                    continue
-                self._waiting |= root.wait(self._times.tick) | self._take_later()
+                else:
+                    self._waiting |= self._roots.wait(self._times.tick) | self._take_later()
 
-    # -- the disk -----------------------------------------------------------
+    # -- disks --------------------------------------------------------------
 
-    def _is_here(self) -> bool:
+    def _update_roots(self) -> Generator[WatchedBatch, None, None]:
+        """Watch the roots that are here. Yield a problem for each one that has gone."""
         now = time.monotonic()
-        if self._is_away or now >= self._next_presence or self._whole or self._waiting:
-            self._next_presence = now + self._times.presence
-            return self._runner.is_library_here()
-        return True
+        if self._roots and now < self._next_presence and not (self._whole or self._waiting):
+            return
+        self._next_presence = now + self._times.presence
+        here, away = self._runner.find_roots()
+        for root in sorted(set(away) - self._away):
+            yield WatchedBatch.failed(f"{root} is not there; waiting until its disk is back")
+        for root in self._away.intersection(here):
+            self._library.progress.note(f"{root} is back ({datetime.now():%H:%M})")
+        self._away = set(away)
+        if self._roots.update(here):
+            self._whole, self._retry_at = True, 0.0
 
-    def _handle_absence(self) -> WatchedBatch | None:
-        """Stop watching until the disk is back. Return the problem, once."""
-        self._close_root()
-        self._whole, self._waiting, self._retry_at = True, set(), 0.0
-        if self._is_away:
-            return None
-        self._is_away = True
-        return WatchedBatch.failed(f"{self._library.root} is not there; waiting until its disk is back")
-
-    def _open_root(self) -> WatchedRoot:
-        if self._is_away:
-            self._is_away = False
-            self._library.progress.note(f"{self._library.root} is back ({datetime.now():%H:%M})")
-        if self._root is None:
-            times = self._times
-            intervals = times.interval or DEFAULT_INTERVAL_SECONDS, times.interval or POLLING_INTERVAL_SECONDS
-            self._root = WatchedRoot(
-                self._library.root,
-                times.settle,
-                intervals,
-                self._library.progress.note,
-                self._should_stop,
-                poll=self._poll,
-            )
-        return self._root
-
-    def _close_root(self) -> None:
-        if self._root is not None:
-            self._root.close()
-            self._root = None
+    def _open_root(self, root: Path) -> WatchedRoot:
+        times = self._times
+        return WatchedRoot(
+            root,
+            lambda: self._runner.included_folders(root),
+            times.settle,
+            (times.interval or DEFAULT_INTERVAL_SECONDS, times.interval or POLLING_INTERVAL_SECONDS),
+            self._library.progress.note,
+            self._should_stop,
+            poll=self._poll,
+        )
 
     # -- batches ------------------------------------------------------------
 
     def _process(self) -> WatchedBatch | None:
         """Run a batch. Return its result, or its problem if that is a new one; None if there is neither."""
-        folders = None if self._whole else self._waiting
+        folders = None if self._whole else self._roots.existing(self._waiting)
         try:
-            batch = self._runner.run(folders)
+            batch = self._runner.run(folders) if folders is None or folders else None
         except LibraryBusyError:
             self._postpone(_BUSY_DELAYS)
             return None
@@ -198,7 +183,7 @@ class _Watcher:
             self._later_at = time.monotonic() + (self._times.interval or DEFAULT_INTERVAL_SECONDS)
         return batch
 
-    def _take_later(self) -> set[str]:
+    def _take_later(self) -> set[Path]:
         """Return the folders with photos to try once more, if it is time."""
         if not self._later or time.monotonic() < self._later_at:
             return set()
@@ -206,8 +191,8 @@ class _Watcher:
         return due
 
     def _describe_problem(self, error: FaceclustError | OSError) -> WatchedBatch | None:
-        if not self._runner.is_library_here():
-            return None  # the next step says so
+        if set(self._runner.find_roots()[1]) - self._away:
+            return None  # the next step reports the disk that has gone
         message = str(error) if isinstance(error, FaceclustError) else f"{error.filename}: {error.strerror or error}"
         if message == self._last_problem:
             return None

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import os
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path, PurePosixPath
 
+from faceclust.files.library_roots import LibraryRoots
 from faceclust.files.names import is_hidden_or_system_folder
 from faceclust.files.program_folders import is_skipped
 from faceclust.files.safe_paths import is_at_or_below, is_photo_folder
 from faceclust.scan.listing import FolderListing, list_folders
-from faceclust.store.settings import included_folders
 
 _EMPTY = FolderListing("").digest
 
@@ -20,11 +19,12 @@ class FolderListings:
     """The photo files of every folder that a scan of the root visits, as they were last listed.
 
     A change is a difference between two listings. So files that are no photos, and faceclust's own, are none.
-    Folders are POSIX paths below the root, "" for the root itself.
+    Folders are POSIX paths below the root, "" for the root itself. `included` returns the folders of other programs
+    that scans visit.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, included: Callable[[], Collection[str]] = tuple) -> None:
+        self.root, self._included = root, included
         self._digests: dict[str, str] = {}
 
     @property
@@ -60,7 +60,7 @@ class FolderListings:
         return set().union(*(self._relist(name, deep=name not in self._digests) for name in set(folders)))
 
     def _relist(self, start: str, *, deep: bool) -> set[str]:
-        found = list_folders(self.root, start, included_folders(self.root))
+        found = list_folders(self.root, start, self._included())
         listings = {one.rel_path: one for one in (found if deep else itertools.islice(found, 1))}
         unreadable = {name for name, one in listings.items() if one.error and (not name or self._is_folder(name))}
         now = {name: one.digest for name, one in listings.items() if not one.error}
@@ -94,20 +94,13 @@ class FolderListings:
         return (
             _parent(name) in self._digests
             and self._is_folder(name)
-            and not is_skipped(self.root, name, included_folders(self.root))
+            and not is_skipped(LibraryRoots(self.root), name, self._included())
         )
 
     def _known_parent(self, name: str) -> str:
         while name and name not in self._digests:
             name = _parent(name)
         return name
-
-
-def nearest_folder(root: Path, name: str) -> str:
-    """Return a folder of the root (POSIX path below it), or the nearest one above it that still exists."""
-    while name and not os.path.isdir(root / name):
-        name = _parent(name)
-    return name
 
 
 def _parent(name: str) -> str:

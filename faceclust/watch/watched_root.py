@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,13 +23,15 @@ _LISTING_TIME_RATIO = 20
 class WatchedRoot:
     """Notices folders of a root whose photos have changed.
 
-    `settle`: seconds without a change. `intervals`: seconds between two looks at all folders, with events and without.
+    `included` returns the folders of other programs (POSIX paths below the root) that scans visit. `settle`: seconds
+    without a change. `intervals`: seconds between two looks at all folders, with events and without.
     `note` receives what is worth telling the user. `poll`: use no events.
     """
 
     def __init__(
         self,
         root: Path,
+        included: Callable[[], Collection[str]],
         settle: float,
         intervals: tuple[float, float],
         note: Callable[[str], None],
@@ -38,7 +40,7 @@ class WatchedRoot:
         poll: bool,
     ) -> None:
         self._root, self._intervals, self._note, self._should_stop = root, intervals, note, should_stop
-        self._listings, self._settling = FolderListings(root), SettlingFolders(settle)
+        self._listings, self._settling = FolderListings(root, included), SettlingFolders(settle)
         self._events: ChangeEvents | None = None
         disk = None if poll else find_network_disk(root)
         self._uses_events = not poll and disk is None

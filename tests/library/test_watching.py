@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 import time
@@ -83,7 +84,7 @@ def scans(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     real = watched_batch.scan
 
     def record(library: Library, folders: list[Path], **options: Any) -> ScanResult:
-        calls.append([folder.relative_to(library.root).as_posix() for folder in folders])
+        calls.append([Path(os.path.relpath(folder, library.root)).as_posix() for folder in folders])
         return real(library, folders, **options)
 
     monkeypatch.setattr(watched_batch, "scan", record)
@@ -94,15 +95,7 @@ def scans(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 def hold_lock(library: Library) -> Iterator[None]:
     """Hold the library's lock, as a scan does, once the watch has let go of it."""
     with ExitStack() as stack:
-
-        def is_free() -> bool:
-            try:
-                stack.enter_context(library.home.lock("scanning"))
-            except LibraryBusyError:
-                return False
-            return True
-
-        wait_for(is_free)
+        wait_for(lambda: not busy(lambda: stack.enter_context(library.home.lock("scanning"))))
         yield
 
 
@@ -283,6 +276,51 @@ def test_a_disk_that_goes_away_and_comes_back(collins: tuple[Library, int, set[s
     assert len([note for note in watch.notes if note.startswith(f"{root} is back")]) == 2
     assert set(library.find_person(COLLINS).face_ids) >= faces and watch.total("removed") == 0
     assert [batch.suggested for batch in watch.batches if batch.scanned] == [((COLLINS, 1),)] * 2
+
+
+def test_photos_on_another_disk_which_goes_away_too(library: Library, tmp_path: Path, scans: list[list[str]]) -> None:
+    disk, away = tmp_path / "disk", tmp_path / "away"
+    add_portrait(disk)
+    library.add_root(disk)
+    with watching(library) as watch:
+        watch.wait_for(lambda: watch.total("scanned") == 1)
+        add_portrait(disk / "new", HOPPER)
+        watch.wait_for(lambda: watch.total("scanned") == 2)
+        disk.rename(away)
+        disk.mkdir()
+        watch.wait_for(lambda: any(batch.problem for batch in watch.batches))
+        add_portrait(library.root / "2019", number=8)  # work goes on
+        watch.wait_for(lambda: watch.total("scanned") == 3)
+        add_portrait(away / "new", number=7, name="while away.jpg")
+        disk.rmdir()
+        away.rename(disk)
+        watch.wait_for(lambda: watch.total("scanned") == 4)
+    problems = [batch.problem for batch in watch.batches if batch.problem]
+    assert problems == [f"{disk} is not there; waiting until its disk is back"]
+    assert watch.total("removed") == watch.total("copied") == 0
+    assert {f"{disk}/new.jpg", f"{disk}/new/new.jpg", f"{disk}/new/while away.jpg"} <= library.photos.keys()
+
+
+def test_a_disk_that_is_added_and_taken_off_meanwhile(library: Library, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    add_portrait(disk)
+    with watching(library) as watch:
+        other = Library(library.root)
+        wait_for(lambda: not busy(lambda: other.add_root(disk)))
+        watch.wait_for(lambda: watch.total("scanned") == 1)
+        wait_for(lambda: not busy(lambda: other.remove_root(disk)))
+        add_portrait(library.root / "2019", HOPPER)
+        watch.wait_for(lambda: watch.total("scanned") == 2)
+    assert not any(batch.problem for batch in watch.batches)
+
+
+def busy(action: Callable[[], object]) -> bool:
+    """Do something; return whether another process works on the library instead."""
+    try:
+        action()
+    except LibraryBusyError:
+        return True
+    return False
 
 
 def test_it_waits_without_a_word_while_another_process_works(library: Library, scans: list[list[str]]) -> None:

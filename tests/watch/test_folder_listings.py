@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from faceclust.files.names import ALBUMS_MARKER
-from faceclust.watch.folder_listings import FolderListings, nearest_folder
+from faceclust.watch.folder_listings import FolderListings
 
 
 @pytest.fixture
@@ -90,7 +90,6 @@ def test_a_folder_that_is_moved_or_deleted(root: Path, listings: FolderListings)
     assert listings.folders == {"", "c", "c/moved.rome", "c/moved.rome/b"}
     shutil.rmtree(root / "c/moved.rome")
     assert listings.check(["c/moved.rome"]) == {"c/moved.rome", "c/moved.rome/b"}
-    assert nearest_folder(root, "c/moved.rome/b") == "c" and nearest_folder(root, "x/y") == ""
 
 
 def test_folders_that_scans_skip_are_left_out(root: Path, listings: FolderListings) -> None:
