@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from faceclust.types import Float32, Float64, UInt8
-from faceclust.vision.geometry import invert_transform, similarity_transform, transform_points, transform_scale
+from faceclust.types.transforms import invert_transform, similarity_transform, transform_points, transform_scale
 from faceclust.vision.pillow_image import to_pillow_image, to_rgb_array
 
 

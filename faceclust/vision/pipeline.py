@@ -11,11 +11,12 @@ from faceclust.errors import PackError
 from faceclust.packs.pack import Pack
 from faceclust.packs.session import OnnxModel
 from faceclust.types import SAME_FACE_OVERLAP, Box, Detections, Float32, Float64, UInt8, paired_intersection_over_union
+from faceclust.types.transforms import transform_scale
 from faceclust.vision.align import box_transforms, chip_transforms, cut_chips, cut_squares
 from faceclust.vision.detect import detector_settings, load_detector
 from faceclust.vision.effort import Effort
 from faceclust.vision.embed import load_embedder
-from faceclust.vision.geometry import non_maximum_suppression, transform_scale
+from faceclust.vision.geometry import non_maximum_suppression
 from faceclust.vision.landmarks import LandmarkRefiner
 from faceclust.vision.pyramid import ImagePyramid
 from faceclust.vision.quality import face_quality

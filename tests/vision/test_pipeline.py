@@ -14,9 +14,9 @@ from faceclust.files.names import DEFAULT_PACK
 from faceclust.packs.registry import load_pack
 from faceclust.packs.session import OnnxModel
 from faceclust.types import Detections
+from faceclust.types.transforms import transform_scale
 from faceclust.vision.align import chip_transforms, cut_chips
 from faceclust.vision.embed import Embedder
-from faceclust.vision.geometry import transform_scale
 from faceclust.vision.pipeline import FacePipeline
 from faceclust.vision.quarter_turns import turn_back
 from tests.support.sample_photos import COLLINS, HOPPER, load_portrait, make_scenery, make_variant
