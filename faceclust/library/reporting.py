@@ -14,9 +14,10 @@ from faceclust.errors import CacheError
 from faceclust.files.user_folders import expand_user
 from faceclust.library.review import review
 from faceclust.outputs.report.compose import ReportInput, compose_report
-from faceclust.outputs.report.folder import WrittenFolder, require_report_folder, stage_folder
+from faceclust.outputs.report.folder import REPORT
 from faceclust.outputs.report.render import picture_path, render_pages, render_report
 from faceclust.outputs.report.values import Report
+from faceclust.outputs.staged_folder import WrittenFolder, require_output_folder, stage_folder
 from faceclust.photos.thumbnails import is_thumbnail, make_face_thumbnails, shrink_thumbnail
 from faceclust.store.thumbs import ThumbStore
 from faceclust.types import FaceOccurrence, Float32, Person
@@ -100,9 +101,9 @@ def report_folder(
     that no run has written are never touched. Raises UsageError if `out` holds only other files.
     """
     out = expand_user(out).absolute()
-    require_report_folder(out)
+    require_output_folder(out, REPORT)
     report = _compose_report(library, faces, groups, None)
-    with stage_folder(out) as stage:
+    with stage_folder(out, REPORT) as stage:
         pictured = set()
         for face, picture in iter_thumbnails(library, _occurrences_to_picture(library, report)):
             stage.add(picture_path(face), picture)

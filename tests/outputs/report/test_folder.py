@@ -10,7 +10,8 @@ import pytest
 
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.files.names import REPORT_MARKER
-from faceclust.outputs.report.folder import _REPORT_LOCK, require_report_folder, stage_folder
+from faceclust.outputs.report.folder import REPORT
+from faceclust.outputs.staged_folder import require_output_folder, stage_folder
 from faceclust.scan.listing import list_folders
 
 Link = Callable[[Path, Path], None]
@@ -18,7 +19,7 @@ FIRST = {"index.html": b"<p>one", "pictures/ab/ab1.jpg": b"jpeg", "person-1.html
 
 
 def write(out: Path, files: dict[str, bytes]) -> tuple[int, int]:
-    with stage_folder(out) as stage:
+    with stage_folder(out, REPORT) as stage:
         for path, content in files.items():
             stage.add(path, content)
         written = stage.finish()
@@ -27,11 +28,11 @@ def write(out: Path, files: dict[str, bytes]) -> tuple[int, int]:
 
 
 def files_in(out: Path) -> dict[str, bytes]:
-    paths = (path for path in out.rglob("*") if path.is_file() and path.name not in (REPORT_MARKER, _REPORT_LOCK))
+    paths = (path for path in out.rglob("*") if path.is_file() and path.name not in (REPORT_MARKER, REPORT.lock))
     return {
         path.relative_to(out).as_posix(): path.read_bytes()
         for path in paths
-        if path.name not in (REPORT_MARKER, _REPORT_LOCK)
+        if path.name not in (REPORT_MARKER, REPORT.lock)
     }
 
 
@@ -42,7 +43,7 @@ def test_a_folder_is_written_and_updated(tmp_path: Path) -> None:
     second = {"index.html": b"<p>two", "person-2.html": b"<p>Ben"}
     assert write(out, second) == (2, 2) and files_in(out) == second
     assert not (out / "pictures").exists()
-    assert {path.name for path in out.iterdir()} - {_REPORT_LOCK} == {REPORT_MARKER, *second}
+    assert {path.name for path in out.iterdir()} - {REPORT.lock} == {REPORT_MARKER, *second}
 
 
 def test_foreign_and_edited_files_are_kept(tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not a folder"):
         write(tmp_path / "photos/a.jpg", FIRST)
     with pytest.raises(UsageError, match="does not exist"):
-        require_report_folder(tmp_path / "no/such")
+        require_output_folder(tmp_path / "no/such", REPORT)
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["a.jpg"]
 
 
@@ -94,7 +95,7 @@ def test_an_interrupted_run_changes_nothing(tmp_path: Path, error: BaseException
     new, old = tmp_path / "new", tmp_path / "old"
     write(old, FIRST)
     for out in (new, old):
-        with pytest.raises((KeyboardInterrupt, FaceclustError)), stage_folder(out) as stage:
+        with pytest.raises((KeyboardInterrupt, FaceclustError)), stage_folder(out, REPORT) as stage:
             stage.add("index.html", b"<p>half")
             raise error
     assert not new.exists() and files_in(old) == FIRST
@@ -140,7 +141,7 @@ def test_listed_paths_outside_the_folder_are_ignored(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
 def test_a_new_folder_is_private_and_a_shared_one_stays_shared(tmp_path: Path) -> None:
     def find_modes() -> dict[str, int]:
-        paths = [out, *(path for path in out.rglob("*") if path.name != _REPORT_LOCK)]
+        paths = [out, *(path for path in out.rglob("*") if path.name != REPORT.lock)]
         return {path.relative_to(out).as_posix(): stat.S_IMODE(path.stat().st_mode) for path in paths}
 
     out = tmp_path / "report"
@@ -156,7 +157,7 @@ def test_a_new_folder_is_private_and_a_shared_one_stays_shared(tmp_path: Path) -
 
 @pytest.mark.parametrize("path", ["../out.jpg", "pictures/../../out.jpg", "/out.jpg", "pictures//out.jpg"])
 def test_a_path_that_leads_out_is_an_error(tmp_path: Path, path: str) -> None:
-    with pytest.raises(FaceclustError, match="leads out"), stage_folder(tmp_path / "report") as stage:
+    with pytest.raises(FaceclustError, match="leads out"), stage_folder(tmp_path / "report", REPORT) as stage:
         stage.add(path, b"x")
     assert list(tmp_path.iterdir()) == []
 
@@ -167,7 +168,7 @@ def test_a_scan_skips_a_report_in_the_library(tmp_path: Path) -> None:
     assert [[name for name, *_ in folder.files] for folder in list_folders(tmp_path)] == [["a.jpg"]]
 
 
-@pytest.mark.parametrize("name", [f"{REPORT_MARKER}.tmp", _REPORT_LOCK])
+@pytest.mark.parametrize("name", [f"{REPORT_MARKER}.tmp", REPORT.lock])
 @pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
 def test_links_at_the_names_of_own_files_are_not_written_through(tmp_path: Path, name: str, link: Link) -> None:
     out = tmp_path / "report"
@@ -175,7 +176,7 @@ def test_links_at_the_names_of_own_files_are_not_written_through(tmp_path: Path,
     (tmp_path / "photo.jpg").write_bytes(b"photo")
     (out / name).unlink(missing_ok=True)
     link(out / name, tmp_path / "photo.jpg")
-    if name == _REPORT_LOCK:
+    if name == REPORT.lock:
         with pytest.raises(FaceclustError, match="not faceclust's lock file"):
             write(out, {"index.html": b"<p>two"})
     else:
@@ -208,9 +209,12 @@ def test_unsafe_listed_paths_are_ignored(tmp_path: Path, path: str) -> None:
 
 def test_a_concurrent_run_is_refused(tmp_path: Path) -> None:
     out = tmp_path / "report"
-    with stage_folder(out) as first:
+    with stage_folder(out, REPORT) as first:
         first.add("index.html", b"A")
-        with pytest.raises(FaceclustError, match="another faceclust writes a report") as caught, stage_folder(out):
+        with (
+            pytest.raises(FaceclustError, match="another faceclust writes a report") as caught,
+            stage_folder(out, REPORT),
+        ):
             pass
         assert "wait" in str(caught.value.hint)
         first.add("pictures/aa/1.jpg", b"1")
@@ -232,7 +236,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(
             (out / "index.html").write_bytes(b"mine")
         return real(self, target)
 
-    with pytest.raises(FaceclustError, match=r"refusing to overwrite .*index.html"), stage_folder(out) as stage:
+    with pytest.raises(FaceclustError, match=r"refusing to overwrite .*index.html"), stage_folder(out, REPORT) as stage:
         stage.add("first.html", b"1")
         stage.add("index.html", b"2")
         if while_moving:
