@@ -33,12 +33,14 @@ _COMMANDS_BY_HEADING: dict[str, dict[str, str]] = {
         "together": "Count the photos that people share.",
         "identify": "Name the people on any photo.",
         "verify": "Compare two faces: same person or not.",
+        "duplicates": "List photos that are the same picture.",
         "status": "Summarise the library.",
     },
     "Getting out": {
         "report": "Write an HTML page of all people.",
         "map": "Write an HTML map of all faces.",
         "albums": "Make a folder of links for each person.",
+        "crops": "Write each face of a person as a picture.",
         "export": "Write a table of all faces, or XMP sidecars.",
     },
     "Tuning": {

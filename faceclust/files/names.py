@@ -22,8 +22,10 @@ HOME_MARKER = ".faceclust-home"
 ALBUMS_MARKER = ".faceclust-albums.json"
 #: Marks a folder made by `faceclust report --split`; its pictures are not photos of a library.
 REPORT_MARKER = ".faceclust-report.json"
+#: Marks a folder made by `faceclust crops`.
+CROPS_MARKER = ".faceclust-crops.json"
 #: Scans skip a folder that holds one of these files.
-EXCLUDED_FOLDER_MARKERS = frozenset([HOME_MARKER, ALBUMS_MARKER, REPORT_MARKER])
+EXCLUDED_FOLDER_MARKERS = frozenset([HOME_MARKER, ALBUMS_MARKER, REPORT_MARKER, CROPS_MARKER])
 #: Folders that operating systems and other programs fill; scans skip them, like hidden ones.
 SYSTEM_FOLDERS = frozenset(
     "@eaDir/#recycle/@Recycle/#snapshot/@Recently-Snapshot/$RECYCLE.BIN/System Volume Information"

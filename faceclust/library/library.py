@@ -18,7 +18,9 @@ from faceclust.library import bulk_ignore as ignoring
 from faceclust.library import (
     additional_roots,
     calibration,
+    crops,
     drawn_faces,
+    duplicates,
     exporting,
     forgetting,
     grouping,
@@ -141,6 +143,7 @@ class Library(Catalogue):
     search = searching.search
     co_occurrences = searching.co_occurrences
     overviews = searching.overviews
+    duplicates = duplicates.duplicates
     identify = identification.identify
 
     # -- look ---------------------------------------------------------------
@@ -154,13 +157,15 @@ class Library(Catalogue):
     thumbnails = reporting.thumbnails
     iter_thumbnails = reporting.iter_thumbnails
 
-    # -- albums, sidecars, tables -------------------------------------------
+    # -- albums, sidecars, tables, crops -------------------------------------------
 
     plan_albums = exporting.plan_albums
     make_albums = exporting.make_albums
     plan_xmp = exporting.plan_xmp
     write_xmp = exporting.write_xmp
     export = exporting.export
+    plan_crops = crops.plan_crops
+    write_crops = crops.write_crops
 
     # -- measure and calibrate ----------------------------------------------
 

@@ -14,7 +14,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +100,7 @@ class StagedFolder:
         self._file_mode = file_mode_beside(out / kind.marker)
         self._previous = _read_marker(out, kind)[0]
         self._current: Digests = {}
-        self._pending: list[str] = []
+        self._pending: dict[str, None] = {}
         self._size = 0
 
     def add(self, path: str, content: bytes) -> None:
@@ -118,7 +118,12 @@ class StagedFolder:
         with contextlib.suppress(OSError):  # a file system without modes
             staged.chmod(self._file_mode)
         self._current[path] = digest
-        self._pending.append(path)
+        self._pending[path] = None
+
+    @property
+    def paths(self) -> Set[str]:
+        """The files that were added or kept so far."""
+        return self._current.keys()
 
     def keep(self, path: str) -> bytes | None:
         """Keep a file that an earlier run wrote, and return its content; None if it is missing or has changed."""
@@ -129,6 +134,11 @@ class StagedFolder:
         self._size += len(content)
         self._current[path] = _digest(content)
         return content
+
+    def read(self, path: str) -> bytes:
+        """Return the content of a file that was added or kept. Raises OSError."""
+        folder = self._stage if path in self._pending else self._out
+        return read_own(path_below(folder, path), _MAX_FILE_BYTES)
 
     def is_writable(self, path: str) -> bool:
         """Is this path free, or does it hold a file of ours that has not changed?"""

@@ -15,10 +15,9 @@ from PIL import Image, ImageOps
 
 from faceclust.files.library_roots import LibraryRoots, photo_path
 from faceclust.photos.colour import convert_to_srgb
-from faceclust.photos.decode import decode_photo
 from faceclust.photos.errors import UndecodableError
-from faceclust.photos.reading import read_photo
-from faceclust.types import FaceOccurrence, Photo, PhotoRef, UInt8
+from faceclust.photos.photo_of_face import decode_photo_of
+from faceclust.types import FaceOccurrence, Photo, UInt8
 
 THUMBNAIL_SIDE = 160  # px
 _MARGIN = 0.3  # of the face's longer side, on each side of it
@@ -54,10 +53,8 @@ def _make_thumbnails_of_photo(
     sides = {place.face_id: _crop_side(place) for place in places}
     wanted = THUMBNAIL_SIDE / min(sides.values())
     try:
-        path = photo_path(root, places[0].photo)
-        data, ref = read_photo(path, PhotoRef(places[0].photo, 0, 0))
-        long_side = math.ceil(max(width, height) * min(1.0, wanted))
-        photo = decode_photo(data, ref, min_long_side=long_side, convert_colours=False)
+        path = path_below(root, places[0].photo)
+        photo = decode_photo_of(path, places[0], math.ceil(max(width, height) * min(1.0, wanted)))
     except (FileNotFoundError, UndecodableError):  # moved or damaged since the scan
         return []
     except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,21 @@ def print_paths(photos: Sequence[str], root: Path, null_terminated: bool) -> Non
 
     The bytes are those of the file names. On a terminal, control characters are made visible.
     """
-    paths = _paths_from_working_folder(photos, root)
+    _print_paths(_paths_from_working_folder(photos, root), null_terminated)
+
+
+def print_path_sets(sets: Sequence[Sequence[str]], root: Path, null_terminated: bool, omit_first: bool) -> None:
+    """Print sets of photos as `print_paths` does, with an empty line (or an empty path) after each set.
+
+    `omit_first`: print a plain list of all but the first photo of each set.
+    """
+    first = 1 if omit_first else 0
+    paths = iter(_paths_from_working_folder([photo for photos in sets for photo in photos[first:]], root))
+    ending = [] if omit_first else [""]
+    _print_paths([path for photos in sets for path in [*islice(paths, len(photos) - first), *ending]], null_terminated)
+
+
+def _print_paths(paths: Sequence[str], null_terminated: bool) -> None:
     if is_terminal() and not null_terminated:
         print_lines(paths)
     else:

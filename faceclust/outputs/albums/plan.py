@@ -11,6 +11,7 @@ from faceclust.errors import FaceclustError, UsageError
 from faceclust.files.library_roots import LibraryRoots, as_roots
 from faceclust.files.names import (
     ALBUMS_MARKER,
+    CROPS_MARKER,
     HOME_FOLDER,
     HOME_MARKER,
     PHOTO_EXTENSIONS,
@@ -176,7 +177,7 @@ def _holds_photos(folder: Path) -> bool:
         return False
     return any(
         has_cache_prefix(entry.name)
-        or entry.name in (HOME_FOLDER, HOME_MARKER, REPORT_MARKER)
+        or entry.name in (HOME_FOLDER, HOME_MARKER, REPORT_MARKER, CROPS_MARKER)
         or (entry.suffix.lower() in PHOTO_EXTENSIONS and not entry.is_symlink())
         for entry in folder.iterdir()
     )
