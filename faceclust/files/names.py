@@ -38,9 +38,13 @@ RAW_EXTENSIONS = frozenset(".cr2 .cr3 .nef .arw .dng .raf .rw2 .orf .pef".split(
 PHOTO_EXTENSIONS = RAW_EXTENSIONS.union(
     ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .tif .tiff .gif .bmp .dib .heic .heif .hif .avif .jxl".split()
 )
+#: Extensions of the videos that scans open, if they are asked to.
+VIDEO_EXTENSIONS = frozenset(
+    ".mp4 .m4v .mov .qt .avi .mkv .webm .mts .m2ts .m2t .ts .3gp .3g2 .mpg .mpeg .vob .wmv .asf".split()
+)
 
 #: The module that each optional extra installs.
-EXTRA_MODULES = {"raw": "rawpy", "jxl": "imagecodecs"}
+EXTRA_MODULES = {"raw": "rawpy", "jxl": "imagecodecs", "video": "av"}
 #: Number types of stored embeddings, from the least to the most precise, and the default.
 PRECISIONS = ("int8", "float16", "float32")
 DEFAULT_PRECISION = "float16"
@@ -55,6 +59,11 @@ def cache_file_name(pack: str) -> str:
 
 #: The cache file in a photo folder, for the default pack.
 CACHE_NAME = cache_file_name(DEFAULT_PACK)
+
+
+def is_video_name(name: str) -> bool:
+    """Is this the file name, or the path, of a video?"""
+    return name[name.rfind(".") :].lower() in VIDEO_EXTENSIONS if "." in name else False
 
 
 def snapshot_file_name(pack: str) -> str:

@@ -30,6 +30,7 @@ from faceclust.store.schema import (
 )
 from faceclust.store.spilled_embeddings import SpilledEmbeddings
 from faceclust.types import FaceOccurrence, FaceTable, Float32, Float64, PhotoInfo, ScannedPhoto
+from faceclust.types.frames import MIN_FRAMES_FOR_GROUP
 from faceclust.types.landmarks import find_upright_turns
 
 
@@ -110,14 +111,18 @@ class LibraryTable:
         shots = np.empty((len(first), 2), np.int64)
         shots[:, 0] = _factorize(_capture_keys(take("camera", "taken_at")))
         shots[:, 1] = _factorize(_base_name_keys(take("folder", "photo")))
+        frames_seen = take("frames_seen")["frames_seen"]
+        # The frames of a video are not shots of a moment.
+        shots[pc.is_valid(frames_seen).to_numpy()] = -1
         return FaceTable(
             face_ids=texts_to_array(take("face_id")["face_id"], 16),
-            photo_ids=_rank(take("photo_hash")["photo_hash"]),
+            photo_ids=_rank(_picture_keys(take("photo_hash", "frame_time"))),
             embeddings=self._read_embeddings(take("embedding")["embedding"]),
             quality=take("quality")["quality"].to_numpy().astype(np.float32),
             taken_at=take("taken_at")["taken_at"].to_numpy().astype("datetime64[s]"),
             boxes=boxes,
             shots=shots,
+            may_start_group=pc.fill_null(pc.greater_equal(frames_seen, MIN_FRAMES_FOR_GROUP), True).to_numpy(),
         )
 
     def _read_embeddings(self, column: pa.ChunkedArray) -> Float32:
@@ -187,13 +192,15 @@ def _combine(folders: Iterable[tuple[str, pa.Table]]) -> pa.Table:
 
 
 #: The columns that `FaceTable` needs.
-_FACE_TABLE_COLUMNS = "folder photo photo_hash taken_at camera face_id embedding quality left top right bottom".split()
+_FACE_TABLE_COLUMNS = (
+    "folder photo photo_hash taken_at camera face_id frame_time frames_seen embedding quality left top right bottom"
+).split()
 _PHOTO_COLUMNS = (
     "folder photo photo_hash width height orientation taken_at taken_at_source camera latitude longitude".split()
 )
 #: The columns that `iter_occurrences` needs.
 OCCURRENCE_COLUMNS = (
-    "folder photo photo_hash width height taken_at taken_at_source face face_id by_hand left top right bottom score"
+    "folder photo photo_hash width height taken_at face face_id by_hand frame_time left top right bottom score"
     " quality landmarks".split()
 )
 
@@ -220,7 +227,7 @@ def iter_occurrences(rows: pa.Table) -> Iterator[FaceOccurrence]:
                 turn=turn,
                 by_hand=bool(row["by_hand"]),
                 has_embedding=is_compared,
-                taken_at_source=row["taken_at_source"],
+                frame_time=row["frame_time"],
             )
 
 
@@ -244,6 +251,16 @@ def _capture_keys(faces: pa.Table) -> pa.Array:
     return pc.binary_join_element_wise(
         faces["camera"].cast(pa.string()), faces["taken_at"].cast(pa.int64()).cast(pa.string()), "\n"
     )
+
+
+def _picture_keys(faces: pa.Table) -> pa.ChunkedArray:
+    """Return text that is equal for the faces of one picture: a photo, or one frame of a video."""
+    hashes, times = faces["photo_hash"], faces["frame_time"]
+    if times.null_count == len(times):
+        return hashes
+    milliseconds = pc.round(pc.multiply(times.cast(pa.float64()), 1000.0)).cast(pa.int64()).cast(pa.string())
+    frames = pc.binary_join_element_wise(hashes.cast(pa.string()), milliseconds, "@")
+    return pc.coalesce(frames, hashes.cast(pa.string()))
 
 
 def _base_name_keys(faces: pa.Table) -> pa.Array:

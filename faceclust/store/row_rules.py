@@ -27,6 +27,7 @@ from faceclust.store.schema import (
     concatenate,
 )
 from faceclust.types import DATE_SOURCES, SkipReason
+from faceclust.types.frames import MAX_FRAME_TIME, MAX_FRAMES
 
 _UTF8_SIZE = 4  # bytes of a character, at most
 # 255 characters (APFS, exFAT and NTFS count characters), or 255 bytes that are not UTF-8, as \xNN.
@@ -283,8 +284,18 @@ def _find_incomplete_faces(rows: _Rows) -> Iterator[Mask]:
     yield rows.valid("embedding") & ~rows.valid("quality")
     may_be_uncompared = by_hand & (rows.numbers("quality") == 0)
     yield rows.valid("quality") & ~rows.valid("embedding") & ~may_be_uncompared
-    for name in ("quality", "by_hand"):
+    for name in ("quality", "by_hand", "frame_time"):
         yield rows.valid(name) & ~rows.valid("face")
+
+
+def _find_bad_frames(rows: _Rows) -> Iterator[Mask]:
+    yield rows.valid("frame_time") != rows.valid("frames_seen")
+    if not rows.valid("frame_time").any():
+        return
+    yield rows.outside("frame_time", 0, MAX_FRAME_TIME)
+    yield rows.outside("frames_seen", 1, MAX_FRAMES)
+    yield rows.valid("frame_time") & rows.valid("by_hand") & (rows.numbers("by_hand") == 1)
+    yield (rows.valid("frame_time") != np.roll(rows.valid("frame_time"), 1)) & ~rows.first_of_photo
 
 
 def _find_bad_ids(rows: _Rows) -> Iterator[Mask]:
@@ -292,8 +303,8 @@ def _find_bad_ids(rows: _Rows) -> Iterator[Mask]:
 
 
 def _find_ambiguous_ids(rows: _Rows) -> Iterator[Mask]:
-    """An id is a hash of the photo's content and the box, rounded to thousandths. That of a person without a
-    visible face is not: it stays when the photo is edited, so that an edited copy has it, too."""
+    """An id is a hash of the photo's content, the box, rounded to thousandths, and the frame. That of a person without
+    a visible face is not: it stays when the photo is edited, so that an edited copy has it, too."""
     faces = np.flatnonzero(rows.valid("face_id"))
     ids = hex_to_integers(rows.column("face_id").drop_null(), 16)
     ordered = np.sort(ids)
@@ -303,10 +314,12 @@ def _find_ambiguous_ids(rows: _Rows) -> Iterator[Mask]:
     is_same = ids[order[1:]] == ids[order[:-1]]  # the photo has copies
     first, second = faces[order[:-1][is_same]], faces[order[1:][is_same]]
     hashes, boxes = rows.column("photo_hash"), np.rint(rows.boxes * 1000)
+    frames = np.where(rows.valid("frame_time"), np.rint(rows.numbers("frame_time").astype(np.float64) * 1000), -1)
     other_photo = _to_mask(pc.not_equal(hashes.take(pa.array(first)), hashes.take(pa.array(second))))
     is_whole = (boxes[first] == (0, 0, 1000, 1000)).all(axis=1)
     broken = np.zeros(rows.count, bool)
-    broken[second] = (other_photo & ~is_whole) | (boxes[first] != boxes[second]).any(axis=1)
+    other_box = (boxes[first] != boxes[second]).any(axis=1) | (frames[first] != frames[second])
+    broken[second] = (other_photo & ~is_whole) | other_box
     yield broken
 
 
@@ -364,6 +377,7 @@ RULES: dict[str, tuple[str, Callable[[_Rows], Iterator[Mask]]]] = {
     "min_face": ("the smallest face searched for is negative", _find_bad_min_faces),
     "text": ("the camera of a photo, or the reason it was skipped, is too long", _find_long_texts),
     "incomplete": ("a face lacks its number, id, box, score or some of its biometric data", _find_incomplete_faces),
+    "frame": ("the frame of a face is out of range, or only some faces of a photo have one", _find_bad_frames),
     "id": ("a face id is not 16 hexadecimal digits", _find_bad_ids),
     "ambiguous": ("two different faces have the same id", _find_ambiguous_ids),
     "box": ("the box of a face is empty, or not within the photo", _find_bad_boxes),

@@ -21,19 +21,22 @@ from numpy.typing import NDArray
 from faceclust.errors import NewerCacheError
 from faceclust.files.names import DEFAULT_PRECISION, PACK_NAME_PATTERN, PRECISIONS
 from faceclust.store import precision as precisions
-from faceclust.types import Float32, Metadata, PhotoRef, ScannedPhoto, SkippedPhoto
+from faceclust.types import FaceFrame, Float32, Metadata, PhotoRef, ScannedPhoto, SkippedPhoto
 
-#: 2 added `min_face`; 3 added precisions other than float16; 4 added `taken_at_source`; 5 added `by_hand`.
-SCHEMA_VERSION = 5
+#: 2 added `min_face`; 3 precisions other than float16; 4 `taken_at_source`; 5 `by_hand`; 6 the frames of videos.
+SCHEMA_VERSION = 6
 _DATES_SCHEMA = 4
 #: Columns that files of an older schema lack.
-_ADDED_COLUMNS = ("min_face", "taken_at_source", "by_hand")
+_ADDED_COLUMNS = ("min_face", "taken_at_source", "by_hand", "frame_time", "frames_seen")
 #: The `status` of a photo that was read; other values are those of `SkipReason`.
 STATUS_OK = "ok"
 #: Columns that could identify a person; null for a forgotten face.
 BIOMETRIC_COLUMNS = ("landmarks", "quality", "embedding")
 #: Columns that only rows with a face have.
-FACE_COLUMNS = ("face", "face_id", "by_hand", "left", "top", "right", "bottom", "score", *BIOMETRIC_COLUMNS)
+FACE_COLUMNS = (
+    *("face", "face_id", "by_hand", "frame_time", "frames_seen", "left", "top", "right", "bottom", "score"),
+    *BIOMETRIC_COLUMNS,
+)
 #: Columns of text. Parquet files are read with these as dictionaries.
 TEXT_COLUMNS = ("photo", "photo_hash", "detail", "face_id")
 #: Characters that are kept of a camera's name and of the detail of a skipped photo.
@@ -90,6 +93,8 @@ def folder_schema(info: CacheInfo) -> pa.Schema:
         pa.field("face", pa.int16()),  # index within the photo, from 0
         pa.field("face_id", text),
         pa.field("by_hand", pa.bool_()),  # the user drew the box; null: no face, or an older row
+        pa.field("frame_time", pa.float32()),  # s from the start of the video; null: a photo
+        pa.field("frames_seen", pa.int16()),  # sampled frames of the video with this person; null: a photo
         pa.field("left", pa.float32()),  # fractions of the upright photo
         pa.field("top", pa.float32()),
         pa.field("right", pa.float32()),
@@ -238,6 +243,8 @@ def _photo_to_rows(photo: ScannedPhoto | SkippedPhoto, precision: str) -> Iterat
                 "quality": float(photo.quality[i]),
                 "embedding": precisions.encode_embeddings(photo.embeddings[i], precision),
             }
+        if (frame := photo.frames.get(face_id)) is not None:
+            location |= {"frame_time": frame.time, "frames_seen": frame.frames_seen}
         yield base | location | ({} if face_id in photo.forgotten else biometrics)
 
 
@@ -287,6 +294,7 @@ def read_scanned_photos(table: pa.Table, names: Iterable[str] | None, info: Cach
 def _rows_to_photo(rows: list[dict[str, Any]], dimension: int) -> ScannedPhoto:
     first = rows[0]
     faces = [row for row in rows if row["face_id"] is not None]
+    frames = {row["face_id"]: FaceFrame(row["frame_time"], row["frames_seen"]) for row in faces if row["frames_seen"]}
     by_hand = [row for row in faces if row["by_hand"]]
 
     def column(values: Iterable[Any], *shape: int) -> Float32:
@@ -306,6 +314,7 @@ def _rows_to_photo(rows: list[dict[str, Any]], dimension: int) -> ScannedPhoto:
         forgotten=frozenset(row["face_id"] for row in faces if row["quality"] is None),
         min_face=first["min_face"],
         by_hand=frozenset(row["face_id"] for row in by_hand),
+        frames=frames,
         uncompared=frozenset(
             row["face_id"] for row in by_hand if row["quality"] is not None and row["embedding"] is None
         ),

@@ -20,6 +20,7 @@ from faceclust.types.clustering import (
     scale_crowding,
 )
 from faceclust.types.faces import Face, FaceTable
+from faceclust.types.frames import FaceFrame
 from faceclust.types.people import DrawnFace, FaceOccurrence, LibraryFace, Person, PhotoInfo
 from faceclust.types.person_facts import NO_FACTS, PartialDate, PersonFacts
 from faceclust.types.photos import (
@@ -55,6 +56,7 @@ __all__ = [
     "Detections",
     "DrawnFace",
     "Face",
+    "FaceFrame",
     "FaceOccurrence",
     "FaceTable",
     "Float32",

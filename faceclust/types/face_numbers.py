@@ -1,4 +1,4 @@
-"""The number of a face on its photo: PHOTO#2 is the second face from the left."""
+"""The number of a face on its photo: PHOTO#2 is the second face from the left. In a video, time comes first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NUMBERED = re.compile("(.+)#([0-9]{1,6})", re.DOTALL)
 def sort_faces_from_left(occurrences: Iterable[FaceOccurrence]) -> dict[str, tuple[FaceOccurrence, ...]]:
     """Map the content hash of each photo to its faces, each once, from left to right: number 1 comes first.
 
-    People without a face to be seen come last.
+    Those of a video are in the order of their frames. People without a face to be seen come last.
     """
     found: dict[str, dict[str, FaceOccurrence]] = {}
     for occurrence in occurrences:
@@ -22,8 +22,8 @@ def sort_faces_from_left(occurrences: Iterable[FaceOccurrence]) -> dict[str, tup
     return {photo: tuple(sorted(faces.values(), key=_place_from_left)) for photo, faces in found.items()}
 
 
-def _place_from_left(face: FaceOccurrence) -> tuple[bool, Box, str]:
-    return face.is_whole_photo, face.box, face.face_id if face.is_whole_photo else ""
+def _place_from_left(face: FaceOccurrence) -> tuple[bool, float, Box, str]:
+    return face.is_whole_photo, face.frame_time or 0.0, face.box, face.face_id if face.is_whole_photo else ""
 
 
 def number_faces(occurrences: Iterable[FaceOccurrence]) -> dict[str, int]:

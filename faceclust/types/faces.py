@@ -44,9 +44,10 @@ class FaceTable:
 
     A face id is a hash of the photo's content and the face's box, so the faces of two copies of a
     photo appear once. `embeddings` are float32 (n, d), mapped from a file if they are many.
-    `photo_ids` (n,), of any type, are equal for faces of one photo. `taken_at` is datetime64[s], NaT if
-    unknown. `boxes` (n, 4) are fractions of the upright photo. `shots` (n, 2) int64 number the photos
-    taken at the same moment, and the versions of the same file; −1 if unknown.
+    `photo_ids` (n,), of any type, are equal for faces of one photo, or of one frame of a video. `taken_at` is
+    datetime64[s], NaT if unknown. `boxes` (n, 4) are fractions of the upright photo. `shots` (n, 2) int64 number
+    the photos taken at the same moment, and the versions of the same file; −1 if unknown. `may_start_group` (n,) is
+    false for people who are seen too briefly in a video to start a group; None if all may.
     """
 
     face_ids: NDArray[np.str_]
@@ -56,6 +57,7 @@ class FaceTable:
     taken_at: NDArray[np.datetime64]
     boxes: Float32
     shots: NDArray[np.int64]
+    may_start_group: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.face_ids)
@@ -67,6 +69,8 @@ class FaceTable:
             raise ValueError("embeddings: expected finite numbers")
         check_array("boxes", self.boxes, (n, 4), np.float32)
         check_array("shots", self.shots, (n, 2), np.int64)
+        if self.may_start_group is not None:
+            check_array("may_start_group", self.may_start_group, (n,), np.bool_)
         if n > 1 and not (self.face_ids[:-1] < self.face_ids[1:]).all():
             raise ValueError("face_ids: expected distinct ids in ascending order")
 
@@ -75,4 +79,5 @@ class FaceTable:
 
     def take(self, positions: Indices) -> FaceTable:
         """Return the table of the faces at these positions, in ascending order."""
-        return FaceTable(**{column.name: getattr(self, column.name)[positions] for column in fields(self)})
+        columns: dict[str, Any] = {column.name: getattr(self, column.name) for column in fields(self)}
+        return FaceTable(**{name: None if values is None else values[positions] for name, values in columns.items()})

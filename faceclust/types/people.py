@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from faceclust.types.boxes import WHOLE_PHOTO, Box
+from faceclust.types.frames import picture_id
 from faceclust.types.person_facts import NO_FACTS, PersonFacts
 
 
@@ -16,7 +17,7 @@ class FaceOccurrence:
     its content, `box` in fractions of the upright photo and `photo_size` its width and height in px. `turn`:
     quarter turns counter-clockwise that make a face upright which lies on its side or upside down. `by_hand`:
     the user drew the box. `has_embedding` is false for a drawn face that cannot be compared with others.
-    `taken_at_source`: see `PhotoInfo`."""
+    `frame_time`: seconds from the start of a video to the frame with the face, None for a photo."""
 
     face_id: str
     photo: str
@@ -29,7 +30,12 @@ class FaceOccurrence:
     turn: int = 0
     by_hand: bool = False
     has_embedding: bool = True
-    taken_at_source: str | None = None
+    frame_time: float | None = None
+
+    @property
+    def picture(self) -> str:
+        """The picture with the face: the hash of the photo, and for a video the time of the frame as well."""
+        return picture_id(self.photo_hash, self.frame_time)
 
     @property
     def is_whole_photo(self) -> bool:

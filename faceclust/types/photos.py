@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from importlib.util import find_spec
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from faceclust.files.names import EXTRA_MODULES
 from faceclust.types.arrays import Float32, UInt8, check_array
+from faceclust.types.frames import FaceFrame
 
 
 @dataclass(frozen=True, order=True)
@@ -37,7 +38,8 @@ class PhotoRef:
 
 #: The sources of a photo's date, the preferred one first: its EXIF, the sidecar beside it, its XMP, IPTC and PNG
 #: text, the file's name, and the JSON of Google Takeout beside it, whose time zone is a guess.
-DATE_SOURCES = ("exif", "sidecar", "xmp", "iptc", "png", "name", "takeout")
+#: A video has its date in its container.
+DATE_SOURCES = ("exif", "video", "sidecar", "xmp", "iptc", "png", "name", "takeout")
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,8 @@ class SkipReason(StrEnum):
     TOO_SMALL = "too small"
     NEEDS_RAW = "needs faceclust[raw]"
     NEEDS_JXL = "needs faceclust[jxl]"
+    NEEDS_VIDEO = "needs faceclust[video]"
+    NOT_A_VIDEO = "not a video"
     OUT_OF_MEMORY = "not enough memory"
     UNREADABLE = "cannot be read"
     BAD_NAME = "name is not UTF-8"
@@ -137,7 +141,11 @@ class SkipReason(StrEnum):
 
 
 #: The module that an optional extra installs, by the skip reason it resolves.
-EXTRA_MODULE_BY_REASON = {SkipReason.NEEDS_RAW: EXTRA_MODULES["raw"], SkipReason.NEEDS_JXL: EXTRA_MODULES["jxl"]}
+EXTRA_MODULE_BY_REASON = {
+    SkipReason.NEEDS_RAW: EXTRA_MODULES["raw"],
+    SkipReason.NEEDS_JXL: EXTRA_MODULES["jxl"],
+    SkipReason.NEEDS_VIDEO: EXTRA_MODULES["video"],
+}
 _REASONS_RESOLVED_BY_EXTRAS = {reason for reason, module in EXTRA_MODULE_BY_REASON.items() if find_spec(module)}
 #: Reasons that may be gone at the next scan, which tries these photos again: temporary failures, and
 #: missing extras that have been installed since.
@@ -162,6 +170,7 @@ class ScannedPhoto:
     faces in `forgotten` (ids). The user drew the boxes of the faces in `by_hand`; those of them in
     `uncompared` cannot be compared with others: their quality is 0, and their landmarks and embeddings
     mean nothing. `min_face` is the size in px of the smallest face the scan searched for, None if unknown.
+    `frames` has the frame of each face of a video, by id. It is empty for a photo.
     """
 
     ref: PhotoRef
@@ -178,6 +187,7 @@ class ScannedPhoto:
     min_face: int | None = None
     by_hand: frozenset[str] = frozenset()
     uncompared: frozenset[str] = frozenset()
+    frames: Mapping[str, FaceFrame] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.face_ids)
@@ -190,6 +200,8 @@ class ScannedPhoto:
             raise ValueError("embeddings: expected finite numbers")
         if not self.uncompared <= self.by_hand:
             raise ValueError("uncompared: expected faces drawn by hand")
+        if self.frames and self.frames.keys() != set(self.face_ids):
+            raise ValueError("frames: expected one for each face")
 
     def take(self, indices: Sequence[int] | NDArray[np.intp]) -> ScannedPhoto:
         """Return the photo with the faces at these indices, in this order."""
@@ -197,7 +209,8 @@ class ScannedPhoto:
         ids = tuple(self.face_ids[row] for row in rows)
         changes: dict[str, Any] = {name: getattr(self, name)[rows] for name in _FACE_ARRAYS}
         changes |= {name: getattr(self, name) & frozenset(ids) for name in _FACE_MARKS}
-        return replace(self, face_ids=ids, **changes)
+        frames = {id: self.frames[id] for id in ids if id in self.frames}
+        return replace(self, face_ids=ids, frames=frames, **changes)
 
     def with_faces_of(self, other: ScannedPhoto) -> ScannedPhoto:
         """Return the photo with those faces of `other`, a result of the same content, that it lacks (by id)."""
@@ -207,7 +220,8 @@ class ScannedPhoto:
         changes: dict[str, Any] = {
             name: one | other if name in _FACE_MARKS else np.concatenate([one, other]) for name, one, other in both
         }
-        return replace(self, face_ids=self.face_ids + added.face_ids, **changes)
+        frames = {**self.frames, **added.frames}
+        return replace(self, face_ids=self.face_ids + added.face_ids, frames=frames, **changes)
 
 
 _FACE_ARRAYS = ("boxes", "landmarks", "scores", "quality", "embeddings")

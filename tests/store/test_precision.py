@@ -115,9 +115,9 @@ def test_rows_and_metadata_round_trip_in_every_precision(tmp_path: Path, precisi
 def test_the_metadata_of_each_precision(tmp_path: Path) -> None:
     ref = PhotoRef("a.jpg", 1, 1)
     for precision, notes in (
-        ("float16", {"schema": 5}),
-        ("int8", {"schema": 5, "precision": "int8"}),
-        ("float32", {"schema": 5, "precision": "float32"}),
+        ("float16", {"schema": 6}),
+        ("int8", {"schema": 6, "precision": "int8"}),
+        ("float32", {"schema": 6, "precision": "float32"}),
     ):
         make_cache(tmp_path, precision).update([], {ref: make_scanned_photo(ref, 1)})
         found = json.loads(pq.read_schema(tmp_path / CACHE_NAME).metadata[b"faceclust"])
@@ -130,7 +130,7 @@ def test_the_metadata_of_each_precision(tmp_path: Path) -> None:
         ({"precision": "int4"}, UnusableCacheError),
         ({"precision": ["int8"]}, UnusableCacheError),
         ({"precision": "float32"}, UnusableCacheError),
-        ({"schema": 6, "more": 1}, NewerCacheError),
+        ({"schema": 7, "more": 1}, NewerCacheError),
     ],
 )
 def test_metadata_that_contradict_the_file(tmp_path: Path, notes: dict[str, object], error: type[Exception]) -> None:
@@ -138,7 +138,7 @@ def test_metadata_that_contradict_the_file(tmp_path: Path, notes: dict[str, obje
     make_cache(tmp_path, "float16").update([], {ref: make_scanned_photo(ref, 2)})
     path = tmp_path / CACHE_NAME
     rows = pq.read_table(path)
-    changed = json.loads(rows.schema.metadata[b"faceclust"]) | {"schema": 5} | notes
+    changed = json.loads(rows.schema.metadata[b"faceclust"]) | {"schema": 6} | notes
     pq.write_table(rows.replace_schema_metadata({b"faceclust": json.dumps(changed).encode()}), path)
     with pytest.raises(error):
         make_cache(tmp_path, "float16").read()

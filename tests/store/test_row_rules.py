@@ -143,10 +143,15 @@ BROKEN: list[tuple[str, Callable[[Rows], object]]] = [
     ("incomplete", change(6, quality=0.5)),
     ("incomplete", change(6, landmarks=[0.5] * 10)),
     ("incomplete", change(0, by_hand=True, quality=None)),
+    *(("frame", change_photo(0, 1, frame_time=time, frames_seen=3)) for time in (-1.0, NAN, INF, 1e7, None)),
+    *(("frame", change_photo(0, 1, frame_time=2.0, frames_seen=number)) for number in (0, -1, 201, None)),
+    ("frame", change(1, frame_time=2.0, frames_seen=3)),  # the other face of the photo has none
+    ("frame", change(6, frame_time=2.0, frames_seen=3)),  # drawn by hand
     *(("id", change(0, face_id=text)) for text in ("", "../../../x", "/tmp/x", "Z" * 16, "A" * 16, "é" * 8, "0" * 15)),
     ("ambiguous", lambda rows: rows[1].update(face_id=rows[0]["face_id"])),
     ("ambiguous", change(5, photo_hash="f" * 32)),
     ("ambiguous", change(5, right=0.99)),
+    ("ambiguous", change(5, frame_time=2.0, frames_seen=3)),
     ("ambiguous", lambda rows: rows[6].update(face_id=rows[0]["face_id"])),
     *(("box", change(0, left=value)) for value in (NAN, INF, -INF, -7.0, 0.999, -0.001)),
     *(("box", change(0, bottom=value)) for value in (NAN, INF, 1e20, 1.001, 0.0)),
@@ -180,6 +185,12 @@ def test_a_row_that_breaks_a_rule_is_refused_by_its_name(number: int) -> None:
 def test_drawn_faces_keep_the_rules(allow: Callable[[Rows], object]) -> None:
     rows = make_rows()
     allow(rows)
+    check_rows(make_table(rows), RADIUS)
+
+
+def test_the_faces_of_a_video_have_frames() -> None:
+    rows = make_rows()
+    change_photo(0, 1, frame_time=2.5, frames_seen=3)(rows)
     check_rows(make_table(rows), RADIUS)
 
 

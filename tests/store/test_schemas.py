@@ -24,10 +24,11 @@ PACK = "arcface_x"
 
 #: The columns that each schema version lacks.
 MISSING_COLUMNS = {
-    1: ["min_face", "taken_at_source", "by_hand"],
-    2: ["taken_at_source", "by_hand"],
-    3: ["taken_at_source", "by_hand"],
-    4: ["by_hand"],
+    1: ["min_face", "taken_at_source", "by_hand", "frame_time", "frames_seen"],
+    2: ["taken_at_source", "by_hand", "frame_time", "frames_seen"],
+    3: ["taken_at_source", "by_hand", "frame_time", "frames_seen"],
+    4: ["by_hand", "frame_time", "frames_seen"],
+    5: ["frame_time", "frames_seen"],
 }
 
 
