@@ -16,6 +16,7 @@ from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
     from faceclust.library.duplicates import DuplicateSet
+    from faceclust.library.library import Library
 
 
 @click.command("duplicates")
@@ -51,7 +52,7 @@ def command(
     opened = open_library(library)
     found = opened.duplicates(same_bytes=same_bytes, folder=folder)
     if as_json:
-        print_json({"library": str(opened.root), "sets": [_set_record(one, opened.root) for one in found]})
+        print_json({"library": str(opened.root), "sets": [_set_record(one, opened) for one in found]})
     else:
         print_path_sets([[file.photo for file in one.photos] for one in found], opened.root, null, omit_first)
         _print_summary(found)
@@ -59,11 +60,11 @@ def command(
         click.get_current_context().exit(1)
 
 
-def _set_record(found: DuplicateSet, root: Path) -> dict[str, Any]:
+def _set_record(found: DuplicateSet, library: Library) -> dict[str, Any]:
     """A set for `--json`; the first photo is the one to keep."""
     photos = [
         {
-            "path": str(root / file.photo),
+            "path": str(library.path_of(file.photo)),
             "photo": file.photo,
             "width": file.size[0],
             "height": file.size[1],

@@ -24,6 +24,7 @@ CHAPTERS = (
     "facts",
     "finding",
     "albums-and-tables",
+    "crops",
     "other-programs",
     "model-packs",
     "measuring",

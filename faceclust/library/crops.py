@@ -105,7 +105,7 @@ def plan_crops(
     away = frozenset(crop.path for crop in crops if crop.place.face_id in unavailable)
     if crops and len(away) == len(crops):
         raise FaceclustError(
-            f"none of the photos is in {library.root}", hint="is the disk mounted? If so: faceclust scan"
+            f"none of the photos of {selection.label} is there", hint="is the disk mounted? If so: faceclust scan"
         )
     sheets = plan_sheet_names(-(-len(crops) // FACES_PER_SHEET), FORMATS[format]) if sheet and crops else []
     wanted = {*sheets, *(crop.path for crop in crops)}

@@ -67,8 +67,11 @@ def _list_similar_pairs(library: Catalogue) -> Iterator[tuple[str, str, float, f
     ids, first = np.unique(faces.photo_ids, return_index=True)
     members = faces.face_ids[first[np.searchsorted(ids, found.photos[order])]]
     hash_of = find_photo_hashes(library.table, np.unique(members).tolist())
-    for pair, overlap, distance in zip(members.tolist(), found.overlap[order], found.distance[order], strict=True):
-        yield hash_of[pair[0]], hash_of[pair[1]], float(overlap), float(distance)
+    for (one, other), overlap, distance in zip(
+        members.tolist(), found.overlap[order].tolist(), found.distance[order].tolist(), strict=True
+    ):
+        if one in hash_of and other in hash_of:  # frames of videos are not
+            yield hash_of[one], hash_of[other], overlap, distance
 
 
 def _are_versions(

@@ -71,9 +71,9 @@ def cut_faces(
 ) -> Iterator[FaceCrop | FailedCrop]:
     """Yield the picture of each face, or the reason why it cannot be cut out.
 
-    Each photo is decoded once, two at a time, if its faces follow each other. `path_of`: photo → its file.
+    Each photo is decoded once, two at a time. `path_of`: photo → its file.
     """
-    photos = list(_group_by_photo(wanted).values())
+    photos = list(_group_by_picture(wanted).values())
     with ThreadPoolExecutor(2) as threads:  # decoders release the GIL
         for start in range(0, len(photos), _PHOTOS_AT_ONCE):  # bounds the memory, and the time that an interrupt takes
             batch = photos[start : start + _PHOTOS_AT_ONCE]
@@ -117,11 +117,12 @@ def _level_eyes(points: Float64, target: Float64, best: Float64) -> Float64:
     return np.column_stack([linear, target.mean(axis=0) - linear @ points.mean(axis=0)])
 
 
-def _group_by_photo(wanted: Iterable[WantedCrop]) -> dict[str, list[WantedCrop]]:
-    by_photo: dict[str, list[WantedCrop]] = defaultdict(list)
+def _group_by_picture(wanted: Iterable[WantedCrop]) -> dict[tuple[str, float | None], list[WantedCrop]]:
+    """Group faces by photo, or by frame of a video."""
+    grouped: dict[tuple[str, float | None], list[WantedCrop]] = defaultdict(list)
     for one in wanted:
-        by_photo[one.place.photo].append(one)
-    return by_photo
+        grouped[one.place.photo, one.place.frame_time].append(one)
+    return grouped
 
 
 def _cut_faces_of_photo(

@@ -36,9 +36,10 @@ def list_copied_hashes(table: LibraryTable) -> list[str]:
 
 
 def find_photo_hashes(table: LibraryTable, face_ids: Collection[str]) -> dict[str, str]:
-    """Return face id → content hash of its photo, for these faces."""
-    rows = table.rows.select(["face_id", "photo_hash"])
-    rows = rows.filter(pc.is_in(rows["face_id"], value_set=pa.array(face_ids, pa.string())))
+    """Return face id → content hash of its photo, for those of these faces that are not in videos."""
+    rows = table.rows.select(["face_id", "photo_hash", "frame_time"])
+    wanted = pc.is_in(rows["face_id"], value_set=pa.array(face_ids, pa.string()))
+    rows = rows.filter(pc.and_(wanted, pc.is_null(rows["frame_time"])))
     return dict(zip(rows["face_id"].to_pylist(), rows["photo_hash"].to_pylist(), strict=True))
 
 

@@ -63,6 +63,7 @@ ARGUMENTS: dict[str, list[list[str]]] = {
     "people": [["--all"], ["--all", "--folder", "{root}"]],
     "find": [["Anna"], ["--since", "1990"], ["--or", "Anna"], ["Anna", "--age", "3"]],
     "together": [["--min-photos", "1"]],
+    "duplicates": [[], ["--omit-first"]],
     "identify": [["{photo}", "{broken}"]],
     "verify": [["{photo}", "{photo}"], ["{broken}", "{photo}"]],
     "status": [[]],
@@ -70,6 +71,7 @@ ARGUMENTS: dict[str, list[list[str]]] = {
     "report": [["-o", "{out}.html"], ["--split", "-o", "{out}"], ["-o", "-"]],
     "map": [["-o", "{out}.html", "--layout", "tsne"]],
     "albums": [["{out}", "--layout", "{{person}}/{{folder}}/{{stem}}"], ["{out}", "--dry-run"]],
+    "crops": [["Anna", "{out}", "--sheet"], ["Anna", "{out}", "--dry-run"]],
     "export": [
         [], ["-f", "json"], ["-f", "jsonl"], ["--raw"], ["-o", "{out}.csv"], ["-f", "xmp", "--where", "{out}"],
         ["-f", "xmp", "--where", "sidecar", "--dry-run"],
@@ -101,7 +103,7 @@ ARGUMENTS: dict[str, list[list[str]]] = {
 
 
 #: Commands whose output into a pipe is exact.
-DATA_COMMANDS = {("export",), ("find",), ("report",)}
+DATA_COMMANDS = {("duplicates",), ("export",), ("find",), ("report",)}
 
 
 @pytest.fixture(scope="module")

@@ -182,6 +182,7 @@ def _add_people(library: Path) -> None:
 _L = " -l {library}"
 _REGROUPED = f"cluster --min-size 3{_L}"
 _ALBUMS = f"albums {{out}}/albums --link copy{_L}"
+_CROPS = f"crops Ben {{out}}/crops --sheet{_L}"
 _SIDECARS = f"export -f xmp --where sidecar{_L}"
 _PAGES = f"report --split -o {{out}}/pages{_L}"
 _MANY_NAMED = ("scan {library} -j 1", f"cluster{_L}", f"import {{in}}/people.csv{_L}")
@@ -221,6 +222,7 @@ SCENARIOS = [
     Scenario(f"people --all{_L}"),
     Scenario(f"find Ben{_L}"),
     Scenario(f"together{_L}"),
+    Scenario(f"duplicates{_L}"),
     Scenario(f"identify {{library}}/b/1-0.png{_L}"),
     Scenario(f"verify {{library}}/b/1-0.png {{library}}/b/1-1.png{_L}", error_code=2),
     Scenario(f"status{_L}"),
@@ -231,6 +233,8 @@ SCENARIOS = [
     Scenario(f"albums {{out}}/albums{_L}", in_steps=True),
     Scenario(_ALBUMS, in_steps=True),
     Scenario(f"albums {{out}}/albums --link hardlink{_L}", before=(_ALBUMS, _RENAMED), in_steps=True),
+    Scenario(_CROPS, in_steps=True),
+    Scenario(_CROPS, before=(_CROPS, f"name {{group}} Ben{_L}"), in_steps=True),
     Scenario(f"export{_L}"),
     Scenario(f"export -o {{out}}/faces.csv{_L}"),
     Scenario(f"export -o {{out}}/faces.parquet{_L}"),

@@ -54,6 +54,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "people": ("", "--all", "--json", "--folder @LIBRARY@/2019 --all"),
     "find": ("Ben", "--without Ben", "--since 2019 --json", "Eileen -0", "Ben --or Eileen --json", "--age 3-5"),
     "together": ("", "--json"),
+    "duplicates": ("", "--json", "-0 --omit-first"),
     "identify": ("@LIBRARY@/together/nobody.jpg", "@LIBRARY@/2019/collins-0.jpg --json"),
     "verify": ("@FACE0@ @FACE1@",),
     "status": ("", "--json"),
@@ -65,6 +66,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
         "@OUT@/albums --link hardlink",
         "@OUT@/new --layout {person}/{camera}/{year}/{name} --link copy --unnamed",
     ),
+    "crops": ("Ben @OUT@/crops --sheet", "Eileen @OUT@/new-crops --json", "@FACE0@ @OUT@/crops -n"),
     "export": (
         *("", "--format jsonl --embeddings", "-o @OUT@/faces.parquet", "-o @OUT@/faces.sqlite", "-o @OUT@/x.csv"),
         *("--format xmp --where sidecar", "--format xmp --where @OUT@/sidecars"),

@@ -10,6 +10,7 @@ from faceclust.files.names import CROPS_MARKER
 from faceclust.outputs.albums.safe_names import NameAllocator, split_suffix
 from faceclust.outputs.staged_folder import FolderKind
 from faceclust.types import FaceOccurrence, PersonFacts
+from faceclust.types.frames import format_frame_time
 
 CROPS = FolderKind("crops", CROPS_MARKER, "writes crops")
 
@@ -32,6 +33,8 @@ def plan_names(places: Iterable[FaceOccurrence], facts: PersonFacts, suffix: str
     names, planned = NameAllocator(), []
     for place in sorted(places, key=_sort_key):
         stem = split_suffix(place.photo.rpartition("/")[2])[0]
+        if place.frame_time is not None:
+            stem += f" {format_frame_time(place.frame_time).replace(':', '.')}"
         path = names.allocate("", place.face_id, f"{_date_text(place.taken_at)} {stem}{suffix}")
         planned.append(PlannedCrop(path, place, _ages(facts, place.taken_at)))
     return tuple(sorted(planned, key=lambda crop: crop.path))
@@ -43,8 +46,8 @@ def plan_sheet_names(count: int, suffix: str) -> list[str]:
     return [f"sheet{suffix}"] if count == 1 else [f"sheet {page:0{digits}}{suffix}" for page in range(1, count + 1)]
 
 
-def _sort_key(place: FaceOccurrence) -> tuple[str, str, str]:
-    return _date_text(place.taken_at), place.photo, place.face_id
+def _sort_key(place: FaceOccurrence) -> tuple[str, str, float, str]:
+    return _date_text(place.taken_at), place.photo, place.frame_time or 0.0, place.face_id
 
 
 def _date_text(taken_at: datetime | None) -> str:
