@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import json_option, library_option, open_library, print_json
-from faceclust.cli.terminal.printing import print_line
-from faceclust.errors import FaceclustError
+from faceclust.cli.doubts import AskedDoubts
+from faceclust.cli.output.suggestions import print_suggestions, print_suggestions_json
+from faceclust.cli.terminal.printing import can_ask, print_line
+from faceclust.errors import FaceclustError, UsageError
+from faceclust.library.answers_file import read_answers
 from faceclust.people.event_text import describe_event
 from faceclust.people.events import effective_events, to_record
 from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
     from faceclust.library.library import Library
+    from faceclust.people.answers_file import AnswersFile
     from faceclust.people.events import Event, JournalFace
 
 
@@ -27,27 +31,31 @@ if TYPE_CHECKING:
     "other_journal",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Add the answers from the journal of a copy of this library.",
+    help="Add the answers from the journal of a copy of this library, or from a page of `label --send`.",
 )
+@click.option("--dry-run", is_flag=True, help="With --merge: show what would be added, and write nothing.")
 @library_option
 @json_option
-def command(last: int | None, other_journal: Path | None, library: Path | None, as_json: bool) -> None:
+def command(last: int | None, other_journal: Path | None, dry_run: bool, library: Path | None, as_json: bool) -> None:
     """List all answers about people, oldest first; "-" marks those that were undone.
 
     The journal is the file people.jsonl in the library's .faceclust folder. Back it up.
+
+    --merge also takes the file of answers that somebody sent back from a page of `faceclust label --send`.
+    Those names are suggestions: they never replace your own answers, and `faceclust label` asks about them
+    first.
 
     \b
     Examples:
       faceclust journal -n 20
       faceclust journal --merge /media/laptop/Pictures/.faceclust/people.jsonl
+      faceclust journal --merge faceclust-answers-3f9c01d2.json
     """
+    if dry_run and other_journal is None:
+        raise UsageError("--dry-run needs --merge")
     opened = open_library(library)
     if other_journal is not None:
-        added = opened.import_journal(other_journal)
-        if as_json:
-            print_json({"library": str(opened.root), "taken_in": added})
-        else:
-            print_line(f"{format_count(added, 'answer')} added from {other_journal}")
+        _merge(opened, other_journal, dry_run, as_json)
         return
     events = opened.journal.events()
     effective_ids = {event.id for event in effective_events(events)}
@@ -60,6 +68,29 @@ def command(last: int | None, other_journal: Path | None, library: Path | None, 
         print_line(_format_event(event, effective_ids, opened))
     if not events:
         print_line("no answers yet; next: faceclust label")
+
+
+def _merge(library: Library, file: Path, dry_run: bool, as_json: bool) -> None:
+    given = read_answers(file)
+    if given is not None:
+        _merge_answers(library, given, dry_run, as_json)
+        return
+    added = library.import_journal(file, dry_run=dry_run)
+    if as_json:
+        print_json({"library": str(library.root), "taken_in": 0 if dry_run else added, "written": not dry_run})
+    else:
+        print_line(f"{format_count(added, 'answer')} {'would be ' if dry_run else ''}added from {file}")
+
+
+def _merge_answers(library: Library, given: AnswersFile, dry_run: bool, as_json: bool) -> None:
+    if can_ask() and not as_json and not dry_run:  # otherwise a new name is one, until somebody confirms it
+        library.doubts = AskedDoubts.on_terminal(as_json=as_json)
+    plan = library.plan_answers(given)
+    events = [] if dry_run else library.import_answers(plan)
+    if as_json:
+        print_suggestions_json(library, plan, events, dry_run=dry_run)
+    else:
+        print_suggestions(plan, dry_run=dry_run)
 
 
 def _format_event(event: Event, effective_ids: set[str], library: Library) -> str:

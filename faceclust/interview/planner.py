@@ -14,7 +14,7 @@ import numpy as np
 from faceclust.interview.candidates import MIN_PROBABILITY, LikelyMatch, find_likely_people
 from faceclust.interview.nearby_age import order_by_nearby_age
 from faceclust.interview.questions import Candidate, InterviewState, Question, QuestionKind, question_key
-from faceclust.people.date_evidence import NO_DATE_EVIDENCE, DateEvidence
+from faceclust.interview.suggestions import plan_questions_about_suggestions
 from faceclust.people.names import person_key
 from faceclust.people.similarity import GroupDistances, match_probability
 from faceclust.types import Person
@@ -47,11 +47,11 @@ def plan_questions(
 ) -> list[Question]:
     """Return all open questions, the most useful first.
 
-    Questions about new faces of named persons come first. The others are sorted by the faces they
-    are expected to settle: for WHO, the faces of a group that belong together; for ALSO, the
-    candidates weighted by probability; for OUTLIER, the wrong faces likely to be found. A question
-    has at most `max_candidates` candidates. `skipped`: keys of skipped questions. `thorough`: ask
-    about less probable matches and about single faces as well.
+    Names that somebody else suggested come first, then questions about new faces of named persons. The
+    others are sorted by the faces they are expected to settle: for WHO, the faces of a group that belong
+    together; for ALSO, the candidates weighted by probability; for OUTLIER, the wrong faces likely to be
+    found. A question has at most `max_candidates` candidates. `skipped`: keys of skipped questions.
+    `thorough`: ask about less probable matches and about single faces as well.
     """
     named = [person for person in state.persons if person.name is not None]
     groups = [person for person in state.persons if person.name is None and not person.ignored]
@@ -64,12 +64,17 @@ def plan_questions(
     )
     nameable = [candidate for candidate in candidates if thorough or len(candidate.faces) > 1]
     questions = [
+        *plan_questions_about_suggestions(group_distances, state, named, skipped, max_candidates),
         *_plan_who_questions(group_distances, NamingPrior(state), nameable, matches, skipped),
         *_plan_also_questions(group_distances, state, named, matches, max_candidates, min_gain),
         *_plan_outlier_questions(group_distances, state, named, skipped, max_candidates, min_gain),
         *_plan_same_questions(group_distances, state, candidates, named, skipped),
     ]
-    return sorted(questions, key=lambda question: (not question.is_new, -question.expected_gain, sorted(question.keys)))
+    return sorted(questions, key=_precedence)
+
+
+def _precedence(question: Question) -> tuple[bool, bool, float, list[str]]:
+    return not question.suggested_by, not question.is_new, -question.expected_gain, sorted(question.keys)
 
 
 # -- who is this? -------------------------------------------------------------

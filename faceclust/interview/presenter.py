@@ -136,6 +136,8 @@ def _question_text(question: Question) -> str:
         return f"Is this {names[0]} too?" if len(candidates) == 1 else f"Are these {names[0]} too?"
     if question.kind is QuestionKind.OUTLIER:
         new = "New: " if question.is_new else ""
+        if question.suggested_by:
+            new = f"Suggested by {question.suggested_by}: "
         text = f"{new}is this {names[0]}?" if len(candidates) == 1 else f"{new}are these all {names[0]}?"
         return text[0].upper() + text[1:]
     if question.kind is QuestionKind.SAME:

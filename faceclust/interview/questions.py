@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from faceclust.people.date_evidence import NO_DATE_EVIDENCE, DateEvidence
@@ -46,6 +46,7 @@ class Question:
     `names`: the person it is about; for SAME the two persons, if they are named. `expected_gain`: the
     number of faces it is expected to settle. `is_new`: it is about faces added since the clustering
     before the last. `unshown_faces`: faces that are not shown and follow the candidates that belong.
+    `suggested_by`: who gave these faces the name, "" for the groups' own suggestions.
     """
 
     kind: QuestionKind
@@ -54,6 +55,7 @@ class Question:
     expected_gain: float = 0.0
     is_new: bool = False
     unshown_faces: tuple[str, ...] = ()
+    suggested_by: str = ""
 
     @property
     def keys(self) -> frozenset[str]:
@@ -75,7 +77,7 @@ class InterviewState:
 
     `ungrouped`: faces in no group and of no person that can be compared. `group_of`: face id → group number.
     `photo_of`: face id → content hash of its photo. `new_faces`: faces missing from the clustering before the last.
-    `evidence`: what dates tell about the persons.
+    `suggested_by`: face id → who suggested its name, for those that nobody has confirmed.
     """
 
     persons: Sequence[Person]
@@ -84,4 +86,4 @@ class InterviewState:
     group_of: Mapping[str, int]
     photo_of: Mapping[str, str]
     new_faces: frozenset[str] = frozenset()
-    evidence: DateEvidence = NO_DATE_EVIDENCE
+    suggested_by: Mapping[str, str] = field(default_factory=dict)

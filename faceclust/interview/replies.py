@@ -177,7 +177,9 @@ def _record_selection(library: Library, question: PresentedQuestion, no: set[str
     pairs = zip(question.question.candidates, question.numbered_faces, strict=True)
     yes = [(candidate, face) for candidate, face in pairs if face not in no]
     if not yes:
-        return library.reject(sorted(no), name)
+        # What somebody else suggested goes as a whole: those who are not shown are no more likely to be the person.
+        hidden = question.question.unshown_faces if question.question.suggested_by else ()
+        return library.reject(sorted({*no, *hidden}), name)
     faces, shown = [face for candidate, _ in yes for face in candidate.faces], [face for _, face in yes]
     faces += faces_staying(library, question.question.unshown_faces, sorted(no), shown)
     return library.name(faces, name, confirmed=shown, rejected=sorted(no))

@@ -17,6 +17,7 @@ from faceclust.people.event_text import describe_event
 from faceclust.people.events import Event
 from faceclust.people.groups import Groups
 from faceclust.people.similarity import GroupDistances
+from faceclust.people.suggestions import find_unconfirmed
 from faceclust.text.plural import format_count
 from faceclust.types import Clustering, FaceTable, Person
 
@@ -112,7 +113,7 @@ class Interview:
             group_of=library.group_of,
             photo_of=library.photo_of,
             new_faces=library.new_faces,
-            evidence=library.date_evidence,
+            suggested_by=find_unconfirmed(library.journal.events(), answers),
         )
 
     def _faces_without_group(self) -> list[str]:

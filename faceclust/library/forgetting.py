@@ -14,6 +14,7 @@ from faceclust.files.atomic import remove_file, write_private_atomically
 from faceclust.files.names import pack_of_cache_file
 from faceclust.library.failures import collect_failures
 from faceclust.library.forgotten_filter import ForgottenFilter, erase_forgotten, find_forgotten
+from faceclust.library.sent_pages import erase_from_sent_pages
 from faceclust.people.erasure import (
     Erasure,
     FaceIdOf,
@@ -289,6 +290,7 @@ def _erase_forgotten_faces(library: Catalogue, traces: LibraryTraces) -> list[st
         # A thumbnail of an unknown face may show a forgotten one as another pack detected it.
         thumbnails = set(ThumbStore(home / "thumbs").face_ids()) - staying
         failures += map(str, erase_from_home(home, ids, thumbnails))
+    failures += map(str, erase_from_sent_pages(traces.homes, ids, ()))
     return failures
 
 
@@ -309,6 +311,8 @@ def _erase_person_name(library: Catalogue, plan: ForgetPlan, traces: LibraryTrac
     events = library.journal.events()
     forgotten = {face.face_id for face in collect_forgotten_faces(events)}
     erasure = plan_erasure(events, person_key(plan.name), forgotten, _face_id_resolver(library, events))
+    if failures := list(map(str, erase_from_sent_pages(traces.homes, (), erasure.person_keys))):
+        return failures
     failed: dict[Path, list[str]] = {}
     unwritable: frozenset[str] = frozenset()  # their undo events stay too, or what they undo would count again
     for renames in dict.fromkeys((erasure.renames, frozenset[str]())):

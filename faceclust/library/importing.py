@@ -134,7 +134,7 @@ def _collect_library_names(library: Catalogue, photos_with_regions: Iterable[str
     spelling = {
         person_key(name): name for name in (*library.answers.missing_names, *(person.label for person in people))
     }
-    renamed = _trace_renames(library.journal.events(), spelling.keys())
+    renamed = trace_renames(library.journal.events(), spelling.keys())
     oriented = {photo: _with_stored_orientation(library, library.photos[photo]) for photo in photos_with_regions}
     return LibraryNames(
         photos=library.photos | oriented,
@@ -160,7 +160,7 @@ def _with_stored_orientation(library: Catalogue, photo: PhotoInfo) -> PhotoInfo:
     return replace(photo, orientation=found.orientation) if found else photo
 
 
-def _trace_renames(events: Iterable[Event], used: Iterable[str]) -> dict[str, str]:
+def trace_renames(events: Iterable[Event], used: Iterable[str]) -> dict[str, str]:
     """Map the former keys of renamed and merged persons to their current names.
 
     Keys of names that somebody has now are left out.

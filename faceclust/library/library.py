@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.library import bulk_ignore as ignoring
 from faceclust.library import (
-    additional_roots,
+    answers_file,
     calibration,
     crops,
     drawn_faces,
@@ -132,6 +132,8 @@ class Library(Catalogue):
     plan_import = importing.plan_import
     import_names = importing.import_names
     import_journal = naming.import_journal
+    plan_answers = answers_file.plan_answers
+    import_answers = answers_file.import_answers
 
     # -- forget a person ----------------------------------------------------
 

@@ -268,11 +268,11 @@ def redo(library: Catalogue) -> Event | None:
         return library.journal.redo()
 
 
-def import_journal(library: Catalogue, other: str | os.PathLike[str]) -> int:
+def import_journal(library: Catalogue, other: str | os.PathLike[str], *, dry_run: bool = False) -> int:
     """Merge the journal of a copy of this library into its own. Return the number of lines added.
 
-    Events are ordered by time and each is kept once. Damaged lines of `other` are left out. Raises
-    UsageError if `other` is not a journal, CacheError if it cannot be read.
+    Events are ordered by time and each is kept once. Damaged lines of `other` are left out. `dry_run`: only
+    count the lines. Raises UsageError if `other` is not a journal, CacheError if it cannot be read.
     """
     path = expand_user(other)
     content = _read_other_journal(path)
@@ -281,7 +281,8 @@ def import_journal(library: Catalogue, other: str | os.PathLike[str]) -> int:
         merged = merge_journals([own, content])
         if len(merged) > MAX_JOURNAL_SIZE:
             raise UsageError(f"{path} cannot be merged: the journal would be larger than {MAX_JOURNAL_SIZE:,} bytes")
-        write_private_atomically(library.journal.path, lambda stream: stream.write(merged))
+        if not dry_run:
+            write_private_atomically(library.journal.path, lambda stream: stream.write(merged))
     return merged.count(b"\n") - count_distinct_lines(own)
 
 

@@ -27,22 +27,24 @@ def render_page(
     styles: Sequence[str] = (),
     scripts: Sequence[str] = (),
     images: str = "data:",
+    hash_styles: bool = False,
     **values: Any,
 ) -> str:
     """Render a template of `web/` with embedded `styles` and `scripts`, which are files there.
 
     The template engine escapes all values, such as file names and names of people. The page's
     content security policy allows only these scripts, and only images from `images` (sources for
-    `img-src`). The template also gets `policy` for the meta element, and `style` and `script` for the
-    elements of these names. Raises FaceclustError if a script of the installation is missing.
+    `img-src`). With `hash_styles` it allows only these styles, too, alone in an element. The template also
+    gets `policy` for the meta element, and `style` and `script` for the elements of these names. Raises
+    FaceclustError if a script of the installation is missing.
     """
-    script = "\n".join(map(_read_asset, scripts))
+    script, style = ("\n".join(map(_read_asset, names)) for names in (scripts, styles))
     page = (
         _jinja_environment()
         .get_template(template)
         .render(
-            policy=_content_security_policy(script, images),
-            style=Markup("\n".join(map(_read_asset, styles))),
+            policy=_content_security_policy(script, images, style if hash_styles else None),
+            style=Markup(style),
             script=Markup(script),
             **values,
         )
@@ -99,8 +101,17 @@ def _read_asset(name: str) -> str:
         ) from None
 
 
-def _content_security_policy(script: str, images: str) -> str:
-    """Return a policy that allows this very script and these image sources, and no requests."""
-    allowed = f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" if script else "'none'"
-    parts = ["default-src 'none'", f"img-src {images}", "style-src 'unsafe-inline'", f"script-src {allowed}"]
+def _content_security_policy(script: str, images: str, style: str | None) -> str:
+    """Return a policy that allows this very script and these image sources, and no requests.
+
+    `style`: the one style sheet to allow, None for any in the page.
+    """
+    allowed = _hash_source(script) if script else "'none'"
+    styles = "'unsafe-inline'" if style is None else _hash_source(style)
+    parts = ["default-src 'none'", f"img-src {images}", f"style-src {styles}", f"script-src {allowed}"]
     return "; ".join([*parts, "base-uri 'none'", "form-action 'none'"])
+
+
+def _hash_source(text: str) -> str:
+    """Return the source expression that allows an element with this text."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from faceclust.people.events import Event
+from faceclust.people.suggestions import suggester_of
 from faceclust.text.plural import format_count
 from faceclust.types import OPERATING_POINT, WHOLE_PHOTO
 
 
 def describe_event(event: Event) -> str:
     """Describe an event, for example "Anna (12 faces)", "not Anna (1 face)", "Anna is now called Anne",
-    "ignored (3 faces)", "Anna (12 faces), from XMP sidecars" or "Anna (12 faces), redone"."""
-    source = f", from {event.source}" if event.source else ""
+    "ignored (3 faces)", "Anna (12 faces), from XMP sidecars", "Anna (12 faces), suggested by Aunt Mary" or
+    "Anna (12 faces), redone"."""
+    is_suggested = suggester_of(event) is not None
+    source = f", {'' if is_suggested else 'from '}{event.source}" if event.source else ""
     return f"{_describe_without_source(event)}{source}{', redone' if event.redoes else ''}"
 
 

@@ -164,7 +164,7 @@ def to_record(event: Event) -> dict[str, Any]:
         record["facts"] = event.facts.to_record()
     for field, faces in (("faces", event.faces), ("rest", event.rest)):
         if faces:
-            record[field] = [_face_to_record(face) for face in faces]
+            record[field] = [face_to_record(face) for face in faces]
     return record
 
 
@@ -199,7 +199,8 @@ def from_record(record: Mapping[str, Any], folder: str = "") -> Event | None:
     return event
 
 
-def _face_to_record(face: JournalFace) -> dict[str, Any]:
+def face_to_record(face: JournalFace) -> dict[str, Any]:
+    """Return a face as a JSON object."""
     return {
         "face": face.face_id,
         "hash": face.photo_hash,
@@ -215,10 +216,11 @@ def _faces(value: object, folder: str) -> tuple[JournalFace, ...]:
         return ()
     if not isinstance(value, list):
         raise ValueError("faces are not a list")
-    return tuple([_face_from_record(face, folder) for face in value])
+    return tuple([face_from_record(face, folder) for face in value])
 
 
-def _face_from_record(record: object, folder: str) -> JournalFace:
+def face_from_record(record: object, folder: str = "") -> JournalFace:
+    """Return the face of a JSON object; `folder` as in `from_record`. Raises ValueError if it is not a valid face."""
     if not isinstance(record, dict):
         raise ValueError("a face is not an object")
     photo, confirmed = _text(record.get("photo"), _MAX_PATH_LENGTH), record.get("confirmed")

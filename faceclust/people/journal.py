@@ -81,15 +81,16 @@ class Journal:
         to: str | None = None,
         source: str | None = None,
         facts: FactChanges | None = None,
+        event_id: str | None = None,
     ) -> Event:
         """Append an event of this kind (see `Event`); it is on disk when this returns.
 
+        `event_id`: its id, for an answer that counts once however often it is taken in; default a random one.
         Raises CacheError if it cannot be saved; then the journal is unchanged, unless the message says
         that the event may be saved.
         """
-        return self._append(
-            new_event(kind, faces=tuple(faces), rest=tuple(rest), name=name, to=to, source=source, facts=facts)
-        )
+        event = new_event(kind, faces=tuple(faces), rest=tuple(rest), name=name, to=to, source=source, facts=facts)
+        return self._append(event if event_id is None else replace(event, id=event_id))
 
     def undo(self, event_id: str | None = None) -> Event | None:
         """Undo the last event in effect, or the one with this id. Return it, or None if there is none."""

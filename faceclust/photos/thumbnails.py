@@ -114,3 +114,11 @@ def shrink_thumbnail(thumbnail: bytes, side: int = 56) -> bytes:
         out = io.BytesIO()
         image.convert("RGB").resize((side, side), Image.Resampling.LANCZOS).save(out, "JPEG", quality=75)
     return out.getvalue()
+
+
+def strip_metadata(thumbnail: bytes) -> bytes:
+    """Return a thumbnail with its pixels alone: one from a library of somebody else may hold anything beside them."""
+    with Image.open(io.BytesIO(thumbnail), formats=("JPEG",)) as image:
+        out = io.BytesIO()
+        Image.fromarray(np.asarray(image.convert("RGB"))).save(out, "JPEG", quality=_JPEG_QUALITY)
+    return out.getvalue()

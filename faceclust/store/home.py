@@ -49,6 +49,8 @@ JOURNAL_NAME = "people.jsonl"
 _MAX_TIME_SIZE = 100  # bytes
 #: Subfolders of a home: caches that are not kept beside their photos, and unusable caches.
 FOLDERS_NAME, SET_ASIDE_NAME = "folders", "set-aside"
+#: Subfolder of a home: the questions of pages that were sent to other people.
+SENT_PAGES_NAME = "sent"
 
 
 class LibraryHome:

@@ -6,8 +6,7 @@ import re
 
 from faceclust.files.names import HOME_MARKER, PACK_NAME_PATTERN, is_cache_file_name
 from faceclust.store.config import CONFIG_FILE_NAME
-from faceclust.store.home import FOLDERS_NAME, SET_ASIDE_NAME
-from faceclust.store.roots_file import ROOTS_FILE_NAME, ROOTS_NAME
+from faceclust.store.home import FOLDERS_NAME, SENT_PAGES_NAME, SET_ASIDE_NAME
 
 _FIXED_NAMES = frozenset(
     "clusters.parquet clusters-before.parquet last-scan lock lock.owner"
@@ -17,6 +16,7 @@ _FIXED_NAMES = frozenset(
 _ROOT_CACHE = re.compile(rf"[0-9a-f]+/{FOLDERS_NAME}/.+", re.DOTALL)
 _SNAPSHOT = re.compile(rf"seen\.{PACK_NAME_PATTERN.pattern}\.json")
 _THUMBNAIL = re.compile(r"([0-9a-f]{2})/\1[0-9a-f]+\.jpg")
+_SENT_PAGE = re.compile(r"[0-9a-f]{32}\.json")
 #: The ends of the names of unfinished files and of claims of a lock.
 _TEMPORARY_ENDS = re.compile(r"(?:\.[0-9a-f]*\.tmp)+\Z")
 
@@ -28,6 +28,8 @@ def is_home_file(path: str) -> bool:
     name = rest.rpartition("/")[2]
     if folder == "thumbs":
         return _THUMBNAIL.fullmatch(rest) is not None
+    if folder == SENT_PAGES_NAME:
+        return _SENT_PAGE.fullmatch(rest) is not None
     if folder == FOLDERS_NAME:
         return is_cache_file_name(name)
     if folder == ROOTS_NAME:
