@@ -176,7 +176,7 @@ def _print_page_contents(page: QuestionPage, *, dry_run: bool) -> None:
     questions = format_count(len(page.sent.questions), "question")
     names = f" about {', '.join(page.names)}" if page.names else ""
     print_line(f"in the page: {questions}, {sure} of them yes or no{names}; {format_count(page.pictures, 'picture')}")
-    print_line("not in the page: paths, dates, places, other names, other faces")
+    print_line("not in the page: paths, dates, places, other names")
     if dry_run:
         print_line("nothing was written")
     else:

@@ -15,11 +15,13 @@ from faceclust.store.home import SENT_PAGES_NAME
 
 
 def save_sent_page(library: Catalogue, page: SentPage) -> None:
-    """Keep the questions of a page. Raises CacheError."""
+    """Keep the questions of a page. Raises CacheError, UsageError if they could not be read again."""
     library.home.create()
-    file = _page_file(library.home.home, page.id)
+    file, content = _page_file(library.home.home, page.id), encode_page(page)
+    if len(content) > MAX_PAGE_SIZE:
+        raise UsageError("the page is about too many faces with long paths", hint="ask fewer questions: --questions 10")
     make_private_folder(file.parent)
-    write_private_atomically(file, lambda stream: stream.write(encode_page(page)))
+    write_private_atomically(file, lambda stream: stream.write(content))
 
 
 def remove_sent_page(library: Catalogue, page: SentPage) -> None:

@@ -8,6 +8,7 @@ It is a JSON object, alone or within other text such as that of a mail:
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from dataclasses import dataclass
@@ -49,14 +50,14 @@ class AnswersFile:
 
 def is_answers_file(content: bytes) -> bool:
     """Does a file, given by the first `MAX_ANSWERS_SIZE` bytes of it, contain answers to a page?"""
-    return _START.search(content.decode("utf-8", "replace")) is not None
+    return _START.search(_decode(content)) is not None
 
 
 def parse_answers(content: bytes) -> AnswersFile:
     """Return the answers in a file. Raises ValueError, with the reason, if they are not valid."""
     if len(content) > MAX_ANSWERS_SIZE:
         raise ValueError(f"it is larger than {MAX_ANSWERS_SIZE:,} bytes")
-    record = _find_record(content.decode("utf-8", "replace"))
+    record = _find_record(_decode(content))
     version, page, answers = record["faceclust-answers"], record.get("page"), record.get("answers")
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise ValueError("it has no version")
@@ -72,6 +73,12 @@ def parse_answers(content: bytes) -> AnswersFile:
     if len({answer.question for answer in given}) < len(given):
         raise ValueError("it answers a question twice")
     return AnswersFile(page, _parse_text(record.get("from"), "the name of who answers") or "somebody", given)
+
+
+def _decode(content: bytes) -> str:
+    """Decode UTF-8, or UTF-16 with a byte order mark, as an editor may have saved a copied text."""
+    is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_utf_16 else "utf-8", "replace")
 
 
 def _find_record(text: str) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from faceclust.people.names import clean_name, person_key, shorten_name
 from faceclust.text.json_text import to_json
 
 #: The version of the record, and the largest number of questions and of faces in one of them that it can have.
-VERSION, MAX_QUESTIONS, MAX_FACES = 1, 100, 1_000
-#: Larger records are refused. A face takes about 250 bytes, with a long path up to 33 kB.
-MAX_PAGE_SIZE = 100_000_000
+VERSION, MAX_QUESTIONS, MAX_FACES = 1, 100, 500
+#: Larger records are refused. A face takes about 250 bytes.
+MAX_PAGE_SIZE = 50_000_000
 _PAGE_ID = re.compile("[0-9a-f]{32}")
 
 
