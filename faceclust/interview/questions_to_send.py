@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from faceclust.interview.planner import plan_questions
 from faceclust.interview.questions import Candidate, QuestionKind
 from faceclust.interview.session import Interview
@@ -18,7 +16,7 @@ def choose_questions(library: Library, count: int) -> list[QuestionToSend]:
     """Return at most `count` questions: who a group is, or whether it is a named person.
 
     The most faces come first, weighted as in an interview. Questions that only concern the user's own answers are
-    left out, and so are people without a visible face: their picture would be the whole photo.
+    left out.
     """
     interview = Interview(library, pictures_per_row=2)
     planned = plan_questions(interview.group_distances, interview.state(), max_candidates=_MAX_CANDIDATES)
@@ -30,14 +28,7 @@ def choose_questions(library: Library, count: int) -> list[QuestionToSend]:
             for candidate in question.candidates:
                 asked.append((candidate.probability * len(candidate.faces), candidate, question.names[0]))
     asked.sort(key=lambda one: (-one[0], one[1].key))
-    return list(_visible_questions(library, asked))[:count]
-
-
-def _visible_questions(library: Library, asked: list[tuple[float, Candidate, str | None]]) -> Iterator[QuestionToSend]:
-    """Yield each candidate once, with its most valuable question."""
-    known = set()
+    by_candidate: dict[str, QuestionToSend] = {}  # each with its most valuable question
     for _, candidate, name in asked:
-        faces = [face for face in candidate.faces if not library.occurrences_of[face][0].is_whole_photo]
-        if faces and candidate.key not in known:
-            known.add(candidate.key)
-            yield QuestionToSend(tuple(faces), name)
+        by_candidate.setdefault(candidate.key, QuestionToSend(candidate.faces, name))
+    return list(by_candidate.values())[:count]

@@ -27,7 +27,6 @@ from faceclust.people.names import person_key
 from faceclust.people.replay import is_removed
 from faceclust.people.sent_page import SentQuestion
 from faceclust.people.suggestions import collect_suggestions, suggestion_source
-from faceclust.types.arguments import require_path
 
 #: Reasons for which an answer is left out, as `SkippedAnswer.reason`.
 UNKNOWN, KNOWN, MISSING = "does not know", "taken in already", "its photos are not in the library now"
@@ -80,7 +79,6 @@ def read_answers(path: str | os.PathLike[str]) -> AnswersFile | None:
 
     Raises UsageError if the answers are damaged or too large, CacheError if the file cannot be read.
     """
-    require_path("the file", path)
     file = expand_user(path)
     try:
         with os.fdopen(open_own(Path(os.path.realpath(file))), "rb") as stream:
