@@ -25,7 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "vision": {"packs", "types"},
     "importers": {"files", "people", "photos", "types", "xmp"},
     "catalogue": {"cluster", "files", "packs", "people", "store", "types"},
-    "scan": {"files", "packs", "photos", "store", "types", "vision", "xmp"},
+    "scan": {"cluster", "files", "packs", "photos", "store", "types", "vision", "xmp"},
     "evaluation": {
         *("catalogue", "cluster", "files", "importers", "packs", "people", "photos", "scan", "store", "types"),
         *("vision",),

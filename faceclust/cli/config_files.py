@@ -43,7 +43,7 @@ LIBRARY_KEYS = {
         "pictures",
         "precision",
     ),
-    *("second-pass", "split", "thorough", "threshold", "unnamed"),
+    *("second-pass", "split", "thorough", "threshold", "unnamed", "videos"),
 }
 
 

@@ -66,26 +66,9 @@ _MAX_NESTED = 5  # libraries in a folder that a message lists
     help="Scan FOLDER, from now on, although another program keeps copies of photos there (repeatable).",
 )
 @click.option(
-    "--add-root",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    multiple=True,
-    help="Make PATH, such as a folder on another disk, a part of the library, and scan it (repeatable).",
-)
-@click.option(
-    "--remove-root",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    multiple=True,
-    help="Take PATH off the library again; nothing in it changes, and names stay (repeatable).",
-)
-@click.option(
-    "--move-root",
-    type=click.Path(path_type=Path),
-    nargs=2,
-    metavar="OLD NEW",
-    multiple=True,
-    help="The disk that was found at OLD is now found at NEW (repeatable).",
+    "--videos/--no-videos",
+    default=None,
+    help="Look at videos, too, from now on, or at none. Needs faceclust[video].",
 )
 @click.option(
     "--again",
@@ -142,13 +125,15 @@ def command(
       faceclust scan ~/Pictures/2024     only this part of it
       faceclust scan --include ~/Pictures/immich/thumbs
       faceclust scan --min-face 30       find smaller faces too; takes longer
+      faceclust scan --videos            look at videos as well, from now on
       faceclust scan --again party.jpg   look again, harder, at this photo
       faceclust scan --add-root /media/disk/Photos   photos on another disk, too
       faceclust scan --dask tls://hub:8786   on all machines of a Dask cluster
     """
     # Configured values are the library's own.
-    typed = {name: ctx.params[name] if is_on_command_line(name) else None for name in ("precision", "include")}
-    if again and (folders or any(typed.values()) or add_root or remove_root or move_root):
+    remembered = ("precision", "include", "videos")
+    typed = {name: ctx.params[name] if is_on_command_line(name) else None for name in remembered}
+    if again and (folders or any(value not in (None, ()) for value in typed.values())):
         raise UsageError("--again looks at these photos only", hint="leave out folders and other options")
     cluster = read_dask_options(dask, dask_root, dask_insecure)
     if cluster and is_on_command_line("workers"):
@@ -158,14 +143,7 @@ def command(
     is_new = not LibraryHome(root, cache_dir=cache_dir).exists()
     nested = _confirm_nesting(root, may_ask=not as_json, yes=yes) if is_new else []
     default_before = _find_default()
-    if add_root or remove_root or move_root:
-        changes = _change_roots(root, cache_dir, add_root, remove_root, move_root, is_copy=yes)
-        if not (add_root or move_root or folders):
-            if as_json:
-                print_json({"library": str(root), "roots": changes})
-            return
-        folders += (*add_root, *(new for _, new in move_root)) if folders else ()
-    changes_settings = cache_dir or min_face or again or any(typed.values())
+    changes_settings = cache_dir or min_face or again or any(value not in (None, ()) for value in typed.values())
     result = None if changes_settings else scan_if_unchanged(LibraryHome(root), folders)
     if result is None:
         options = {"workers": workers, "min_face": min_face, "device": device, "again": again or None, "dask": cluster}
@@ -301,6 +279,8 @@ def _print_scan_result(root: Path, result: ScanResult, min_face: int | None) -> 
     ):
         summary += f", {number:,} {what}" if number else ""
     print_line(summary if result.photos or result.removed else "no photos found")
+    if result.videos or result.movies_of_photos:
+        print_line(_describe_videos(result))
     if result.scanned:
         rate = (result.scanned + len(result.skipped)) / max(result.elapsed_seconds, 1e-9)
         print_line(
@@ -315,6 +295,18 @@ def _print_scan_result(root: Path, result: ScanResult, min_face: int | None) -> 
     _print_skipped(result)
     if result.scanned and not result.interrupted:
         print_line(f"next: {command_for(root, 'faceclust cluster')}")
+
+
+def _describe_videos(result: ScanResult) -> str:
+    """Say how many of the photos are videos; after a scan without changes, nobody counts them."""
+    text = f"{format_count(result.videos, 'video')} among them"
+    if result.frames:
+        text += f", {format_count(result.frames, 'frame')} looked at"
+    if result.movies_of_photos:
+        text += (
+            f"; {format_count(result.movies_of_photos, 'movie')} of Live Photos and motion photos count as the photo"
+        )
+    return text
 
 
 def _print_added_faces(root: Path, result: ScanResult) -> None:
@@ -340,6 +332,9 @@ def _scan_result_record(root: Path, result: ScanResult) -> dict[str, Any]:
     return {
         "library": str(root),
         "photos": result.photos,
+        "videos": result.videos,
+        "frames": result.frames,
+        "movies_of_photos": result.movies_of_photos,
         "scanned": result.scanned,
         "unchanged": result.unchanged,
         "copied": result.copied,

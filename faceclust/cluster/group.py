@@ -154,7 +154,7 @@ def _compute_partition(
     `known` (n,) holds the parts in the `earlier` run, which new faces are added to. If all are NEW, this
     is clustering from scratch.
     """
-    low_quality = select_low_quality(faces.quality, params.min_quality, constraints)
+    low_quality = select_low_quality(faces.quality, params.min_quality, constraints, faces.may_start_group)
     good = np.flatnonzero(~low_quality)
     all_good = len(good) == len(faces)
     embeddings = faces.embeddings if all_good else gather(faces.embeddings, good)
@@ -169,7 +169,16 @@ def _compute_partition(
             found = apply_links(found.clusters, embeddings, params, limits, progress, scaling.offsets_of(good))
             found = replace(found, compared=len(good))
     if not all_good:
-        found = absorb_low_quality(faces.embeddings, low_quality, found, known, params, constraints, scaling.offsets)
+        found = absorb_low_quality(
+            faces.embeddings,
+            low_quality,
+            found,
+            known,
+            params,
+            constraints,
+            scaling.offsets,
+            faces.may_start_group,
+        )
     return found, scaling
 
 

@@ -5,6 +5,9 @@ near each other whoever they show, and they lie between people, so they would br
 Therefore groups are formed from the good faces alone. Each low-quality face then joins the nearest
 group within the threshold. The faces left over, such as those of people without better photos,
 form groups of their own at a stricter threshold.
+
+The faces of people who are seen only briefly in a video join groups in the same way, whatever their quality. Those
+left over stay alone.
 """
 
 from __future__ import annotations
@@ -35,17 +38,19 @@ THRESHOLD_FACTOR = 0.8
 _CHUNK = 1 << 17  # groups or pairs at a time, which bounds the memory
 
 
-def select_low_quality(quality: Float32, min_quality: float, constraints: Constraints) -> NDArray[np.bool_]:
-    """Return which faces (n,) to leave out: those with a quality below `min_quality`.
+def select_low_quality(
+    quality: Float32, min_quality: float, constraints: Constraints, may_start_group: NDArray[np.bool_] | None = None
+) -> NDArray[np.bool_]:
+    """Return which faces (n,) to leave out: those with a quality below `min_quality`, or that may not start a group.
 
     Faces in a must-link or among the anchors are never left out. If more than MAX_SHARE of all
-    faces qualify, the worst are chosen (ties: by position).
+    faces have a low quality, the worst are chosen (ties: by position). `may_start_group`: None if all may.
     """
-    low = quality < min_quality
-    low[constraints.must_link.members] = low[constraints.anchors] = False
-    worst = np.flatnonzero(low)
+    kept = np.zeros(len(quality), np.bool_)
+    kept[constraints.must_link.members] = kept[constraints.anchors] = True
+    selected = np.zeros_like(kept) if may_start_group is None else ~(kept | may_start_group)
+    worst = np.flatnonzero((quality < min_quality) & ~kept & ~selected)
     worst = worst[np.argsort(quality[worst], kind="stable")][: int(MAX_SHARE * len(quality))]
-    selected = np.zeros(len(quality), np.bool_)
     selected[worst] = True
     return selected
 
@@ -58,6 +63,7 @@ def absorb_low_quality(
     params: ClusterParams,
     constraints: Constraints,
     offsets: Float64 | None = None,
+    may_start_group: NDArray[np.bool_] | None = None,
 ) -> Partition:
     """Extend a partition of the good faces to all faces (n,).
 
@@ -70,12 +76,15 @@ def absorb_low_quality(
     linkage, SCATTER_SHARE of the part's scatter is subtracted. A face that was alone joins only if a
     new face is within the threshold. No face joins a cluster that excludes it. The faces left over are
     clustered by average linkage at THRESHOLD_FACTOR of the threshold, starting from earlier parts of
-    low-quality faces. `offsets` (n,) are added to each squared L2: one for each of the two faces.
+    low-quality faces. Faces that may not start a group stay alone instead. `offsets` (n,) are added to each squared
+    L2: one for each of the two faces.
     """
     targets = _JoinTargets(low_quality, good, constraints.exclusions)
     remaining = _rejoin_earlier_parts(targets, known)
+    brief = low_quality & ~may_start_group if may_start_group is not None else np.zeros(len(low_quality), np.bool_)
+    remaining[brief & (remaining >= 0)] = NEW  # no good face of its earlier part is left
     _join_nearest_targets(targets, embeddings, remaining, params, offsets)
-    _group_remaining(targets, embeddings, remaining, params.threshold, constraints, offsets)
+    _group_remaining(targets, embeddings, remaining, brief, params.threshold, constraints, offsets)
     compared = good.compared + int(np.count_nonzero(low_quality & (known == NEW)))
     return replace(good, clusters=targets.clusters, parts=targets.parts, compared=compared)
 
@@ -162,12 +171,14 @@ def _group_remaining(
     targets: _JoinTargets,
     embeddings: Float32,
     known: Indices,
+    brief: NDArray[np.bool_],
     threshold: float,
     constraints: Constraints,
     offsets: Float64 | None,
 ) -> None:
-    """Cluster the faces that no target took, at the stricter threshold."""
+    """Cluster the faces that no target took, except the `brief` ones (n,), at the stricter threshold."""
     faces, threshold = targets.waiting, THRESHOLD_FACTOR * threshold
+    faces = faces[~brief[faces]]
     vectors, own = embeddings[faces], None if offsets is None else offsets[faces]
 
     def cluster_faces(some: Indices, limits: Constraints) -> Indices:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceclust.cluster.constraints import Constraints
 from faceclust.cluster.group import ALGORITHMS, apply_links, check_params
@@ -28,12 +29,16 @@ from faceclust.types import ClusterParams, Float32, Indices
 
 
 def sweep_thresholds(
-    embeddings: Float32, quality: Float32, params: ClusterParams, constraints: Mapping[float, Constraints]
+    embeddings: Float32,
+    quality: Float32,
+    params: ClusterParams,
+    constraints: Mapping[float, Constraints],
+    may_start_group: NDArray[np.bool_] | None = None,
 ) -> Iterator[tuple[float, Indices]]:
     """Yield each threshold of `constraints` in ascending order, with each face's cluster there.
 
     Clusters are (n,) int64, named by a member's position. They are those that `group_faces` makes
-    from scratch of faces with this `quality` (n,), and with `params` except for the threshold. The
+    from scratch of faces with this `quality` and `may_start_group`, and with `params` except for the threshold. The
     exclusions must be the same at every threshold. Faces linked at one threshold, such as duplicates
     within it, must be linked at the higher ones. HDBSCAN has no threshold: it uses the constraints of
     the first one, and the threshold only decides which low-quality faces join its groups. Raises
@@ -45,7 +50,7 @@ def sweep_thresholds(
     unknown = np.full(len(embeddings), NEW)
     for threshold in sorted(constraints):
         current, limits = replace(params, threshold=threshold), constraints[threshold]
-        low_quality = select_low_quality(quality, params.min_quality, limits)
+        low_quality = select_low_quality(quality, params.min_quality, limits, may_start_group)
         good = np.flatnonzero(~low_quality)
         good_limits = limits.restrict_to(good) if low_quality.any() else limits
         found, surroundings = sweep.cluster_at(good, current, good_limits)
@@ -53,7 +58,9 @@ def sweep_thresholds(
         if good_limits.must_link and params.algorithm == "average":
             found = apply_links(found.clusters, embeddings[good], current, good_limits, None, scaling.offsets_of(good))
         if low_quality.any():
-            found = absorb_low_quality(embeddings, low_quality, found, unknown, current, limits, scaling.offsets)
+            found = absorb_low_quality(
+                embeddings, low_quality, found, unknown, current, limits, scaling.offsets, may_start_group
+            )
         yield threshold, found.clusters
 
 

@@ -108,7 +108,7 @@ def cluster_unconstrained(
     limits: dict[float, Constraints] = {}
     for threshold in thresholds:
         limits[threshold] = build_constraints(faces, ReplayedAnswers({}), replace(params, threshold=threshold))[0]
-    return sweep_thresholds(faces.embeddings, faces.quality, params, limits)
+    return sweep_thresholds(faces.embeddings, faces.quality, params, limits, faces.may_start_group)
 
 
 def score_groupings(

@@ -23,7 +23,14 @@ from faceclust.packs.verify import require_files
 from faceclust.progress import ShouldStop
 from faceclust.scan.unchanged import all_starts, scan_if_unchanged
 from faceclust.store.find_library import relative_folder, remember_library
-from faceclust.store.settings import include_folders, included_folders, pack_in_use, set_pack, set_precision
+from faceclust.store.settings import (
+    include_folders,
+    included_folders,
+    pack_in_use,
+    set_pack,
+    set_precision,
+    set_videos,
+)
 from faceclust.types.arguments import as_list, require_number
 
 if TYPE_CHECKING:
@@ -41,24 +48,24 @@ def scan(
     min_face: int | None = None,
     precision: str | None = None,
     include: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
+    videos: bool | None = None,
     again: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
     dask: DaskOptions | str | None = None,
     should_stop: ShouldStop = lambda: False,
 ) -> ScanResult:
     """Find the faces on new and changed photos; drop photos that are gone from the caches.
 
-    `folders`: parts of the library to scan; default all of it, with the additional roots that are here. Photos on a
-    disk that is away stay known (`away` of the result). `workers`: number of processes,
-    default one per core; 0 scans in this process. `device`: what the models run on, one of
-    `packs.session.DEVICES`. `min_face`: width of the smallest face to find, in pixels of the photo;
-    default the pack's own for the photo's size. Photos scanned with a larger `min_face` are scanned
-    again. `precision`: number format of the embeddings, one of `files.names.PRECISIONS`. The library
-    remembers it, and existing embeddings are converted. `include`: folders to scan although another
-    program keeps copies of photos there; the library remembers them. `again`: only look again, harder, at these
-    photos, which are scanned already, and add the faces that the scan missed; `faces` of the result is their
-    number. `dask`: examine the photos on this cluster, given by options or an address, instead of in processes of
-    this machine; the models then run on cpu unless `device` says otherwise. Once `should_stop()` is true, the photos in
-    progress are finished and saved.
+    `folders`: parts of the library to scan; default all of it. `workers`: number of processes, default one per core; 0
+    scans in this process. `device`: what the models run on, one of `packs.session.DEVICES`. `min_face`: width of the
+    smallest face to find, in pixels of the photo; default the pack's own for the photo's size. Photos scanned with a
+    larger `min_face` are scanned again. `precision`: number format of the embeddings, one of `files.names.PRECISIONS`.
+    The library remembers it, and existing embeddings are converted. `include`: folders to scan although another program
+    keeps copies of photos there; the library remembers them. `videos`: look at videos, too, or at none; the library
+    remembers it. Without videos, their faces leave the caches. `again`: only look again, harder, at these photos, which
+    are scanned already, and add the faces that the scan missed; `faces` of the result is their number. `dask`: examine
+    the photos on this cluster, given by options or an address, instead of in processes of this machine; the models then
+    run on cpu unless `device` says otherwise. Once `should_stop()` is true, the photos in progress are finished and
+    saved.
 
     Raises UsageError for a folder outside the library, a folder of another program that is not included,
     and an invalid width or precision; LibraryBusyError if another process scans or clusters the library;
@@ -67,7 +74,7 @@ def scan(
     cluster = as_dask_options(dask)
     folders = as_list(folders)
     photos = [os.fspath(photo) for photo in as_list(again)]
-    if photos and (folders or precision or as_list(include)):
+    if photos and (folders or precision or as_list(include) or videos is not None):
         raise UsageError("looking again at photos changes nothing else", hint="leave out folders and other options")
     library.home.reload_roots()
     starts = [relative_folder(library.roots, folder) for folder in folders] or all_starts(library.home)
@@ -80,7 +87,7 @@ def scan(
     _require_scannable(library, starts, included)
     if photos:
         return _look_again(library, photos, workers, device, min_face, cluster, should_stop)
-    if min_face is None and precision is None and not included:
+    if min_face is None and precision is None and videos is None and not included:
         unchanged = scan_if_unchanged(library.home, folders, library.pack_name)
         if unchanged is not None:
             return unchanged
@@ -93,6 +100,8 @@ def scan(
                 set_precision(precision, library.home)
             if included:
                 include_folders(included, library.home)
+            if videos is not None:
+                set_videos(library.home, are_scanned=videos)
             former = _keep_former_pack(library)
             result = scan_folders(
                 library.home,

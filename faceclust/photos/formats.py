@@ -99,7 +99,7 @@ def detect_format(head: bytes) -> Format:
         return format
     if not head:
         raise UndecodableError(SkipReason.EMPTY, "the file has no bytes")
-    raise UndecodableError(SkipReason.NOT_A_PHOTO, _describe_content(head))
+    raise UndecodableError(SkipReason.NOT_A_PHOTO, describe_content(head))
 
 
 def _match_signature(head: bytes) -> Format | None:
@@ -177,7 +177,8 @@ def _read_ifd(data: bytes, order: str, start: int, count: int) -> tuple[dict[int
     return tags, sub_ifds
 
 
-def _describe_content(head: bytes) -> str:
+def describe_content(head: bytes) -> str:
+    """Say what a file that begins with `head`, and is no photo, is instead."""
     if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free"):
         return "it is a QuickTime video" if head[8:12] == b"qt  " or head[4:8] != b"ftyp" else "it is an MP4 video"
     if head[:4] == b"RIFF":

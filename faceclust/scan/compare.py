@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from faceclust.errors import CacheError, FaceclustError
-from faceclust.files.names import pack_of_cache_file
+from faceclust.files.names import is_video_name, pack_of_cache_file
 from faceclust.files.program_folders import describe_program_folder
 from faceclust.files.safe_paths import is_at_or_below
 from faceclust.progress import Progress
@@ -20,7 +20,7 @@ from faceclust.store.folder_cache import FolderCache, OutdatedCacheError, Unusab
 from faceclust.store.home import LibraryHome
 from faceclust.store.roots_file import is_mounted
 from faceclust.store.schema import CachedPhoto, CacheInfo
-from faceclust.store.settings import included_folders
+from faceclust.store.settings import included_folders, scans_videos
 from faceclust.types import ScannedPhoto
 
 _OUTDATED_MESSAGE = "the cache is from an older version of the models: all photos are scanned again"
@@ -61,9 +61,9 @@ def compare_folders(
     progress.start("looking for photos", None)
     folders: dict[str, ScanFolder] = {}
     program_folders: dict[str, str] = {}
-    included = included_folders(home.root)
+    included, videos = included_folders(home.root), scans_videos(home.root)
     for start in starts:
-        for found in crawl(home.root, start, included):
+        for found in crawl(home.root, start, included, videos=videos):
             program_folders |= found.listing.program_folders
             if found.error:
                 note(f"{home.root / found.rel_path}: skipped: {found.error}")
@@ -71,6 +71,8 @@ def compare_folders(
             elif found.rel_path not in folders:
                 folder = folders[found.rel_path] = _compare_folder(home, info, found, settings, note, face_filter)
                 result.photos += len(found.photos)
+                result.videos += sum(is_video_name(ref.name) for ref in found.photos)
+                result.movies_of_photos += len(found.movies_of_photos)
                 result.unchanged += len(folder.unchanged)
                 result.removed += len(folder.removed)
                 progress.advance(len(found.photos))

@@ -6,7 +6,9 @@ from collections.abc import Collection, Iterator
 from functools import cached_property
 from pathlib import Path
 
+from faceclust.files.names import is_video_name
 from faceclust.photos.formats import has_photo_signature
+from faceclust.photos.live_photos import is_movie_of_photo
 from faceclust.photos.reading import read_head
 from faceclust.scan.listing import FileEntry, FolderListing, has_extension, list_folders
 from faceclust.types import PhotoRef
@@ -39,9 +41,23 @@ class PhotoFolder:
 
     @cached_property
     def photos(self) -> tuple[PhotoRef, ...]:
-        """References to the photos in the folder."""
-        return tuple(
-            PhotoRef(self._rel_path_of(file), *file[1:]) for file in self.listing.files if self._is_photo(file)
+        """References to the photos in the folder, and to the videos that are not part of a photo."""
+        files = [file for file in self.listing.files if file[0] not in self.movies_of_photos and self._is_photo(file)]
+        return tuple(PhotoRef(self._rel_path_of(file), *file[1:]) for file in files)
+
+    @cached_property
+    def movies_of_photos(self) -> frozenset[str]:
+        """The names of the movies that belong to a photo beside them: of Live Photos and motion photos."""
+        names = [file[0] for file in self.listing.files]
+        movies = [name for name in names if is_video_name(name)]
+        if not movies:
+            return frozenset()
+        photos = {_stem(name): name for name in reversed(names) if not is_video_name(name)}
+        folder = self._root / self.rel_path
+        return frozenset(
+            name
+            for name in movies
+            if (photo := photos.get(_stem(name))) is not None and is_movie_of_photo(folder / name, folder / photo)
         )
 
     def _is_photo(self, file: FileEntry) -> bool:
@@ -58,6 +74,13 @@ class PhotoFolder:
         return f"{self.rel_path}/{file[0]}" if self.rel_path else file[0]
 
 
-def crawl(root: Path, start: str = "", included: Collection[str] = ()) -> Iterator[PhotoFolder]:
+def _stem(name: str) -> str:
+    """Return what a photo and its movie have in common: the name without extension, and without what iCloud adds."""
+    return name.rpartition(".")[0].lower().removesuffix("_hevc")
+
+
+def crawl(
+    root: Path, start: str = "", included: Collection[str] = (), *, videos: bool = False
+) -> Iterator[PhotoFolder]:
     """Yield every folder from `start` (POSIX path below `root`) down, as `list_folders` does."""
-    return (PhotoFolder(root, listing) for listing in list_folders(root, start, included))
+    return (PhotoFolder(root, listing) for listing in list_folders(root, start, included, videos=videos))

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from faceclust.errors import PackError, UsageError, is_out_of_memory
+from faceclust.files.names import is_video_name
 from faceclust.packs.pack import Pack
 from faceclust.photos.colour import convert_to_srgb
 from faceclust.photos.decode import decode_photo
@@ -20,7 +21,9 @@ from faceclust.photos.errors import UndecodableError
 from faceclust.photos.face_ids import content_hash, face_id
 from faceclust.photos.reading import read_photo
 from faceclust.photos.turbojpeg import PixelBuffer
+from faceclust.photos.videos import hash_video
 from faceclust.scan.embed_drawn import embed_drawn_faces, needed_long_side
+from faceclust.scan.examine_video import examine_video
 from faceclust.scan.likely_turn import read_likely_turn
 from faceclust.scan.photo_dates import add_date
 from faceclust.types import (
@@ -39,6 +42,8 @@ from faceclust.types import (
 from faceclust.vision.pipeline import EmbeddedFaces, FacePipeline
 from faceclust.vision.quarter_turns import turn_back
 
+#: The bytes of a photo's file, or the content hash of a video, and the file's present reference; or why it has none.
+_Prepared = tuple[bytes | str, PhotoRef] | SkippedPhoto
 #: The smallest face of a thorough search, as a part of the usual one.
 _THOROUGH_SHARE = 0.5
 
@@ -138,13 +143,11 @@ class PhotoExaminer:
         (faces,) = self._analyser.embed([outcome.detections], [outcome.chips])
         return self._build_scanned_photo(outcome, faces), faces.chips
 
-    def prepare(self, batch: Sequence[ExamineTask]) -> list[tuple[bytes, PhotoRef] | SkippedPhoto]:
-        """Read the photos' files."""
+    def prepare(self, batch: Sequence[ExamineTask]) -> list[_Prepared]:
+        """Read the photos' files, and hash the videos."""
         return [self._read_file(task.ref) for task in batch]
 
-    def work(
-        self, batch: Sequence[ExamineTask], prepared: Sequence[tuple[bytes, PhotoRef] | SkippedPhoto]
-    ) -> list[ExaminedPhoto]:
+    def work(self, batch: Sequence[ExamineTask], prepared: Sequence[_Prepared]) -> list[ExaminedPhoto]:
         """Decode the photos and find their faces. The faces of all photos are embedded together."""
         clocks = [_StageTimer() for _ in batch]
         outcomes = [
@@ -166,24 +169,28 @@ class PhotoExaminer:
                 examined.append(ExaminedPhoto(outcome, clock.seconds))
         return examined
 
-    def _read_file(self, ref: PhotoRef) -> tuple[bytes, PhotoRef] | SkippedPhoto:
+    def _read_file(self, ref: PhotoRef) -> _Prepared:
         try:
             ref.rel_path.encode()
         except UnicodeEncodeError:
             return SkippedPhoto(ref, SkipReason.BAD_NAME, "rename the file to scan it")
         try:
+            if is_video_name(ref.name):
+                return hash_video(self._root / ref.rel_path, ref)
             return read_photo(self._root / ref.rel_path, ref)
         except Exception as error:
             return _skip_failed_photo(ref, error)
 
     def _detect_unless_known(
-        self, task: ExamineTask, prepared: tuple[bytes, PhotoRef] | SkippedPhoto, clock: _StageTimer
+        self, task: ExamineTask, prepared: _Prepared, clock: _StageTimer
     ) -> _DetectedPhoto | ScannedPhoto | SkippedPhoto | KnownPhoto:
         if isinstance(prepared, SkippedPhoto):
             return prepared
         data, ref = prepared
         clock.start()
         try:
+            if isinstance(data, str):
+                return self._examine_video(task, data, ref, clock)
             if task.drawn:
                 return self._examine_drawn(task.drawn, ref, data, clock)
             if task.known_hashes and (content := content_hash(data)) in task.known_hashes:
@@ -194,6 +201,14 @@ class PhotoExaminer:
             raise
         except Exception as error:  # one bad photo never stops a scan
             return _skip_failed_photo(ref, error)
+
+    def _examine_video(
+        self, task: ExamineTask, content: str, ref: PhotoRef, clock: _StageTimer
+    ) -> ScannedPhoto | KnownPhoto:
+        if content in task.known_hashes:
+            return KnownPhoto(ref, content)
+        path = self._root / ref.rel_path
+        return examine_video(path, ref, content, self._analyser, self._settings.smallest_face, clock.lap)
 
     def _detect_faces(self, ref: PhotoRef, data: bytes, clock: _StageTimer, *, thorough: bool) -> _DetectedPhoto:
         spec = self._settings.pack.detector

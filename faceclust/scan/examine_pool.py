@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from faceclust.files.names import is_video_name
 from faceclust.progress import ShouldStop
 from faceclust.scan.examine import ExaminedPhoto, ExamineTask, PhotoExaminer, ScanSettings
 from faceclust.scan.workers.pool import run_isolated
@@ -16,6 +17,8 @@ from faceclust.types import PhotoRef, SkippedPhoto, SkipReason
 
 #: Seconds to read a photo, and as many to examine it.
 PHOTO_TIME_LIMIT = 120.0
+#: Seconds to hash the file of a video, and as many to examine its frames.
+VIDEO_TIME_LIMIT = 600.0
 #: Photos examined together, by device: a fast device is busy only with many faces at a time.
 _BATCH_SIZES = {"cuda": 16, "directml": 16}
 #: Photos examined together by a `PhotoExaminer`.
@@ -48,9 +51,14 @@ def examine_photos(
     def run(
         batches: Iterable[Batch], should_stop: ShouldStop
     ) -> Iterator[tuple[Batch, list[ExaminedPhoto] | LostTask]]:
-        return run_isolated(examiner, batches, workers, should_stop, PHOTO_TIME_LIMIT)
+        return run_isolated(examiner, batches, workers, should_stop, batch_time_limit)
 
     return examine_in_batches(run, settings.device, tasks, should_stop)
+
+
+def batch_time_limit(batch: Batch) -> float:
+    """Return the seconds that each step of a batch may take."""
+    return max(PHOTO_TIME_LIMIT, VIDEO_TIME_LIMIT * sum(is_video_name(task.ref.name) for task in batch))
 
 
 def examine_in_batches(

@@ -19,6 +19,7 @@ from faceclust.files.names import (
     is_cache_file_name,
     is_hidden_or_system_folder,
     is_utf8,
+    is_video_name,
 )
 from faceclust.files.program_folders import program_of_folder
 from faceclust.files.safe_paths import is_absolute_posix, is_at_or_below
@@ -52,14 +53,14 @@ class FolderListing:
         return hashlib.blake2b(repr(self.files).encode(), digest_size=16).hexdigest()
 
 
-def list_folders(root: Path, start: str = "", included: Collection[str] = ()) -> Iterator[FolderListing]:
-    """Yield every folder from `start` down, parents first, sorted.
-
-    `start`: POSIX path below `root`, or the absolute one of a folder on an additional root.
+def list_folders(
+    root: Path, start: str = "", included: Collection[str] = (), *, videos: bool = False
+) -> Iterator[FolderListing]:
+    """Yield every folder from `start` (POSIX path below `root`) down, parents first, sorted.
 
     Hidden and system folders are skipped, and folders in which other programs keep copies of photos,
     unless they are at or below one of the `included` folders. Symbolic links are not followed: those inside the library
-    lead to folders that are found anyway, others lead out of it, and cycles are impossible.
+    lead to folders that are found anyway, others lead out of it, and cycles are impossible. `videos`: list videos, too.
     """
     base = "" if is_absolute_posix(start) else f"{root}/"
     waiting = [start]
@@ -70,7 +71,7 @@ def list_folders(root: Path, start: str = "", included: Collection[str] = ()) ->
             yield folder
             continue
         try:
-            subfolders = _list_folder(base + folder.rel_path, folder)
+            subfolders = _list_folder(base + folder.rel_path, folder, videos=videos)
         except OSError as error:
             yield FolderListing(folder.rel_path, error=error.strerror or str(error), is_unreadable=True)
             continue
@@ -98,7 +99,7 @@ def _outermost(folders: Iterable[str]) -> list[str]:
     return found
 
 
-def _list_folder(path: str, folder: FolderListing) -> list[str] | None:
+def _list_folder(path: str, folder: FolderListing, *, videos: bool) -> list[str] | None:
     """Fill in the listing and return the subfolders to visit.
 
     None for folders to skip: albums, and files that faceclust keeps of another library.
@@ -114,7 +115,7 @@ def _list_folder(path: str, folder: FolderListing) -> list[str] | None:
                     folder.is_library = True
             elif name in EXCLUDED_FOLDER_MARKERS and folder.rel_path:
                 return None
-            elif may_be_photo(name):
+            elif may_be_photo(name) or (videos and name[0] != "." and is_video_name(name)):
                 if entry.is_file(follow_symlinks=False):
                     _append_entry(entry, folder.files)
             elif is_cache_file_name(name):

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 class ScanResult:
     """Counts of photos by outcome, and of faces.
 
-    `photos`: all in the folders. `unchanged`: since the last scan. `scanned`: examined by the
-    models. `copied`: known content that was moved, renamed or copied. `removed`: gone. `remaining`:
-    left to do after an interruption. `unsaved`: examined, but the cache could not be written (see
-    `notes`). `unreadable`: folders that could not be listed. `unwritten`: folders whose cache could not
-    be written.
+    `photos`: all in the folders. `unchanged`: since the last scan. `scanned`: examined by the models. `copied`: known
+    content that was moved, renamed or copied. `removed`: gone. `remaining`: left to do after an interruption.
+    `unsaved`: examined, but the cache could not be written (see `notes`). `videos`: those of the photos that are
+    videos. `frames`: looked at in this scan. `movies_of_photos`: movies that belong to a photo and are not scanned
+    themselves. `unreadable`: folders that could not be listed. `unwritten`: folders whose cache could not be written.
 
     `faces`: found by the models, except the `forgotten` ones. `converted`: folders whose embeddings
     were stored in another precision. `interrupted`: a stop was requested. `stage_seconds`: CPU time
@@ -27,6 +27,9 @@ class ScanResult:
     """
 
     photos: int = 0
+    videos: int = 0
+    frames: int = 0
+    movies_of_photos: int = 0
     unchanged: int = 0
     scanned: int = 0
     copied: int = 0

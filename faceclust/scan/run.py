@@ -247,6 +247,7 @@ class _ScanRun:
             photo = self._add_date(copies.copy_for(photo.ref, photo.content_hash))
         else:
             result.scanned += 1
+            result.frames += photo.frame_count
             self._unusable_faces[photo.ref.rel_path] += examined.unusable_count
             copies.add(photo)
         marked = self._face_filter.mark_or_defer(photo)

@@ -35,7 +35,7 @@ from faceclust.store.scan_snapshot import (
     read_scan_snapshot,
     write_scan_snapshot,
 )
-from faceclust.store.settings import included_folders, pack_in_use, precision_in_use
+from faceclust.store.settings import included_folders, pack_in_use, precision_in_use, scans_videos
 from faceclust.version import __version__
 
 
@@ -108,7 +108,7 @@ def count_unchanged_photos(
 def _count_unchanged_below(home: LibraryHome, start: str, snapshot: ScanSnapshot, pack: str) -> dict[str, int] | None:
     """Return the number of photos of each folder from `start` down, None if any may have changed."""
     counts: dict[str, int] = {}
-    for listing in list_folders(home.root, start, included_folders(home.root)):
+    for listing in list_folders(home.root, start, included_folders(home.root), videos=scans_videos(home.root)):
         before = snapshot.folders.get(listing.rel_path)
         if before is None or _may_have_changed(home, listing, before, pack):
             return None
@@ -165,8 +165,8 @@ def _external_cache_stamp(home: LibraryHome, folder: str, name: str) -> tuple[in
 def environment_stamp(home: LibraryHome, pack: str, precision: str) -> str:
     """Describe everything else that a scan's result depends on.
 
-    That is the version, the models, the precision, the installed decoders, the journals, and which
-    libraries keep their files in other places: they may be nested in this one.
+    That is the version, the models, the precision, the installed decoders, whether videos are scanned, the journals,
+    and which libraries keep their files in other places: they may be nested in this one.
     """
     own = data_folder() / MODELS_FOLDER / pack / MANIFEST_NAME
     manifests = [own, *(folder / f"{pack}.toml" for folder in bundled_folders())]
@@ -174,7 +174,7 @@ def environment_stamp(home: LibraryHome, pack: str, precision: str) -> str:
     extras = [find_spec(name) is not None for name in EXTRA_MODULES.values()]
     journals = [file_stamp(place / home.journal.name) for place in home.homes]
     elsewhere = [file_stamp(folder) for folder in (libraries_folder(), saved_cache_dirs_folder())]
-    return repr((__version__, models, extras, journals, elsewhere, os.fspath(home.home)))
+    return repr((__version__, models, extras, scans_videos(home.root), journals, elsewhere, os.fspath(home.home)))
 
 
 def _manifest_stamp(path: Path) -> tuple[int, int] | None:

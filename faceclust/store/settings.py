@@ -1,5 +1,5 @@
-"""The settings of a library: its model pack, the precision of its stored embeddings, and the folders to
-scan although another program keeps copies of photos there.
+"""The settings of a library: its model pack, the precision of its stored embeddings, the folders to scan although
+another program keeps copies of photos there, and whether videos are scanned.
 
 They come from configuration files; the library's takes precedence over the user's. They are
 properties of the library, not options of a command. So `--no-config` ignores the user's file and
@@ -36,6 +36,7 @@ from faceclust.store.locations import homes_of
 #: The key of the user's file that lists trusted libraries of other users.
 SAFE_LIBRARIES_KEY = "safe-libraries"
 _PACK_KEY, _PRECISION_KEY, _INCLUDE_KEY = ("pack",), ("scan", "precision"), ("scan", "include")
+_VIDEOS_KEY = ("scan", "videos")
 #: Top-level keys apply to every command with such an option; they are the fallback.
 _TOP_LEVEL_KEYS = {_PRECISION_KEY: ("precision",)}
 #: False with `--no-config`: ignore the user's file and unreadable files.
@@ -97,9 +98,13 @@ def included_folders(root: Path) -> tuple[str, ...]:
     return ()
 
 
-def _is_library_folder(path: Any) -> bool:
-    """Can this be a folder of a library: a path below its root, or the absolute one of a folder on another disk?"""
-    return isinstance(path, str) and (is_path_below(path) or is_root_path(path))
+def scans_videos(root: Path) -> bool:
+    """Do scans of the library at `root` look at videos, too? Raises UsageError as `pack_in_use` does."""
+    for file, value in _configured_values(root, _VIDEOS_KEY):
+        if not isinstance(value, bool):
+            raise UsageError(f"{file}: [scan] videos must be true or false, not {value!r}")
+        return value
+    return False
 
 
 def validate_pack_name(name: Any, file: Path) -> str:
@@ -128,6 +133,12 @@ def include_folders(folders: Iterable[str], home: LibraryHome) -> None:
     included = list(dict.fromkeys([*before, *folders]))
     if included != list(before):
         _write_setting(home, _INCLUDE_KEY, included)
+
+
+def set_videos(home: LibraryHome, *, are_scanned: bool) -> None:
+    """Have all scans of a library look at videos, or at none. Raises UsageError, CacheError."""
+    if scans_videos(home.root) != are_scanned:
+        _write_setting(home, _VIDEOS_KEY, are_scanned)
 
 
 def copy_config_including(folders: list[str], file: Path, target: Path) -> None:
@@ -184,7 +195,7 @@ def _read_key(file: Path, key: tuple[str, ...]) -> Any:
     return value
 
 
-def _write_setting(home: LibraryHome | None, key: tuple[str, ...], value: str | list[str]) -> Path:
+def _write_setting(home: LibraryHome | None, key: tuple[str, ...], value: str | bool | list[str]) -> Path:
     if home is None:
         file = user_config_file()
     else:

@@ -47,7 +47,7 @@ class FaceTable:
     `photo_ids` (n,), of any type, are equal for faces of one photo, or of one frame of a video. `taken_at` is
     datetime64[s], NaT if unknown. `boxes` (n, 4) are fractions of the upright photo. `shots` (n, 2) int64 number
     the photos taken at the same moment, and the versions of the same file; −1 if unknown. `may_start_group` (n,) is
-    false for people who are seen too briefly in a video to start a group; None if all may.
+    false for people who are seen too briefly in a video to start a group; by default, all may.
     """
 
     face_ids: NDArray[np.str_]
@@ -57,10 +57,12 @@ class FaceTable:
     taken_at: NDArray[np.datetime64]
     boxes: Float32
     shots: NDArray[np.int64]
-    may_start_group: NDArray[np.bool_] | None = None
+    may_start_group: NDArray[np.bool_] = field(default=None)  # type: ignore[arg-type]  # all, once the length is known
 
     def __post_init__(self) -> None:
         n = len(self.face_ids)
+        if self.may_start_group is None:
+            object.__setattr__(self, "may_start_group", np.ones(n, np.bool_))
         for name in ("photo_ids", "quality", "taken_at"):
             if getattr(self, name).shape != (n,):
                 raise ValueError(f"{name}: expected shape ({n},), got {getattr(self, name).shape}")
@@ -69,8 +71,7 @@ class FaceTable:
             raise ValueError("embeddings: expected finite numbers")
         check_array("boxes", self.boxes, (n, 4), np.float32)
         check_array("shots", self.shots, (n, 2), np.int64)
-        if self.may_start_group is not None:
-            check_array("may_start_group", self.may_start_group, (n,), np.bool_)
+        check_array("may_start_group", self.may_start_group, (n,), np.bool_)
         if n > 1 and not (self.face_ids[:-1] < self.face_ids[1:]).all():
             raise ValueError("face_ids: expected distinct ids in ascending order")
 
@@ -79,5 +80,4 @@ class FaceTable:
 
     def take(self, positions: Indices) -> FaceTable:
         """Return the table of the faces at these positions, in ascending order."""
-        columns: dict[str, Any] = {column.name: getattr(self, column.name) for column in fields(self)}
-        return FaceTable(**{name: None if values is None else values[positions] for name, values in columns.items()})
+        return FaceTable(**{column.name: getattr(self, column.name)[positions] for column in fields(self)})

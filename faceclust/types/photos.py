@@ -170,7 +170,8 @@ class ScannedPhoto:
     faces in `forgotten` (ids). The user drew the boxes of the faces in `by_hand`; those of them in
     `uncompared` cannot be compared with others: their quality is 0, and their landmarks and embeddings
     mean nothing. `min_face` is the size in px of the smallest face the scan searched for, None if unknown.
-    `frames` has the frame of each face of a video, by id. It is empty for a photo.
+    `frames` has the frame of each face of a video, by id. It is empty for a photo. `frame_count`: frames of a video
+    that this scan looked at.
     """
 
     ref: PhotoRef
@@ -188,6 +189,7 @@ class ScannedPhoto:
     by_hand: frozenset[str] = frozenset()
     uncompared: frozenset[str] = frozenset()
     frames: Mapping[str, FaceFrame] = field(default_factory=dict)
+    frame_count: int = 0
 
     def __post_init__(self) -> None:
         n = len(self.face_ids)

@@ -28,10 +28,12 @@ from faceclust.engines.dask.team import (
     is_unreadable,
 )
 from faceclust.errors import FaceclustError
+from faceclust.files.names import is_video_name
 from faceclust.files.safe_paths import lstat_if_present
 from faceclust.photos.reading import read_head
 from faceclust.progress import ShouldStop
 from faceclust.scan.examine import ExaminedPhoto, ExamineTask, ScanSettings
+from faceclust.scan.examine_pool import VIDEO_TIME_LIMIT
 from faceclust.types import PhotoRef, SkippedPhoto, SkipReason
 
 #: Seconds of work in a batch, and the most photos in one.
@@ -93,7 +95,9 @@ class _Worker:
 
     @property
     def patience(self) -> float:
-        return _SILENCE_LIMIT + (0.0 if self.rate is None else min(_SILENCE_LIMIT, 2 / self.rate))
+        usual = 0.0 if self.rate is None else min(_SILENCE_LIMIT, 2 / self.rate)
+        has_video = any(is_video_name(task.ref.name) for batch in self.batches for task in batch.tasks)
+        return _SILENCE_LIMIT + usual + (2 * VIDEO_TIME_LIMIT if has_video else 0.0)  # to hash and to examine it
 
     def note_rate(self, photos: int, seconds: float) -> None:
         rate = photos / max(seconds, 1e-3)

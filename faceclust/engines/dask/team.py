@@ -21,7 +21,7 @@ from faceclust.packs.registry import clear_pack_cache, load_pack
 from faceclust.packs.session import choose_device
 from faceclust.packs.verify import require_files
 from faceclust.scan.examine import ExaminedPhoto, PhotoExaminer, ScanSettings
-from faceclust.scan.examine_pool import PHOTO_TIME_LIMIT, Batch, examine_in_batches
+from faceclust.scan.examine_pool import Batch, batch_time_limit, examine_in_batches
 from faceclust.scan.workers.pool import WorkerPool
 from faceclust.types import PhotoRef, SkippedPhoto, SkipReason
 
@@ -96,7 +96,7 @@ class PhotoTeam:
         self.settings, local = settings, settings.load()
         self._root, self._device = Path(settings.root), local.device
         self._pool: WorkerPool[Batch, list[ExaminedPhoto]] = WorkerPool(
-            partial(PhotoExaminer, self._root, local), 1, PHOTO_TIME_LIMIT, lasting=True
+            partial(PhotoExaminer, self._root, local), 1, batch_time_limit, lasting=True
         )
 
     def examine(self, tasks: Batch, report: Callable[[], object]) -> BatchAnswer:

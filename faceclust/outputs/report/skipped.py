@@ -17,6 +17,7 @@ _EXPLANATIONS: dict[str, str] = {
     SkipReason.TOO_SMALL: "They have too few pixels for a face.",
     SkipReason.NEEDS_RAW: "RAW photos: install faceclust[raw] and scan again.",
     SkipReason.NEEDS_JXL: "JPEG XL: install faceclust[jxl] and scan again.",
+    SkipReason.NEEDS_VIDEO: "Videos: install faceclust[video] and scan again.",
     SkipReason.OUT_OF_MEMORY: "The scan ran out of memory; the next scan tries again.",
     SkipReason.UNREADABLE: "The system refused to read them; the next scan tries again.",
     SkipReason.BAD_NAME: "Rename these files, then scan again.",

@@ -6,6 +6,7 @@ A worker has at most two tasks: the current one, and the next one, which it prep
 from __future__ import annotations
 
 import itertools
+import math
 import sys
 import time
 from collections import deque
@@ -33,7 +34,7 @@ def run_isolated(
     tasks: Iterable[T],
     workers: int,
     should_stop: ShouldStop,
-    time_limit: float,
+    time_limit: float | Callable[[T], float],
     growth_limit: int = DEFAULT_GROWTH_LIMIT,
 ) -> Iterator[tuple[T, R | LostTask]]:
     """Do tasks in `workers` processes; yield each with its result, in any order.
@@ -42,7 +43,8 @@ def run_isolated(
     nothing of the main module, which no process imports.
     If a process dies, its current task is retried at the end in a process of its own. If that dies
     too, the result is a `LostTask`. A task that takes longer than `time_limit` seconds to prepare,
-    or to work on, is lost at once. Processes that have grown by `growth_limit` bytes are replaced.
+    or to work on, is lost at once; the limit may depend on the task. Processes that have grown by
+    `growth_limit` bytes are replaced.
 
     Once `should_stop()` is true, current tasks are finished and the rest is left. Closing the
     iterator kills all processes. `workers=0` works in this process, without any of that protection.
@@ -74,7 +76,7 @@ class WorkerPool(Generic[T, R]):
         self,
         create_worker: Callable[[], Worker[T, Any, R]],
         workers: int,
-        time_limit: float,
+        time_limit: float | Callable[[T], float],
         growth_limit: int = DEFAULT_GROWTH_LIMIT,
         *,
         lasting: bool = False,
@@ -237,10 +239,14 @@ class WorkerPool(Generic[T, R]):
         step, self._last_check = min(now - self._last_check, _MAX_CLOCK_STEP), now
         for worker in self._processes[:]:
             worker.elapsed += step
-            if worker.tasks and worker.elapsed > self._time_limit and not worker.pipe.poll():
+            limit = self._limit_of(worker.tasks[0]) if worker.tasks else math.inf
+            if worker.elapsed > limit and not worker.pipe.poll():
                 cause = LossCause.WORK_TIMEOUT if worker.has_begun else LossCause.PREPARE_TIMEOUT
-                self._outcomes.append((worker.finish_task(), LostTask(cause, f"{self._time_limit:g} seconds")))
+                self._outcomes.append((worker.finish_task(), LostTask(cause, f"{limit:g} seconds")))
                 self._kill(worker)
+
+    def _limit_of(self, task: T) -> float:
+        return self._time_limit(task) if callable(self._time_limit) else self._time_limit
 
     def _kill(self, worker: WorkerProcess[T, R]) -> None:
         """Kill a process, which holds nothing that could be harmed. Its tasks go back to the queue."""
