@@ -284,6 +284,11 @@ class Catalogue:
         return self._face_snapshot.dates.latest_day(face)
 
     @property
+    def picture_of(self) -> dict[str, str]:
+        """Face id → the picture with it: a photo, or a frame of a video. Nobody is on a picture twice."""
+        return self._face_snapshot.picture_of
+
+    @property
     def photos(self) -> dict[str, PhotoInfo]:
         """Photo path → photo, for every readable photo, with faces or without."""
         return self._face_snapshot.photos

@@ -132,6 +132,11 @@ class FaceSnapshot:
         """Face id → content hash of its photo."""
         return _without(self.stored.photo_of, self.hidden)
 
+    @cached_property
+    def picture_of(self) -> dict[str, str]:
+        """Face id → the picture with it: a photo, or a frame of a video. Nobody is on a picture twice."""
+        return _without(self.stored.picture_of, self.hidden)
+
     @property
     def photos(self) -> dict[str, PhotoInfo]:
         """Photo path → photo, for every readable photo, with faces or without."""

@@ -105,6 +105,7 @@ class StoredFaces:
             occurrences_of[one.face_id] = [*occurrences_of.get(one.face_id, ()), one]
             faces_on |= sort_faces_from_left([*faces_on.get(one.photo_hash, ()), one])
         kept |= {"occurrences": occurrences, "occurrences_of": occurrences_of, "faces_on": faces_on}
+        kept["picture_of"] = self.picture_of | {one.face_id: one.picture for one in added}
         kept["photo_of"] = self.photo_of | {one.face_id: one.photo_hash for one in added}
         if "locator" in self.__dict__:
             kept["locator"] = self.locator.with_drawn(added)
@@ -148,6 +149,11 @@ class StoredFaces:
     def photo_of(self) -> dict[str, str]:
         """Face id → content hash of its photo."""
         return {face: occurrences[0].photo_hash for face, occurrences in self.occurrences_of.items()}
+
+    @cached_property
+    def picture_of(self) -> dict[str, str]:
+        """Face id → the picture with it: a photo, or a frame of a video. Nobody is on a picture twice."""
+        return {face: occurrences[0].picture for face, occurrences in self.occurrences_of.items()}
 
     @cached_property
     def photos(self) -> dict[str, PhotoInfo]:

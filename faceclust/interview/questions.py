@@ -76,8 +76,7 @@ class InterviewState:
     """The persons, groups and answers that questions are planned from.
 
     `ungrouped`: faces in no group and of no person that can be compared. `group_of`: face id → group number.
-    `photo_of`: face id → content hash of its photo. `new_faces`: faces missing from the clustering before the last.
-    `suggested_by`: face id → who suggested its name, for those that nobody has confirmed.
+    `photo_of`: face id → its photo or frame of a video. `new_faces`: faces missing from the clustering before the last.
     """
 
     persons: Sequence[Person]

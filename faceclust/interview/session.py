@@ -111,7 +111,7 @@ class Interview:
                 face for face in self._faces_without_group() if face not in person_of and face not in answers.labels
             ],
             group_of=library.group_of,
-            photo_of=library.photo_of,
+            photo_of=library.picture_of,
             new_faces=library.new_faces,
             suggested_by=find_unconfirmed(library.journal.events(), answers),
         )

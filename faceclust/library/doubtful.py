@@ -80,8 +80,8 @@ def _faces_by_photo(library: Catalogue, faces: Collection[str]) -> list[set[str]
     """The faces of each photo with at least two of them."""
     by_photo: dict[str, set[str]] = defaultdict(set)
     for face in faces:
-        if face in library.photo_of:
-            by_photo[library.photo_of[face]].add(face)
+        if face in library.picture_of:
+            by_photo[library.picture_of[face]].add(face)
     return [found for found in by_photo.values() if len(found) > 1]
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.photo_addresses import find_photo
 from faceclust.errors import CacheError, FaceclustError, UsageError
-from faceclust.library.birth_dates import note_named_before_birth
+from faceclust.files.names import is_video_name
 from faceclust.library.doubtful import check_twice_on_photo, settle_name
 from faceclust.library.naming import journal_transaction, record_answer, validate_name
 from faceclust.library.selection import Selector, Selectors, require_face, resolve_faces
@@ -45,6 +45,7 @@ from faceclust.types import (
     intersection_over_union,
 )
 from faceclust.types.arguments import as_list
+from faceclust.types.frames import PICTURE_PATTERN
 
 
 def add_face(library: Catalogue, photo: str | os.PathLike[str], box: Box, name: str | None = None) -> Event:
@@ -84,7 +85,7 @@ def move_face(library: Catalogue, face: Selector, box: Box) -> Event:
     raises UsageError also if the box would cover another face that has a name.
     """
     old = library.occurrences_of[require_face(library, face)][0]
-    info = library.photos[old.photo]
+    info = _require_photo(library.photos[old.photo])
     box = _check_box(box, info)
     if face_id(info.photo_hash, box) == old.face_id:
         raise UsageError("the face is there already", hint="nothing was saved")
@@ -137,15 +138,23 @@ def _is_over(box: Box, others: Iterable[Box]) -> bool:
 
 
 def find_scanned_photo(library: Catalogue, photo: str | os.PathLike[str]) -> PhotoInfo:
-    """Return the photo of a path, or of a content hash. Raises UsageError if it is not in the library."""
+    """Return the photo of a path, or of a content hash. Raises UsageError if it is not in the library, or a video."""
     if not isinstance(photo, str | os.PathLike):
         raise UsageError(f"a photo is given by its path, not by {type(photo).__name__}")
     typed = os.fspath(photo)
-    if re.fullmatch("[0-9a-f]{32}", typed):
-        for info in library.photos.values():
-            if info.photo_hash == typed:
-                return info
-    return library.photos[find_photo(library.roots, library.photos, typed)]
+    by_hash = re.fullmatch(PICTURE_PATTERN, typed)
+    found = (info for info in library.photos.values() if by_hash and info.photo_hash == by_hash[1])
+    info = next(found, None) or library.photos[find_photo(library.root, library.photos, typed)]
+    return _require_photo(info)
+
+
+def _require_photo(info: PhotoInfo) -> PhotoInfo:
+    if is_video_name(info.photo):
+        raise UsageError(
+            f"{info.photo} is a video: faces are drawn on photos only",
+            hint="a face that the scan found in it can be named: faceclust name",
+        )
+    return info
 
 
 def _check_box(box: Box, info: PhotoInfo) -> Box:

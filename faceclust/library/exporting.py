@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import UsageError
+from faceclust.files.names import is_video_name
 from faceclust.files.safe_paths import is_among_photos, is_at_or_below
 from faceclust.files.user_folders import expand_user
 from faceclust.library.searching import folder_below_root
@@ -25,6 +26,7 @@ from faceclust.outputs.albums import (
 )
 from faceclust.outputs.face_table import build_rows
 from faceclust.outputs.search import parse_date_range
+from faceclust.text.plural import format_count
 from faceclust.types.arguments import as_list, require_number, require_text
 
 if TYPE_CHECKING:
@@ -130,7 +132,14 @@ def plan_xmp(
     within = folder_below_root(library, folder)
     faces = _faces_to_export(library, confirmed=confirmed, all_faces=all_faces)
     faces = {photo: found for photo, found in faces.items() if is_at_or_below(photo, within)}
-    photos = {photo: info for photo, info in library.photos.items() if is_at_or_below(photo, within)}
+    photos = {
+        photo: info
+        for photo, info in library.photos.items()
+        if is_at_or_below(photo, within) and not is_video_name(photo)
+    }
+    if videos := faces.keys() - photos.keys():
+        library.progress.note(f"{format_count(len(videos), 'video')} left out: XMP describes photos only")
+        faces = {photo: found for photo, found in faces.items() if photo in photos}
     target = expand_user(out).absolute() if out is not None else None
     if within and target is not None and is_among_photos(target.resolve(), library.root, library.photos):
         raise UsageError(f"there are photos of the library in or beside {target}", hint="name a folder without photos")

@@ -53,6 +53,8 @@ class ForgottenFilter:
         self._new_hashes.add(photo.content_hash)
         occurrences = occurrences_on(photo)
         certain = self._known.certain_matches(occurrences)
+        if self._known.hides_whole_video(occurrences):
+            certain = frozenset(photo.face_ids)
         possible = [match for match in self._known.possible_matches(occurrences) if match.face_id not in certain]
         if possible:
             self._deferred.append((photo, certain, possible))
@@ -103,8 +105,15 @@ def find_forgotten(forgotten: ForgottenFaces, path: Path, folder: str) -> set[st
         occurrences = list(read_faces_on_photos(path, folder, forgotten.photo_hashes))
     except UnusableCacheError:
         return None
-    photos = (list(faces) for _, faces in itertools.groupby(occurrences, lambda occurrence: occurrence.photo))
-    return set().union(*map(forgotten.certain_matches, photos))
+    photos = [list(faces) for _, faces in itertools.groupby(occurrences, lambda occurrence: occurrence.photo)]
+    found = set[str]().union(*map(forgotten.certain_matches, photos))
+    videos = [faces for faces in photos if faces[0].frame_time is not None]
+    erased = list(read_forgotten(path, folder)) if videos else []
+    for faces in videos:
+        before = [face for face in erased if face.photo == faces[0].photo]
+        if forgotten.hides_whole_video([*faces, *before]):
+            found.update(face.face_id for face in faces)
+    return found
 
 
 def occurrences_on(photo: ScannedPhoto) -> list[FaceOccurrence]:
@@ -119,6 +128,7 @@ def occurrences_on(photo: ScannedPhoto) -> list[FaceOccurrence]:
             quality=float(quality),
             score=float(score),
             taken_at=photo.metadata.taken_at,
+            frame_time=photo.frames[face_id].time if photo.frames else None,
         )
         for face_id, box, quality, score in zip(photo.face_ids, photo.boxes, photo.quality, photo.scores, strict=True)
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -214,9 +215,14 @@ class _Identifier:
                 row[:] = np.inf
         # A person of whom no face can be compared has no column.
         columns = [None if name is None else self._column.get(name) for _, name in known]
-        taken = {column for column in columns if column is not None}
-        found = assign_people(unassigned, self._threshold, unique=self._one_face_per_person, taken_people=taken)
-        return [new if old is None else old for old, new in zip(columns, found, strict=True)]
+        for rows in _rows_by_picture(photo):
+            taken = {column for row in rows if (column := columns[row]) is not None}
+            found = assign_people(
+                unassigned[rows], self._threshold, unique=self._one_face_per_person, taken_people=taken
+            )
+            for row, column in zip(rows, found, strict=True):
+                columns[row] = column if columns[row] is None else columns[row]
+        return columns
 
     def _identify_face(
         self,
@@ -246,6 +252,14 @@ class _Identifier:
             group=self._library.group_of.get(photo.face_ids[i]),
             by_hand=photo.face_ids[i] in photo.by_hand,
         )
+
+
+def _rows_by_picture(photo: PhotoFaces) -> list[list[int]]:
+    """Return the positions of the faces of each picture: a photo is one, a video has its frames."""
+    rows: dict[str, list[int]] = defaultdict(list)
+    for row, picture in enumerate(photo.pictures or [""] * len(photo.face_ids)):
+        rows[picture].append(row)
+    return list(rows.values())
 
 
 def _build_gallery(library: Catalogue) -> Gallery:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from faceclust.catalogue.catalogue import Catalogue
-from faceclust.files.names import RAW_EXTENSIONS
+from faceclust.files.names import RAW_EXTENSIONS, is_video_name
 from faceclust.files.user_folders import expand_user
 from faceclust.importers.keywords import PeopleTags
 from faceclust.importers.library_names import LibraryNames
@@ -54,11 +54,13 @@ def plan_import(
 
     paths = [expand_user(source) for source in as_list(sources)]
     contacts_file = expand_user(contacts) if contacts is not None else None
-    chosen = classify_sources(library.roots, paths, contacts_file, library.photos)
+    # The boxes of other programs have no time, by which faces of a video could be told apart.
+    photos = {photo: info for photo, info in library.photos.items() if not is_video_name(photo)}
+    chosen = classify_sources(library.root, paths, contacts_file, photos)
     for tag in as_list(people_tags):
         require_text("a tag", tag)
     tags = PeopleTags(tuple(as_list(people_tags)))
-    collected = collect_names(library.roots, library.photos, chosen, library.progress, tags)
+    collected = collect_names(library.root, photos, chosen, library.progress, tags)
     photos_with_regions = {names.photo for names in collected.photo_names if names.regions}
     known = _collect_library_names(library, photos_with_regions)
     if any(names.people for names in collected.photo_names) and library.groups is not None:  # slow with many faces

@@ -39,6 +39,7 @@ SCHEMA = pa.schema(
         pa.field("photo_hash", pa.string(), nullable=False),
         pa.field("taken_at_source", pa.string()),
         pa.field("by_hand", pa.bool_(), nullable=False),
+        pa.field("frame_time", pa.float32()),
     ]
 )
 _PARQUET_ROW_GROUP = 20_000  # rows; they are held in memory together
@@ -59,8 +60,8 @@ def build_rows(
 
     Photo paths are relative to the library. Boxes are in pixels of the upright photo. The cluster is
     None for a face that is alone, the person None for an unnamed face. A person without a face to be seen
-    has the box of the whole photo, drawn by hand. `photos` are those of the
-    occurrences, in the same order, with others between them. `embeddings`: float32 (d,) by face id, for
+    has the box of the whole photo, drawn by hand. Only a face of a video has a frame time, in seconds. `photos` are
+    those of the occurrences, in the same order, with others between them. `embeddings`: float32 (d,) by face id, for
     one more column, in which a face that cannot be compared has None. Only one row is held in memory.
     """
     person_of = {face: person for person in persons if person.name for face in person.face_ids}
@@ -88,6 +89,7 @@ def build_rows(
             "photo_hash": face.photo_hash,
             "taken_at_source": photo.taken_at_source,
             "by_hand": face.by_hand,
+            "frame_time": None if face.frame_time is None else round(face.frame_time, 3),
         }
         yield row if embeddings is None else row | {"embedding": embeddings.get(face.face_id)}
 

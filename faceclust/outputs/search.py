@@ -224,8 +224,9 @@ def _matching_faces(
     ids = frozenset(face.face_id for face in faces)
     if any(not subject.faces.isdisjoint(ids) for subject in query.absent):
         return frozenset()
-    asked_for = [subject.faces for alternative in query.present for subject in alternative]
-    others = ids.difference(*asked_for) if query.present else faces[1:]
+    others = (
+        ids.difference(*(subject.faces for subject in query.present)) if query.present else _faces_in_company(faces)
+    )
     if query.alone and others:
         return frozenset()
     good = frozenset(face.face_id for face in faces if face.quality >= query.min_quality)
@@ -244,28 +245,12 @@ def _matching_faces(
     return found
 
 
-def _ages_on(face: FaceOccurrence, person_of: Mapping[str, Person]) -> tuple[int, int] | None:
-    """Return the lowest and the highest age that the person of a face can have had on the day of the photo.
-
-    None if it is unknown, or if the photo was taken before the birth.
-    """
-    person = person_of.get(face.face_id)
-    if person is None or face.taken_at is None:
-        return None
-    ages = person.facts.ages_on(face.taken_at.date())
-    return None if ages is None or ages[1] < 0 else (max(0, ages[0]), ages[1])
+def _faces_in_company(faces: Sequence[FaceOccurrence]) -> Sequence[FaceOccurrence]:
+    """Return the faces of a photo or video beyond the first one of each picture."""
+    return faces[len({face.picture for face in faces}) :]
 
 
-def _may_be_of_age(face: FaceOccurrence, person_of: Mapping[str, Person], asked_for: tuple[int, int]) -> bool:
-    """Return whether the person of a face can have been of an age. On a photo without a date, anybody can."""
-    if face.taken_at is None:
-        return face.face_id in person_of and person_of[face.face_id].facts.born is not None
-    ages = _ages_on(face, person_of)
-    return ages is not None and ages[0] <= asked_for[1] and asked_for[0] <= ages[1]
-
-
-def _to_found_face(occurrence: FaceOccurrence, person_of: Mapping[str, Person], matched: Collection[str]) -> FoundFace:
-    person = person_of.get(occurrence.face_id)
+def _to_found_face(occurrence: FaceOccurrence, person: Person | None, matched: Collection[str]) -> FoundFace:
     return FoundFace(
         occurrence=occurrence,
         name=person.name if person else None,

@@ -12,6 +12,7 @@ from faceclust.files.safe_paths import is_absolute_posix, join_posix
 from faceclust.people.fact_changes import FactChanges
 from faceclust.people.names import clean_name, shorten_name
 from faceclust.types import Box, FaceOccurrence
+from faceclust.types.frames import MAX_FRAME_TIME
 from faceclust.version import __version__
 
 #: Characters that a text in the journal can have, and the path of a photo. Names have no bound here.
@@ -25,7 +26,8 @@ class JournalFace:
     """A face in the journal, with enough data to find it again.
 
     It is found by id, or by box (fractions of the upright photo) on a photo with the same content,
-    path or time. `confirmed` means that the user saw or selected this face. `taken_at` is in ISO 8601.
+    path or time. `confirmed` means that the user saw or selected this face. `taken_at` is in ISO 8601. `frame_time`:
+    seconds from the start of a video to the frame with the face, None on a photo.
     """
 
     face_id: str
@@ -34,11 +36,20 @@ class JournalFace:
     box: Box
     confirmed: bool
     taken_at: str | None = None
+    frame_time: float | None = None
 
     @classmethod
     def from_occurrence(cls, occurrence: FaceOccurrence, *, confirmed: bool) -> JournalFace:
         taken_at = occurrence.taken_at.isoformat() if occurrence.taken_at else None
-        return cls(occurrence.face_id, occurrence.photo_hash, occurrence.photo, occurrence.box, confirmed, taken_at)
+        return cls(
+            occurrence.face_id,
+            occurrence.photo_hash,
+            occurrence.photo,
+            occurrence.box,
+            confirmed,
+            taken_at,
+            occurrence.frame_time,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +210,8 @@ def from_record(record: Mapping[str, Any], folder: str = "") -> Event | None:
     return event
 
 
-def face_to_record(face: JournalFace) -> dict[str, Any]:
-    """Return a face as a JSON object."""
-    return {
+def _face_to_record(face: JournalFace) -> dict[str, Any]:
+    record: dict[str, Any] = {
         "face": face.face_id,
         "hash": face.photo_hash,
         "photo": face.photo,
@@ -209,6 +219,7 @@ def face_to_record(face: JournalFace) -> dict[str, Any]:
         "confirmed": face.confirmed,
         "taken_at": face.taken_at,
     }
+    return record if face.frame_time is None else record | {"frame_time": round(face.frame_time, 3)}
 
 
 def _faces(value: object, folder: str) -> tuple[JournalFace, ...]:
@@ -233,7 +244,16 @@ def face_from_record(record: object, folder: str = "") -> JournalFace:
         box=_box(record.get("box")),
         confirmed=confirmed,
         taken_at=_text_or_none(record.get("taken_at")),
+        frame_time=_frame_time(record.get("frame_time")),
     )
+
+
+def _frame_time(value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_FRAME_TIME:
+        raise ValueError("the time of a frame is not a number of seconds")
+    return float(value)
 
 
 def _box(value: object) -> Box:

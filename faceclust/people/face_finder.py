@@ -9,7 +9,8 @@ from functools import cached_property
 
 from faceclust.people.events import IRREVERSIBLE_KINDS, Event, JournalFace, effective_events
 from faceclust.people.hand_edits import HandEdits, replay_hand_edits
-from faceclust.types import SAME_FACE_OVERLAP, WHOLE_PHOTO, Box, FaceOccurrence, intersection_over_union
+from faceclust.types import SAME_FACE_OVERLAP, WHOLE_PHOTO, FaceOccurrence, intersection_over_union
+from faceclust.types.frames import is_same_frame
 
 #: Boxes with at least this intersection over union are the same face even without other evidence that
 #: the photo is the same: an edit of the metadata does not change the box.
@@ -44,7 +45,8 @@ class FaceFinder:
            is unknown and the box is nearly identical;
         4. by time and box, if path and content changed (not certain).
 
-        A person on a whole photo is nobody else on it: the id decides.
+        A person on a whole photo is nobody else on it: the id decides. Boxes of a video are compared within
+        the frame.
         """
         if face.face_id in self._present:
             return face.face_id, True
@@ -76,7 +78,7 @@ class FaceFinder:
         if face.face_id in self._present:
             return face.face_id, True
         if face.photo_hash in self._by_hash:
-            found = _best_overlap(face.box, self._by_hash[face.photo_hash], SAME_FACE_OVERLAP)
+            found = _best_overlap(face, self._by_hash[face.photo_hash], SAME_FACE_OVERLAP)
             return (found.face_id, True) if found else None
         if not self._by_path:
             self._build_index()
@@ -109,16 +111,16 @@ class FaceFinder:
             if occurrence.taken_at and occurrence.taken_at.isoformat() == face.taken_at
         ]
         undated = [occurrence for occurrence in on_path if not (occurrence.taken_at and face.taken_at)]
-        if found := _best_overlap(face.box, same_time, SAME_FACE_OVERLAP):
+        if found := _best_overlap(face, same_time, SAME_FACE_OVERLAP):
             return found.face_id, True
-        if found := _best_overlap(face.box, undated, SAME_FACE_OVERLAP):
+        if found := _best_overlap(face, undated, SAME_FACE_OVERLAP):
             return found.face_id, intersection_over_union(found.box, face.box) >= SAME_BOX_OVERLAP
-        if found := _best_overlap(face.box, on_path, SAME_BOX_OVERLAP):
+        if found := _best_overlap(face, on_path, SAME_BOX_OVERLAP):
             return found.face_id, False  # either the date was corrected, or it is a different photo
         return None
 
     def _find_by_time(self, face: JournalFace) -> tuple[str, bool] | None:
-        found = _best_overlap(face.box, self._by_time.get(face.taken_at or "", ()), SAME_BOX_OVERLAP)
+        found = _best_overlap(face, self._by_time.get(face.taken_at or "", ()), SAME_BOX_OVERLAP)
         return (found.face_id, False) if found else None
 
 
@@ -195,10 +197,13 @@ def _compose(path: str) -> str:
     return unicodedata.normalize("NFC", path)
 
 
-def _best_overlap(box: Box, candidates: Iterable[FaceOccurrence], at_least: float) -> FaceOccurrence | None:
+def _best_overlap(face: JournalFace, candidates: Iterable[FaceOccurrence], at_least: float) -> FaceOccurrence | None:
+    box = face.box
     # A box around the whole photo is one of a face in close-up, or stands for a person without a face to be seen.
     if box == WHOLE_PHOTO:
         at_least = SAME_BOX_OVERLAP
-    candidates = [face for face in candidates if not face.is_whole_photo]
+    candidates = [
+        other for other in candidates if not other.is_whole_photo and is_same_frame(other.frame_time, face.frame_time)
+    ]
     best = max(candidates, key=lambda occurrence: intersection_over_union(occurrence.box, box), default=None)
     return best if best and intersection_over_union(best.box, box) >= at_least else None

@@ -48,6 +48,17 @@ class ForgottenFaces:
         """The content hashes of their photos."""
         return self._by_hash.keys()
 
+    def hides_whole_video(self, photo_faces: Sequence[FaceOccurrence]) -> bool:
+        """Is somebody forgotten in this video whom a new scan of it has found in other frames, or not at all?
+
+        Other models choose other frames, in which nothing tells the forgotten person from others. Then all faces
+        of the video are forgotten.
+        """
+        faces = self._by_hash.get(photo_faces[0].photo_hash, ()) if photo_faces else ()
+        in_video = [face for face in faces if face.frame_time is not None]
+        finder = FaceFinder(photo_faces)
+        return any(finder.find(face) is None for face in in_video)
+
     def certain_matches(self, photo_faces: Sequence[FaceOccurrence]) -> frozenset[str]:
         """Return the ids of one photo's faces that are forgotten, by id or by photo content and box."""
         faces = self._by_hash.get(photo_faces[0].photo_hash, ()) if photo_faces else ()

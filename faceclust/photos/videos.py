@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -115,6 +115,22 @@ def detect_container(head: bytes) -> str:
     raise UndecodableError(SkipReason.NOT_A_VIDEO, describe_content(head[:HEAD_BYTES]))
 
 
+def read_frames(path: Path, times: Collection[float | None]) -> dict[float | None, UInt8]:
+    """Return the pixels of frames of a video by their times; that of None is the first frame.
+
+    Frames that are missing or damaged are left out. Raises OSError. Raises UndecodableError for a file that cannot be
+    decoded, whatever the decoder raised.
+    """
+    try:
+        with open_video(path) as video:
+            found = {time: video.frame_at(time) if time is not None else video.first_frame() for time in times}
+    except (OSError, UndecodableError):
+        raise
+    except Exception as error:
+        raise UndecodableError(SkipReason.TRUNCATED, f"{type(error).__name__}: {error}") from error
+    return {time: pixels for time, pixels in found.items() if pixels is not None}
+
+
 @contextlib.contextmanager
 def open_video(path: Path) -> Iterator[Video]:
     """Open a video file for its frames. Raises OSError, UndecodableError."""
@@ -183,6 +199,10 @@ class Video:
                 yield VideoFrame(_as_float32(time), pixels)
             if count == MAX_FRAMES:
                 return
+
+    def first_frame(self) -> UInt8 | None:
+        """Return the pixels of the first frame that can be decoded; None if there is none."""
+        return next((frame.pixels for frame in self.sample_frames()), None)
 
     def frame_at(self, time: float) -> UInt8 | None:
         """Return the pixels of the key frame at a time that `sample_frames` yielded; None if there is none."""

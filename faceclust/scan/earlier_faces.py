@@ -18,8 +18,11 @@ def keep_earlier_faces(photo: ScannedPhoto, before: ScannedPhoto) -> ScannedPhot
 
 
 def find_new_faces(photo: ScannedPhoto, before: ScannedPhoto) -> list[int]:
-    """Return the indices of the faces of `photo` that overlap no face detected on `before`."""
+    """Return the indices of the faces of `photo` that overlap no face detected on `before`. Those of a video differ
+    by id."""
     detected = before.boxes[[face not in before.by_hand for face in before.face_ids]]
+    if photo.frames or before.frames:  # a person has several faces in a video
+        return [row for row, face in enumerate(photo.face_ids) if face not in before.frames]
     overlaps = (
         paired_intersection_over_union(detected, np.broadcast_to(box, detected.shape)).max(initial=0.0)
         for box in photo.boxes

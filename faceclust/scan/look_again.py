@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from faceclust.errors import UsageError
+from faceclust.files.names import is_video_name
 from faceclust.files.safe_paths import lstat_if_present
 from faceclust.progress import Progress, ShouldStop
 from faceclust.scan.compare import FaceFilter
@@ -66,6 +67,8 @@ def look_again(
 
 
 def _read_ref(root: Path, photo: str) -> PhotoRef:
+    if is_video_name(photo):
+        raise UsageError(f"{root / photo} is a video", hint="--again looks at photos only")
     status = lstat_if_present(os.fspath(root / photo))
     if status is None:
         raise UsageError(f"{root / photo} does not exist", hint="faceclust scan finds out what became of it")

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from faceclust.errors import FaceclustError
 from faceclust.interview.more_faces import with_more_faces
 from faceclust.text.json_text import to_json
+from faceclust.types.frames import PICTURE_PATTERN
 from faceclust.web import views
 from faceclust.web.answers import (
     ANSWERS_BODY,
@@ -130,7 +131,7 @@ class _Api:
         return await self._respond(lambda: views.show_person(self._session, id))
 
     async def photo(self, request: Request) -> Response:
-        photo = _match("[0-9a-f]{32}", request.path_params["photo"])
+        photo = _match(PICTURE_PATTERN, request.path_params["photo"])
         of = request.query_params.get("of")
         kind, _, id = _match(r"person/[0-9a-f]{12}|group/\d{1,9}", of).partition("/") if of else ("", "", "")
         return await self._respond(lambda: views.show_photo(self._session, photo, (kind, id) if of else None))

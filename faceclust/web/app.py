@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from faceclust.types import FaceOccurrence, PhotoInfo
+from faceclust.types.frames import split_picture_id
 from faceclust.web.api import routes
 from faceclust.web.map import MapPage
 from faceclust.web.pictures import PictureService
@@ -39,8 +40,9 @@ def create_app(session: WebSession, pictures: PictureService) -> Starlette:
         return _picture_response(await pictures.face(face) if face else None)
 
     async def photo_picture(request: Request) -> Response:
-        photo = await index.find_photo(request.path_params["photo"])
-        return _picture_response(await pictures.photo(photo) if photo else None)
+        content, frame_time = split_picture_id(request.path_params["photo"])
+        photo = await index.find_photo(content)
+        return _picture_response(await pictures.photo(photo, frame_time) if photo else None)
 
     async def map_of_faces(request: Request) -> Response:
         html, policy = await map_page.get()

@@ -11,6 +11,7 @@ from typing import Any
 from starlette.requests import Request
 
 from faceclust.types import Box
+from faceclust.types.frames import PICTURE_PATTERN
 
 MAX_BODY_BYTES = 64 * 1024
 #: Ids in one list, and characters of a name as it is typed.
@@ -125,7 +126,7 @@ def read_optional_event(field: str, value: object) -> str | None:
     return None if value is _MISSING or value is None else read_event(field, value)
 
 
-read_face, read_photo, read_event = _pattern("[0-9a-f]{16}"), _pattern("[0-9a-f]{32}"), _pattern("[!-~]{1,100}")
+read_face, read_photo, read_event = _pattern("[0-9a-f]{16}"), _pattern(PICTURE_PATTERN), _pattern("[!-~]{1,100}")
 read_question, read_position, read_kind = _pattern("[0-9a-f]{16}"), _pattern("[0-9a-f]{16}"), _pattern("[a-z_]{1,20}")
 
 

@@ -15,10 +15,11 @@ from faceclust.types import FaceOccurrence
 @dataclass(frozen=True)
 class PictureTask:
     """Pictures to make of one photo, a POSIX path below the root: those of `faces`, or without any the
-    photo itself."""
+    photo itself, or the frame of a video at `frame_time`."""
 
     photo: str
     faces: tuple[FaceOccurrence, ...] = ()
+    frame_time: float | None = None
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class PictureMaker:
     def work(self, task: PictureTask, prepared: None) -> Pictures:
         """Make the pictures. It decodes the photo once at most."""
         if not task.faces:
-            return Pictures(preview=make_preview(self._root, task.photo))
+            return Pictures(preview=make_preview(self._root, task.photo, task.frame_time))
         stored = {face.face_id: self._thumbs.get(face.face_id) for face in task.faces}
         cached = {face: picture for face, picture in stored.items() if picture is not None and is_thumbnail(picture)}
         missing = [face for face in task.faces if face.face_id not in cached]

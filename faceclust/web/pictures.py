@@ -16,6 +16,7 @@ from faceclust.scan.workers.persistent_worker import PersistentWorker
 from faceclust.scan.workers.process import LostTask
 from faceclust.store.thumbs import ThumbStore
 from faceclust.types import FaceOccurrence, PhotoInfo
+from faceclust.types.frames import picture_id
 from faceclust.web.picture_maker import PictureMaker, Pictures, PictureTask
 
 #: Seconds for the pictures of one photo. A scan allows more, but nobody waits for it in front of an empty frame.
@@ -26,12 +27,14 @@ _ENTRY_BYTES = 200  # of an entry of the cache without its picture
 
 @dataclass(eq=False)
 class _Request:
-    """A picture that `waiters` requests of the page wait for. `face` is None for a whole photo."""
+    """A picture that `waiters` requests of the page wait for. `face` is None for a whole photo, or for the frame of a
+    video at `frame_time`."""
 
     key: str
     photo: str
     face: FaceOccurrence | None
     picture: asyncio.Future[bytes | None]
+    frame_time: float | None = None
     waiters: int = 0
 
 
@@ -68,10 +71,10 @@ class PictureService:
         """
         return await self._request(occurrence.face_id, occurrence.photo, occurrence)
 
-    async def photo(self, photo: PhotoInfo) -> bytes | None:
+    async def photo(self, photo: PhotoInfo, frame_time: float | None = None) -> bytes | None:
         """Return a photo, upright, sRGB, without metadata: a JPEG of at most PREVIEW_SIDE px a side, None if
-        it cannot be read."""
-        return await self._request(photo.photo_hash, photo.photo, None)
+        it cannot be read. Of a video, return the frame at a time in seconds, or the first one."""
+        return await self._request(picture_id(photo.photo_hash, frame_time), photo.photo, None, frame_time)
 
     async def close(self) -> None:
         """End the worker processes and wait for their end. Requests that wait, or come later, return None."""
@@ -83,12 +86,14 @@ class PictureService:
         await asyncio.gather(*self._tasks)
         self._threads.shutdown()
 
-    async def _request(self, key: str, photo: str, face: FaceOccurrence | None) -> bytes | None:
+    async def _request(
+        self, key: str, photo: str, face: FaceOccurrence | None, frame_time: float | None = None
+    ) -> bytes | None:
         if self._closed or key in self._cache:
             return self._cache.get(key)
         request = self._begun.get(key)
         if request is None:
-            request = self._waiting.pop(key, None) or _Request(key, photo, face, asyncio.Future())
+            request = self._waiting.pop(key, None) or _Request(key, photo, face, asyncio.Future(), frame_time)
             self._waiting[key] = request  # the newest
             self._assign_work()
         request.waiters += 1
@@ -115,7 +120,7 @@ class PictureService:
 
     async def _make(self, worker: PersistentWorker[PictureTask, Pictures], requests: list[_Request]) -> None:
         faces = tuple(request.face for request in requests if request.face)
-        task = PictureTask(requests[0].photo, faces)
+        task = PictureTask(requests[0].photo, faces, requests[0].frame_time)
         try:
             outcome = await asyncio.get_running_loop().run_in_executor(self._threads, self._run, worker, task)
         except Exception as error:

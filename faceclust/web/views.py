@@ -16,6 +16,8 @@ from faceclust.outputs.report.timeline import select_faces_across_years
 from faceclust.people.event_text import describe_event, describe_similarity
 from faceclust.people.events import redoable_events
 from faceclust.types import WHOLE_PHOTO, FaceOccurrence, Person, PhotoInfo
+from faceclust.types.frames import format_frame_time, split_picture_id
+from faceclust.web.photo_order import list_faces, list_pictures, sort_pictures
 from faceclust.web.session import WebSession
 
 #: Named persons that a question offers, chosen by the digits 1 to 9; pictures of a row and of a finding.
@@ -247,16 +249,17 @@ def _companions(session: WebSession, person: Person) -> list[View]:
 
 
 def show_photo(session: WebSession, photo: str, of: tuple[str, str] | None) -> View:
-    """Return a photo and its faces from left to right. `of`: ("person", id) or ("group", number) to page through."""
+    """Return a photo or frame, and its faces from the left. `of`: ("person", id) or ("group", number) to page through."""
     library = session.library
     info = photo_info(session, photo)
+    frame_time = split_picture_id(photo)[1]
     order = _photo_order(session, of)
     place = order.index(photo) if photo in order else -1
     ignored = session.keep("ignored", lambda: {f for p in library.persons if p.ignored for f in p.face_ids})
     return {
         "photo": {
             "photo": photo,
-            "path": info.photo,
+            "path": info.photo if frame_time is None else f"{info.photo} at {format_frame_time(frame_time)}",
             "width": info.size[0],
             "height": info.size[1],
             "taken_at": _date(info.taken_at),
@@ -264,13 +267,13 @@ def show_photo(session: WebSession, photo: str, of: tuple[str, str] | None) -> V
             "previous": order[place - 1] if place > 0 else None,
             "next": order[place + 1] if 0 <= place < len(order) - 1 else None,
         },
-        "faces": [_face_on_photo(session, face, ignored) for face in library.faces_on.get(photo, ())],
+        "faces": [_face_on_photo(session, face, ignored) for face in list_faces(library, photo)],
     }
 
 
 def photo_info(session: WebSession, photo: str) -> PhotoInfo:
-    """Return the photo with this content hash. Raises NotFoundError."""
-    info = _photos(session).get(photo)
+    """Return the photo with this content hash, or the video of a frame. Raises NotFoundError."""
+    info = _photos(session).get(split_picture_id(photo)[0])
     if info is None:
         raise NotFoundError("there is no such photo, or no more")
     return info
@@ -283,17 +286,14 @@ def _photos(session: WebSession) -> dict[str, PhotoInfo]:
 
 
 def _photo_order(session: WebSession, of: tuple[str, str] | None) -> list[str]:
-    """The content hashes of the photos to page through, by date, then path."""
+    """The photos and frames to page through."""
     photos, library = _photos(session), session.library
+
     if of is None:
-        return session.keep("photo order", lambda: sorted(photos, key=lambda photo: _photo_key(photos[photo])))
+        return session.keep("photo order", lambda: sort_pictures(list_pictures(library), photos))
     kind, id = of
     faces = _find_person(session, id).face_ids if kind == "person" else library.group_members.get(int(id), ())
-    return sorted({library.photo_of[face] for face in faces}, key=lambda photo: _photo_key(photos[photo]))
-
-
-def _photo_key(photo: PhotoInfo) -> tuple[datetime, str]:
-    return photo.taken_at or datetime.max, photo.photo
+    return sort_pictures({library.picture_of[face] for face in faces}, photos)
 
 
 def _face_on_photo(session: WebSession, face: FaceOccurrence, ignored: set[str]) -> View:
@@ -343,7 +343,7 @@ def _findings(session: WebSession) -> View:
                 {
                     "kind": "outlier",
                     "face": outlier.face_id,
-                    "photo": library.photo_of[outlier.face_id],
+                    "photo": library.picture_of[outlier.face_id],
                     "person": who(outlier.person),
                     "nearest": who(outlier.nearest_person) if outlier.nearest_person else None,
                 }
@@ -375,7 +375,7 @@ def _findings(session: WebSession) -> View:
 
 
 def _picture(occurrence: FaceOccurrence) -> View:
-    return {"face": occurrence.face_id, "photo": occurrence.photo_hash}
+    return {"face": occurrence.face_id, "photo": occurrence.picture}
 
 
 def _dated(session: WebSession, face: str) -> View:

@@ -14,7 +14,9 @@ def to_face_picture(
 ) -> FacePicture:
     """Convert a face to its form in the report. `number_of`: see `types.face_numbers.number_faces`."""
     face = occurrence.face_id
-    return FacePicture(face, occurrence.photo, number_of[face], occurrence.taken_at, face in confirmed)
+    return FacePicture(
+        face, occurrence.photo, number_of[face], occurrence.taken_at, face in confirmed, occurrence.frame_time
+    )
 
 
 def select_faces_across_years(faces: Iterable[FaceOccurrence], count: int) -> list[FaceOccurrence]:

@@ -6,17 +6,24 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from faceclust.types.face_numbers import format_face_address
+from faceclust.types.frames import format_frame_time
 
 
 @dataclass(frozen=True)
 class FacePicture:
-    """A face in a photo (POSIX path below the library), on which it is face `number` from the left."""
+    """A face in a photo (POSIX path below the library), on which it is face `number` from the left, or in a video."""
 
     face_id: str
     photo: str
     number: int
     taken_at: datetime | None
     confirmed: bool
+    frame_time: float | None = None
+
+    @property
+    def time(self) -> str:
+        """The time of the frame in a video, such as "1:23"; "" for a photo."""
+        return "" if self.frame_time is None else format_frame_time(self.frame_time)
 
     @property
     def address(self) -> str:
