@@ -363,7 +363,7 @@ class Catalogue:
         return self._people_snapshot.date_evidence
 
     def people(self) -> tuple[Person, ...]:
-        """The named persons, most faces first."""
+        """The named persons: favourites first, then most faces first."""
         return self._people_snapshot.people
 
     def unnamed_groups(self) -> tuple[Person, ...]:

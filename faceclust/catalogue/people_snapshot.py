@@ -44,7 +44,7 @@ class PeopleSnapshot:
 
     @cached_property
     def people(self) -> tuple[Person, ...]:
-        """The named persons, most faces first."""
+        """The named persons: favourites first, then most faces first."""
         if self._faces.clustering is not None and not self.answers.labels:
             return ()  # spares reading the faces
         return tuple(person for person in self.persons if person.name is not None)

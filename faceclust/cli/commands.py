@@ -17,6 +17,7 @@ _COMMANDS_BY_HEADING: dict[str, dict[str, str]] = {
         "confirm": "Confirm suggested faces of a person.",
         "reject": "Mark faces as not being a person.",
         "rename": "Change a person's name.",
+        "person": "Record facts about a person: birth, groups, other names.",
         "merge": "Make people, groups or faces one person.",
         "split": "Take faces out of a group or a person.",
         "ignore": "Stop asking about groups or faces.",

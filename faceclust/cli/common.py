@@ -168,12 +168,13 @@ def print_json(value: Any) -> None:
 
 
 def complete_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """For the shell: the names in the library in use that start with `incomplete`."""
+    """For the shell: the names and aliases in the library in use that start with `incomplete`."""
     try:
         people = faceclust.Library.find(context.params.get("library")).people()
     except (FaceclustError, OSError):
         return []
-    names = [person.label for person in people if person.label.casefold().startswith(incomplete.casefold())]
+    names = [name for person in people for name in (person.label, *person.facts.aliases)]
+    names = [name for name in names if name.casefold().startswith(incomplete.casefold())]
     # zsh and fish quote the names themselves; bash does not.
     return list(map(_quote_for_bash, names)) if os.environ.get(COMPLETION_VARIABLE) == "bash_complete" else names
 

@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import (
-    folder_option,
-    json_option,
-    library_option,
-    open_library,
-    print_json,
-    remind_to_regroup,
-)
+from faceclust.cli.common import json_option, library_option, open_library, print_json, remind_to_regroup
+from faceclust.cli.output.facts import facts_record
 from faceclust.cli.output.people import print_people_table
 from faceclust.cli.terminal.printing import print_line
 from faceclust.outputs.overview import format_year_range
@@ -86,6 +80,7 @@ def _person_record(overview: Overview, library: Library) -> dict[str, Any]:
         else None,
         "groups": list(person.clusters),
         "ignored": person.ignored,
+        "facts": facts_record(person.facts) if person.name is not None else None,
         "confirmed_faces": list(overview.confirmed),
         "suggested_faces": list(overview.suggested),
     }

@@ -28,8 +28,8 @@ class LibraryNames:
 
     `faces` are by photo, people without a face to be seen last. `resolved` has the user's answers, `by_hand`
     those about the faces themselves. `spelling` maps a name's key to its spelling, `renamed` the key of a person's
-    former name to the present name. `current_names` has the names of faces, including suggested ones. `persons` are
-    the persons and the groups without a name, None before the first clustering.
+    former name or alias to the present name. `current_names` has the names of faces, including suggested ones.
+    `persons` are the persons and the groups without a name, None before the first clustering.
     """
 
     photos: Mapping[str, PhotoInfo]

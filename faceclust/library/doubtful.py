@@ -17,23 +17,24 @@ _MAX_LISTED_PHOTOS = 3
 
 
 def settle_name(library: Catalogue, name: str, *, renamed: Person | None = None) -> str:
-    """Return the spelling in use of a known name. A new one that is nearly a known one is doubtful.
+    """Return the name of the person that a name or an alias means, as it is spelt. A new one that is nearly a
+    known one is doubtful.
 
-    `renamed`: the person who gets the name. Raises UsageError for what is a face, and what `doubts` raise.
+    `renamed`: the person who gets the name. Raises UsageError for what is a face or a group of people, and what
+    `doubts` raise.
     """
-    known = {person_key(person.label): person.label for person in library.people()}
-    if person_key(name) in known:
-        return known[person_key(name)]
-    if _is_face(library, name):
+    known, key = library.known_names, person_key(name)
+    if renamed is not None and known.get(key) == renamed.label:
+        return name  # another spelling, or an alias
+    if key in known:
+        is_missing = person_key(known[key]) == key and not any(known[key] == one.label for one in library.people())
+        return name if is_missing else known[key]
+    if is_face(library, name):
         raise UsageError(f"{name} is a face, not a name", hint='the name comes last: faceclust name WHAT "NAME"')
-    waiting = {person_key(other): other for other in library.answers.missing_names}
-    if person_key(name) in waiting:
-        return name
-    others = {**waiting, **known}
-    if renamed is not None:
-        others.pop(person_key(renamed.label), None)
-    near = find_near_name(name, others.values())
-    return name if near is None else library.doubts.choose_name(name, near)
+    if library.find_group(name) is not None:
+        raise UsageError(f"{name} is a group of people, not a person", hint="choose another name")
+    near = find_near_name(name, (other for other, of in known.items() if renamed is None or of != renamed.label))
+    return name if near is None else library.doubts.choose_name(name, known[near])
 
 
 def check_same_photo(library: Catalogue, faces: Iterable[str], name: str | None = None) -> None:
@@ -85,7 +86,8 @@ def _faces_by_photo(library: Catalogue, faces: Collection[str]) -> list[set[str]
     return [found for found in by_photo.values() if len(found) > 1]
 
 
-def _is_face(library: Catalogue, name: str) -> bool:
+def is_face(library: Catalogue, name: str) -> bool:
+    """Whether a text is a face of the library, given by its id or as PHOTO#N."""
     with suppress(UsageError):  # there is no such photo or face
         return library.find_face(name) is not None
     return False

@@ -81,6 +81,7 @@ def plan_forget(library: Catalogue, name: str, *, confirmed_only: bool = False) 
     name = shorten_name(name)
     events = library.journal.events()
     face_id_of = _face_id_resolver(library, events)
+    name = _resolve_alias(library, events, name)
     subject = _find_subject(library, events, name, confirmed_only, face_id_of)
     earlier = collect_forgotten_faces(events)
     forgotten = ForgottenFaces([*subject.faces, *earlier])
@@ -111,6 +112,13 @@ def plan_forget(library: Catalogue, name: str, *, confirmed_only: bool = False) 
             path for root in library.roots.here if enclosing_library(path := Path(root.path)) == path
         ),
     )
+
+
+def _resolve_alias(library: Catalogue, events: list[Event], name: str) -> str:
+    """Return the name of the person that has this alias; the name itself if the journal has it as a name."""
+    key = person_key(name)
+    final = final_person_keys(events)
+    return name if any(key in keys for keys in final.values()) else library.known_names.get(key, name)
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def plan_import(
     if any(names.people for names in collected.photo_names) and library.groups is not None:  # slow with many faces
         known = replace(known, persons=library.persons)
     plan = reconcile(collected, known, keywords=keywords, add_faces=add_faces)
-    people = {*known.spelling, *map(person_key, plan.faces_per_person)}
+    people = {*library.known_names, *map(person_key, plan.faces_per_person)}
     return replace(
         suggest_unlike_faces(library, plan),
         skipped_regions=dict(+collected.skipped_regions),
@@ -136,7 +136,8 @@ def _collect_library_names(library: Catalogue, photos_with_regions: Iterable[str
     spelling = {
         person_key(name): name for name in (*library.answers.missing_names, *(person.label for person in people))
     }
-    renamed = trace_renames(library.journal.events(), spelling.keys())
+    renamed = _trace_renames(library.journal.events(), spelling.keys())
+    renamed |= {key: name for key, name in library.known_names.items() if key not in spelling}
     oriented = {photo: _with_stored_orientation(library, library.photos[photo]) for photo in photos_with_regions}
     return LibraryNames(
         photos=library.photos | oriented,

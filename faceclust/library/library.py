@@ -29,6 +29,7 @@ from faceclust.library import (
     merging,
     naming,
     pages,
+    person_facts,
     reporting,
     scanning,
     searching,
@@ -119,6 +120,12 @@ class Library(Catalogue):
     redo = naming.redo
     faces_remaining = naming.faces_remaining
     faces_before_birth = birth_dates.faces_before_birth
+
+    # -- facts about people -------------------------------------------------
+
+    facts_of = person_facts.facts_of
+    plan_facts = person_facts.plan_facts
+    set_facts = person_facts.set_facts
 
     # -- draw faces by hand -------------------------------------------------
 

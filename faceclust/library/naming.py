@@ -37,6 +37,7 @@ from faceclust.library.selection import (
 )
 from faceclust.people.events import Event, JournalFace
 from faceclust.people.face_finder import find_changed_faces
+from faceclust.people.fact_changes import FactChanges
 from faceclust.people.journal_lines import (
     MAX_JOURNAL_SIZE,
     count_distinct_lines,
@@ -133,24 +134,29 @@ def reject(library: Catalogue, faces: Selectors, name: str) -> Event:
 
 
 def rename(library: Catalogue, name: str, to: str) -> Event:
-    """Rename the person `name` to `to`. Raises UsageError if nobody is called `name` or another is called `to`."""
-    person, to = library.find_person(name), validate_name(to)
-    if person_key(to) != person_key(person.label):  # not just another spelling
-        to = settle_name(library, to, renamed=person)
-    if any(person_key(other.label) == person_key(to) and other.id != person.id for other in library.people()):
+    """Rename the person `name` to `to`, which may be an alias of that person.
+
+    Raises UsageError if nobody is called `name` or another is called `to`.
+    """
+    person, typed = library.find_person(name), validate_name(to)
+    to = settle_name(library, typed, renamed=person)
+    owner = library.known_names.get(person_key(to), person.label)
+    if owner != person.label:
+        if owner not in {other.label for other in library.people()}:
+            raise UsageError(
+                f"another person, whose photos are missing now, is called {to}", hint="choose another name"
+            )
+        is_alias = library.known_names.get(person_key(typed)) == owner and person_key(typed) != person_key(owner)
         raise UsageError(
-            f"another person is called {to}",
+            f"{typed} is another name of {owner}" if is_alias else f"another person is called {to}",
             hint=f"to make them one person: faceclust merge {shlex.quote(name)} {shlex.quote(to)}",
         )
-    if person_key(to) in set(map(person_key, library.answers.missing_names)) - {person_key(name)}:
-        raise UsageError(f"another person, whose photos are missing now, is called {to}", hint="choose another name")
     return record_answer(library, "rename", (), name=person.label, to=to)
 
 
 def _known_spelling(library: Catalogue, name: str) -> str:
-    """Return a name as it is spelled already, if it is in use."""
-    key = person_key(name)
-    return next((person.label for person in library.people() if person_key(person.label) == key), name)
+    """Return the name of the person that a name or an alias means, as it is spelt; the name itself if it is new."""
+    return library.known_names.get(person_key(name), name)
 
 
 def validate_name(name: str) -> str:
@@ -336,6 +342,7 @@ def record_answer(
     shown: Iterable[str] | None = None,
     name: str | None = None,
     to: str | None = None,
+    facts: FactChanges | None = None,
 ) -> Event:
     """Record an event about faces, given by their ids. `shown`: the confirmed ones, None for all.
 
@@ -350,8 +357,8 @@ def record_answer(
     journal_faces = [journal_face(face, face in seen) for face in faces]
     knows_births = bool(library.date_evidence)  # else the answers need not be replayed yet
     with journal_transaction(library):
-        event = library.journal.record(
-            kind, journal_faces, rest=[journal_face(face, True) for face in rest], name=name, to=to
+        return library.journal.record(
+            kind, journal_faces, rest=[journal_face(face, True) for face in rest], name=name, to=to, facts=facts
         )
     if knows_births:
         _note_contradictions(library, event)

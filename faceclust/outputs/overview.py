@@ -13,8 +13,8 @@ from faceclust.types import FaceOccurrence, Person
 class Overview:
     """A person, or a group without a name, in numbers.
 
-    `confirmed` and `suggested` have face ids. `best` is the confirmed face of the best quality, or the
-    best of all if none is confirmed; None if no photo is available.
+    `confirmed` and `suggested` have face ids. `best` is the chosen picture, as long as it is a face of the person;
+    else the confirmed face of the best quality, or the best of all if none is confirmed; None if no photo is available.
     """
 
     person: Person
@@ -31,8 +31,9 @@ def build_overview(person: Person, occurrences_of: Mapping[str, Sequence[FaceOcc
     occurrences = [found for face in person.face_ids for found in occurrences_of.get(face, ())]
     dates = [found.taken_at.date() for found in occurrences if found.taken_at]
 
-    def rank(face: FaceOccurrence) -> tuple[bool, float, str, str]:
-        return face.face_id not in person.confirmed, -face.quality, face.face_id, face.photo
+    def rank(face: FaceOccurrence) -> tuple[bool, bool, float, str, str]:
+        is_chosen = face.face_id == person.facts.picture
+        return not is_chosen, face.face_id not in person.confirmed, -face.quality, face.face_id, face.photo
 
     return Overview(
         person=person,

@@ -36,7 +36,8 @@ class Erasure:
 
     `dropped` events go. `trimmed_faces` are the face ids to remove from the `faces` and the `rest` of
     other events. `renames` are the dropped events that hold the person's earlier names.
-    `person_keys` are the keys of all their names. `unnamed` events, which drew faces, lose only the name.
+    `person_keys` are the keys of all their names, `alias_keys` those of their aliases. `unnamed` events, which drew
+    faces, lose only the name.
     """
 
     dropped: frozenset[str]
@@ -44,6 +45,7 @@ class Erasure:
     trimmed_faces: Mapping[str, tuple[frozenset[str], frozenset[str]]]
     person_keys: frozenset[str]
     unnamed: frozenset[str] = frozenset()
+    alias_keys: frozenset[str] = frozenset()
 
     def apply(self, content: bytes, *, keep: Collection[str] = ()) -> bytes:
         """Return the journal with the changes applied.
@@ -95,13 +97,13 @@ class Erasure:
             return encode_record(to_record(from_record(record) or event))
 
     def _mentions_person(self, line: bytes) -> bool:
-        """Return whether a line that is no known event contains one of the names as a word."""
+        """Return whether a line that is no known event contains one of the names or aliases as a word."""
         pattern = self._name_pattern
         return pattern is not None and any(pattern.search(person_key(text)) for text in _extract_texts(line))
 
     @cached_property
     def _name_pattern(self) -> re.Pattern[str] | None:
-        words = "|".join(re.escape(key) for key in sorted(self.person_keys, key=len, reverse=True))
+        words = "|".join(map(re.escape, sorted(self.person_keys | self.alias_keys, key=len, reverse=True)))
         return re.compile(rf"(?<!\w)(?:{words})(?!\w)") if words else None
 
 
@@ -175,6 +177,8 @@ def plan_erasure(events: Sequence[Event], key: str, forgotten: Collection[str], 
         if (len(faces), len(rest)) == (len(event.faces), len(event.rest)):
             continue
         trimmed[event.id] = (_face_ids(event.faces) - _face_ids(faces), _face_ids(event.rest) - _face_ids(rest))
+        if event.kind == "person":
+            continue  # facts about somebody else, whose chosen picture is forgotten
         is_empty = not (faces or rest) or (event.kind == "split" and not (faces and rest))
         if is_empty or (event.kind == "merge" and len(set(map(face_id_of, faces))) < 2):
             dropped.add(event.id)
@@ -182,7 +186,16 @@ def plan_erasure(events: Sequence[Event], key: str, forgotten: Collection[str], 
     person_events = [event for event in events if event.id in about_person]
     keys = {person_key(text) for event in person_events for text in _names_of_person(event, final, key)}
     renames = {event.id for event in person_events if event.to is not None}
-    return Erasure(frozenset(dropped), frozenset(renames), trimmed, frozenset(keys), frozenset(unnamed - dropped))
+    changes = [event.facts for event in person_events if event.facts is not None]
+    aliases = {person_key(alias) for change in changes for alias in (*change.added_aliases, *change.removed_aliases)}
+    return Erasure(
+        frozenset(dropped),
+        frozenset(renames),
+        trimmed,
+        frozenset(keys),
+        frozenset(unnamed - dropped),
+        frozenset(aliases),
+    )
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faceclust.people.events import Event
-from faceclust.people.suggestions import suggester_of
+from faceclust.people.fact_changes import FactChanges
 from faceclust.text.plural import format_count
 from faceclust.types import OPERATING_POINT, WHOLE_PHOTO
 
@@ -25,6 +25,8 @@ def _describe_without_source(event: Event) -> str:
         return f"{event.name} is now called {event.to}"
     if event.kind == "merge" and event.name is not None:
         return f"{event.name} and {event.to} are one: {event.to}"
+    if event.kind == "person" and event.facts is not None:
+        return describe_facts(event.name or "", event.facts, has_picture=bool(event.faces))
     if event.kind == "add" and all(face.box == WHOLE_PHOTO for face in event.faces):
         return f"{event.name} on {format_count(count, 'photo')}, without a face to be seen"
     action = {
@@ -38,13 +40,34 @@ def _describe_without_source(event: Event) -> str:
         "add": f"{event.name} drawn by hand" if event.name else "drawn by hand",
         "move": "box moved",
         "remove": "not a face",
-        "person": f"facts about {event.name}",
         "forget": "forgotten",
         "found": "found again after an edit",
         "undo": "taken back",
     }[event.kind]
     rest = f", not {format_count(len(event.rest), 'other')}" if event.rest and event.name else ""
     return f"{action} {faces}{rest}" if event.faces else str(action)
+
+
+def describe_facts(name: str, changes: FactChanges, *, has_picture: bool) -> str:
+    """Describe new facts about a person, for example "Anna: born 1987-05-03, no note, in Family"."""
+    words: list[str] = []
+    for word, value in (("born", changes.born), ("died", changes.died)):
+        if value is not None:
+            words.append(f"{word} {value}" if value else f"no date for {word}")
+    if changes.note is not None:
+        words.append("a note" if changes.note else "no note")
+    if has_picture or changes.clears_picture:
+        words.append("a chosen picture" if has_picture else "no chosen picture")
+    if changes.favourite is not None:
+        words.append("a favourite" if changes.favourite else "no favourite")
+    for before, names in (
+        ("in ", changes.added_groups),
+        ("not in ", changes.removed_groups),
+        ("also called ", changes.added_aliases),
+        ("not called ", changes.removed_aliases),
+    ):
+        words += [f"{before}{', '.join(names)}"] if names else []
+    return f"{name}: {', '.join(words) or 'no new facts'}"
 
 
 def describe_similarity(distance: float) -> str:

@@ -97,6 +97,12 @@ def join_facts(facts: PersonFacts, others: PersonFacts) -> PersonFacts:
     )
 
 
+def without_alias(facts: PersonFacts, key: str) -> PersonFacts:
+    """Return the facts without the alias of this key, which is the person's name now."""
+    aliases = tuple(alias for alias in facts.aliases if person_key(alias) != key)
+    return facts if len(aliases) == len(facts.aliases) else replace(facts, aliases=aliases)
+
+
 def _change_names(before: Iterable[str], added: Iterable[str], removed: Iterable[str]) -> tuple[str, ...]:
     """Return the names after an addition and a removal. The spelling added last counts."""
     found = {person_key(name): name for name in (*before, *added)}

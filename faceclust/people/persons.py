@@ -29,8 +29,9 @@ def build_persons(
     person, or for one on a photo from before their birth, by the `evidence`. A group is ignored if more
     than half of its faces are.
 
-    Merged groups count as one. `photo_of` maps a face to its photo, or frame of a video. Named persons
-    come first, then unnamed groups, then ignored ones, each by descending number of faces.
+    Merged groups count as one. `photo_of` maps a face to its photo's content hash. Named persons
+    come first, then unnamed groups, then ignored ones, each by descending number of faces; favourites
+    come before other named persons.
     """
     number_of = groups.number_of if groups else {}
     untouched, touched = _separate_labelled_groups(groups, resolved)
@@ -60,7 +61,7 @@ def build_persons(
         )
         for name, faces in people.faces_by_name().items()
     ]
-    named.sort(key=lambda person: (-len(person.face_ids), person_key(person.label)))
+    named.sort(key=lambda person: (not person.facts.favourite, -len(person.face_ids), person_key(person.label)))
     unnamed.sort(key=lambda person: (person.ignored, -len(person.face_ids), person.clusters))
     return (*named, *unnamed)
 

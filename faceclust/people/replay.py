@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from faceclust.people.events import Event, JournalFace, effective_events
 from faceclust.people.face_finder import FaceFinder, recorded_successors
-from faceclust.people.fact_changes import FactChanges, join_facts
+from faceclust.people.fact_changes import FactChanges, join_facts, without_alias
 from faceclust.people.hand_edits import HandEdits, replay_hand_edits
 from faceclust.people.names import person_key
 from faceclust.types import NO_FACTS, FaceOccurrence, PersonFacts
@@ -206,7 +206,8 @@ class Replay:
                 self._unignore(faces)
             case Event(kind="person", name=str(name), facts=FactChanges() as changes):
                 key = person_key(name)
-                self.facts[key] = changes.apply(self.facts.get(key, NO_FACTS), next(iter(faces), None))
+                changed = changes.apply(self.facts.get(key, NO_FACTS), next(iter(faces), None))
+                self.facts[key] = without_alias(changed, key)
             case Event(kind="forget"):
                 self.forgotten.update(face.face_id for face in event.faces)
 
@@ -273,7 +274,8 @@ class Replay:
         old, new = person_key(name), person_key(to)
         self.spelling[new] = to
         if old != new and old in self.facts:
-            self.facts[new] = join_facts(self.facts.get(new, NO_FACTS), self.facts.pop(old))
+            joined = join_facts(self.facts.get(new, NO_FACTS), self.facts.pop(old))
+            self.facts[new] = without_alias(joined, new)
         self.missing |= {face: new for face, key in self.missing.items() if key == old}
         for face, label in self.labels.items():
             if label.name == old:

@@ -12,6 +12,7 @@ from faceclust.library.library import Library
 from faceclust.people.doubts import NoDoubts
 from faceclust.people.event_text import describe_event
 from faceclust.people.events import Event
+from faceclust.people.names import person_key
 from faceclust.types import Box
 from faceclust.web.body import (
     InvalidBodyError,
@@ -163,9 +164,7 @@ def _move_face(session: WebSession, face: str, box: Box) -> Event:
 def _typed_name(session: WebSession, name: str) -> str:
     """Return a name, which is in use already or must not read as another answer, as on the terminal."""
     text = name.strip()
-    return (
-        text if any(person.label == text for person in session.library.people()) else unquote_name(text, is_alone=True)
-    )
+    return text if person_key(text) in session.library.known_names else unquote_name(text, is_alone=True)
 
 
 def _require_something(*lists: tuple[object, ...]) -> None:

@@ -49,6 +49,7 @@ ARGUMENTS: dict[str, list[list[str]]] = {
     "confirm": [["Anna"]],
     "reject": [["Anna", "{face}"], ["Anna", "{photo}#9"]],
     "rename": [["Anna", "Anne"]],
+    "person": [["Anna"], ["Anna", "--note", "x", "--picture", "{face}"], ["Anna", "--group", "Us", "--dry-run"]],
     "merge": [["Anna", "Carl"]],
     "split": [["{face}"]],
     "ignore": [["2"], ["--others-on", "{photo}"], ["--folder", "{root}", "--dry-run"], ["--seen-once", "--yes"]],

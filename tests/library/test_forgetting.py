@@ -620,3 +620,36 @@ def test_the_journal_lists_forgotten_faces_without_a_name(both: tuple[Library, d
     assert event.keys() == {"time", "event", "id", "version", "faces"}
     assert {face.face_id for face in collect_forgotten_faces(library.journal.events())} == collins.faces
     assert not any(face["confirmed"] for face in event["faces"])
+
+
+def test_facts_are_forgotten_and_those_about_others_stay(both: tuple[Library, dict[str, str]]) -> None:
+    library, _ = both
+    collins = library.find_person(COLLINS)
+    picture = max(collins.confirmed)
+    library.set_facts(HOPPER, born="1906-12-09", groups="Navy", picture=library.find_person(HOPPER).face_ids[0])
+    library.set_facts(COLLINS, note="secret words", groups="Hidden circle", aliases=["Mystery", "Second"], born="1956")
+    library.set_facts(COLLINS, picture=picture, no_aliases="Second")
+    newer = {"time": "2099", "id": "n", "event": "newer", "text": "about Mystery"}
+    with library.home.journal.open("a") as journal:
+        journal.write(json.dumps(newer) + "\n" + json.dumps(newer | {"id": "m", "text": "Mysterious"}) + "\n")
+    library.reopen_journal()
+    library.forget(library.plan_forget("mystery"))
+    content = b"".join(path.read_bytes() for path in all_files(library))
+    for text in (b"secret words", b"Hidden circle", b"Mystery", b"Second", b"1956", COLLINS.encode()):
+        assert text not in content, text
+    assert b"Mysterious" in content and picture not in library.occurrences_of
+    facts = Library(library.root).find_person(HOPPER).facts
+    assert str(facts.born) == "1906-12-09" and facts.groups == ("Navy",) and facts.picture
+
+
+def test_facts_outlive_the_forgotten_face_that_was_their_picture(both: tuple[Library, dict[str, str]]) -> None:
+    library, _ = both
+    face = min(library.find_person(HOPPER).confirmed)
+    library.set_facts(HOPPER, born="1906", picture=face)
+    library.name(face, COLLINS)
+    library.forget(library.plan_forget(COLLINS))
+    facts = Library(library.root).find_person(HOPPER).facts
+    assert str(facts.born) == "1906" and facts.picture is None
+    records = map(json.loads, library.home.journal.read_bytes().splitlines())
+    (line,) = [record for record in records if record["event"] == "person"]
+    assert line["faces"] == []  # the face is in the line that forgets it alone

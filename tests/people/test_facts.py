@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from faceclust.people.event_text import describe_event
 from faceclust.people.events import from_record, to_record
 from faceclust.people.fact_changes import FactChanges
 from faceclust.people.replay import replay_events
@@ -41,9 +42,6 @@ def test_facts_follow_a_rename_and_a_merge() -> None:
     }
 
 
-INVALID = [("born", 1987), ("born", "1987-13"), ("favourite", 1), ("groups", "a"), ("groups", [""]), ("note", "\0")]
-
-
 @pytest.mark.parametrize(
     "facts",
     [
@@ -69,3 +67,18 @@ def test_ages_have_the_doubt_of_the_birth_date() -> None:
     assert PersonFacts(PartialDate(1987)).ages_on(date(1990, 7, 1)) == (2, 3)
     assert born.ages_on(date(1987, 5, 2)) == (-1, -1)
     assert PersonFacts().ages_on(date(1990, 1, 1)) is None
+
+
+def test_an_alias_that_becomes_the_name_is_dropped() -> None:
+    anna = change("Anna", added_aliases=("Anni", "Mum"))
+    assert facts_after(anna, make_event("rename", name="Anna", to="anni"))["anni"].aliases == ("Mum",)
+    merged = facts_after(anna, change("Ben", note="x"), make_event("merge", name="Anna", to="Mum"))
+    assert merged["mum"].aliases == ("Anni",) and "anna" not in merged
+    assert facts_after(change("Anna", added_aliases=("ANNA",)))["anna"].aliases == ()
+
+
+def test_events_describe_their_facts() -> None:
+    event = change("Anna", "1", born="", note="x", removed_groups=("Us",), removed_aliases=("Anni", "Ann"))
+    text = "Anna: no date for born, a note, a chosen picture, not in Us, not called Anni, Ann"
+    assert describe_event(event) == text  # type: ignore[arg-type]
+    assert describe_event(change("Anna")) == "Anna: no new facts"  # type: ignore[arg-type]

@@ -202,6 +202,8 @@ SCENARIOS = [
     Scenario(f"confirm Ben{_L}"),
     Scenario(f"reject Ben {{suggested}}{_L}"),
     Scenario(_RENAMED),
+    Scenario(f"person Ben --born 1987 --picture {{ben}} --alias Benno{_L}"),
+    Scenario(f"person Ben{_L}"),
     Scenario(f"merge Anna Ben{_L}"),
     Scenario(f"split Ben {{ben}}{_L}"),
     Scenario(f"ignore {{group}}{_L}"),

@@ -30,6 +30,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "confirm": ("Eileen",),
     "reject": ("Ben @FACE1@", "Ben collins-0.jpg#1"),
     "rename": ("Ben Benno",),
+    "person": ("Ben --born 1987 --note x --alias Benno", "Eileen --group Family --json", "Ben"),
     "merge": ("Ben Eileen", "Ben Eileen --yes", "@FACE0@ Eileen"),
     "split": ("Ben @FACE1@",),
     "ignore": (

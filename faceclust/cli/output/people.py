@@ -41,7 +41,9 @@ def print_people_table(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _row_title(row: Mapping[str, Any]) -> str:
-    return make_visible(row["name"] or f"group {row['groups'][0]}{' (ignored)' if row['ignored'] else ''}")
+    if row["name"] is None:
+        return f"group {row['groups'][0]}{' (ignored)' if row['ignored'] else ''}"
+    return make_visible(f"{row['name']}{' (favourite)' if row['facts']['favourite'] else ''}")
 
 
 def _number_cells(row: Mapping[str, Any]) -> list[str]:
@@ -57,7 +59,17 @@ def _detail_lines(row: Mapping[str, Any], columns: int) -> Iterator[str]:
     numbers = f"group{'s' if len(groups) > 1 else ''} {', '.join(map(str, groups))}" if groups else ""
     if where and numbers and len(where) + 2 + len(numbers) <= columns:
         yield f"{where}, {numbers}"
-        return
-    if where:
-        yield where
-    yield from textwrap.wrap(numbers, columns, initial_indent=_INDENT, subsequent_indent=_INDENT)
+    else:
+        if where:
+            yield where
+        yield from textwrap.wrap(numbers, columns, initial_indent=_INDENT, subsequent_indent=_INDENT)
+    facts = _describe_facts(row["facts"]) if row["facts"] else ""
+    yield from textwrap.wrap(facts, columns, initial_indent=_INDENT, subsequent_indent=_INDENT)
+
+
+def _describe_facts(facts: Mapping[str, Any]) -> str:
+    """Describe life, groups and aliases: "born 1987-05-03, 39 years; Family; also Anni"; "" without them."""
+    born, died = facts["born"], facts["died"]
+    life = [f"born {born}" if born else "", f"died {died}" if died else "", facts["age"] or ""]
+    also = f"also {', '.join(facts['aliases'])}" if facts["aliases"] else ""
+    return make_visible("; ".join(filter(None, (", ".join(filter(None, life)), ", ".join(facts["groups"]), also))))

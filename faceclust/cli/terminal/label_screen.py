@@ -117,7 +117,8 @@ class LabelScreen:
         keys = _FACE_SELECTION_KEYS if kind is QuestionKind.ALSO and not prompt.accepts_name else _KEYS[kind]
         if kind is QuestionKind.OUTLIER and len(prompt.numbered_faces) == 1:
             keys = _KEYS[QuestionKind.SAME]
-        names = [person.label for person in self._library.people()] if prompt.accepts_name else []
+        people = self._library.people() if prompt.accepts_name else ()
+        names = [name for person in people for name in (person.label, *person.facts.aliases)]
         completer = WordCompleter(names, ignore_case=True, sentence=True, match_middle=True)
         # A menu of four names leaves room for the pictures on a screen of 24 lines.
         return self._session.prompt(

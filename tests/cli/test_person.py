@@ -1,0 +1,196 @@
+"""The command `faceclust person`: facts about people, aliases and groups."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from faceclust import Library
+from faceclust.errors import UsageError
+from faceclust.people.events import from_record
+from faceclust.types import PartialDate, PersonFacts
+from tests.support.command import run, run_checked
+from tests.support.sample_photos import COLLINS
+
+
+@pytest.fixture
+def named(library: Library) -> Library:
+    for number, name in ((1, "Anna"), (2, "Grace")):
+        library.name(number, name)
+    return library
+
+
+def person(library: Library, *arguments: str) -> str:
+    return run_checked("person", *arguments, "-l", library.root)
+
+
+def refused(library: Library, *arguments: str) -> str:
+    done = run(*arguments, "-l", library.root)
+    assert done.returncode == 2 and not done.stdout and "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_facts_are_recorded_shown_undone_and_redone(named: Library) -> None:
+    face = named.address_of(named.find_person("Anna").face_ids[0])
+    facts = ("Anna", "--born", "1987-5-03", "--group", "Family", "--group", "Chess", "--alias", "Anni", "--favourite")
+    said = "Anna: born 1987-05-03, a chosen picture, a favourite, in Family, Chess, also called Anni"
+    assert person(named, *facts, "--picture", face, "--dry-run") == f"would record: {said}\n"
+    assert "no facts yet" in person(named, "Anna")
+    assert person(named, *facts, "--picture", face) == f"{said}\n"
+    assert person(named, *facts) == "Anna: known already; nothing was recorded\n"
+    anna = named.find_person("Anna")
+    person(named, "Anni", "--note", "two\nlines\x1b[31m", "--died", "2020", "--no-group", "CHESS", "--no-picture")
+    assert person(named, "anni").splitlines() == [
+        "Anna",
+        "  born         1987-05-03",
+        "  died         2020",
+        "  favourite    yes",
+        "  groups       Family",
+        "  also called  Anni",
+        "  note         two",
+        "               lines [31m",
+        f"  faces        {len(anna.face_ids)}, {len(anna.confirmed)} confirmed",
+    ]
+    assert said in run_checked("journal", "-l", named.root)
+    assert "undone: Anna: died 2020, a note, no chosen picture, not in Chess" in run_checked("undo", "-l", named.root)
+    value = json.loads(person(named, "Anna", "--json"))
+    assert value["name"] == "Anna" and value["facts"]["groups"] == ["Family", "Chess"]
+    assert value["facts"] | {"age": None} == {
+        "born": "1987-05-03", "died": None, "age": None, "note": None, "favourite": True,
+        "picture": named.find_face(face), "groups": ["Family", "Chess"], "aliases": ["Anni"],
+    }  # fmt: skip
+    assert "redone" in run_checked("redo", "-l", named.root)
+    cleared = json.loads(person(named, "Anna", "--born", "", "--died", "", "--note", "", "--json"))
+    assert cleared["written"] and cleared["before"]["died"] == "2020" and cleared["facts"]["died"] is None
+    assert json.loads(person(named, "Anna", "--born", "1990", "--dry-run", "--json"))["written"] is False
+
+
+REFUSED = [
+    (["--born", "1987-02-30"], "write a year, month or day: 1987, 1987-05, 1987-05-03"),
+    (["--born", "2999"], "2999 is in the future"),
+    (["--born", "1990", "--died", "1989-12"], "the death, 1989-12, would be before the birth, 1990"),
+    (["--alias", "grace"], "grace is already a person"),
+    (["--alias", "Amazing"], "Amazing is already another name of Grace"),
+    (["--alias", "ANNA"], "ANNA is the name itself"),
+    (["--alias", "12"], "cannot be a name"),
+    (["--alias", "Chess"], "Chess is a group of people"),
+    (["--alias", "collins-0.jpg#1"], "collins-0.jpg#1 is a face"),
+    (["--group", "Grace"], "Grace is a person, not a group"),
+    (["--group", "Amazing"], "Amazing is another name of Grace"),
+    (["--group", "A", "--no-group", "A"], "Anna is not in A"),
+    (["--no-alias", "Anni"], "Anna is not called Anni"),
+    (["--picture", "nobody.jpg#7"], "nobody.jpg has no faces"),
+    (["--picture", "1"], "1 is not one face"),
+    (["--picture", "collins-0.jpg#1", "--no-picture"], "contradict each other"),
+    (["--note", "x" * 1001], "at most 1,000 characters, not 1,001"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), REFUSED)
+def test_facts_that_cannot_be_are_refused(named: Library, arguments: list[str], message: str) -> None:
+    named.set_facts("Grace", aliases="Amazing", groups="Chess")
+    lines = len(named.journal.events())
+    assert message in refused(named, "person", "Anna", *arguments)
+    assert len(Library(named.root).journal.events()) == lines
+
+
+def test_the_picture_is_a_face_of_the_person(named: Library) -> None:
+    grace = named.address_of(named.find_person("Grace").face_ids[0])
+    assert f"{grace} is not a face of Anna\nhint: it is a face of Grace" in refused(
+        named, "person", "Anna", "--picture", grace
+    )
+    named.undo()
+    assert "makes it one" in refused(named, "person", "Anna", "--picture", grace)
+    assert "nobody is called Bob" in refused(named, "person", "Bob", "--born", "1987")
+
+
+def test_every_command_finds_a_person_by_an_alias(named: Library) -> None:
+    person(named, "Anna", "--alias", "Anni", "--alias", "Mum #1", "--alias", "Annabel")
+    photos = run_checked("find", "Anna", "-l", named.root)
+    assert run_checked("find", "anni", "-l", named.root) == run_checked("find", "Mum #1", "-l", named.root) == photos
+    assert run_checked("together", "Anni", "-l", named.root) == run_checked("together", "Anna", "-l", named.root)
+    face = named.find_person("Anna").face_ids[0]
+    run_checked("reject", "Anni", face, "-l", named.root)
+    run_checked("name", face, "Anni", "-l", named.root)
+    assert [(event.kind, event.name) for event in Library(named.root).journal.events()][-2:] == [
+        ("reject", "Anna"),
+        ("name", "Anna"),
+    ]
+    assert "Anni is another name of Anna" in refused(named, "rename", "Grace", "Anni")
+    assert "would be a new person beside Anna" in refused(named, "name", face, "Annabell")
+    run_checked("rename", "Mum #1", "Anni", "-l", named.root)
+    assert Library(named.root).find_person("Anni").facts.aliases == ("Mum #1", "Annabel")
+    assert "to be removed: Anni, Anna" in run("forget", "mum #1", "--dry-run", "-l", named.root).stdout.replace(
+        "would remove", "to be removed"
+    )
+
+
+def test_people_lists_favourites_first_and_their_facts(named: Library) -> None:
+    first, second = (one.label for one in named.people())
+    person(named, second, "--favourite", "--died", "1990", "--born", "1920", "--group", "Family", "--alias", "Gigi")
+    lines = run_checked("people", "-l", named.root).splitlines()
+    assert lines[1].startswith(f"{second} (favourite)") and "    born 1920, died 1990; Family; also Gigi" in lines
+    rows = json.loads(run_checked("people", "--json", "-l", named.root))["people"]
+    assert [row["name"] for row in rows] == [second, first] and rows[0]["facts"]["died"] == "1990"
+
+
+def test_facts_of_people_on_missing_photos_are_kept(named: Library, tmp_path: Path) -> None:
+    person(named, "Anna", "--born", "1987", "--alias", "Anni")
+    away = tmp_path / "away"
+    for photo in {one.photo for face in named.find_person("Anna").face_ids for one in named.occurrences_of[face]}:
+        (away / photo).parent.mkdir(parents=True, exist_ok=True)
+        (named.root / photo).rename(away / photo)
+    named.scan(workers=0)
+    assert person(named, "Anni").splitlines()[-1].split() == ["faces", "on", "missing", "photos"]
+    person(named, "Anna", "--note", "gone")
+    for photo in away.rglob("*.*"):
+        photo.rename(named.root / photo.relative_to(away))
+    named.scan(workers=0)
+    expected = PersonFacts(PartialDate(1987), note="gone", aliases=("Anni",))
+    assert Library(named.root).find_person("Anni").facts == expected
+
+
+def test_a_group_of_people_is_found_in_any_spelling(named: Library) -> None:
+    named.set_facts("Anna", groups="Family")
+    named.set_facts("Grace", groups=["family", "Chess"])
+    assert named.find_group(" FAMILY ") == named.people() and named.find_group("Anna") is None
+    assert [one.label for one in named.find_group("chess") or ()] == ["Grace"]
+    with pytest.raises(UsageError, match="Family is a group of people, not a person"):
+        named.rename("Grace", "Family")
+
+
+def test_scripts_set_facts(named: Library) -> None:
+    event = named.set_facts("Anna", born="1987-05", favourite=True)
+    assert event is not None and event.kind == "person" and named.set_facts("Anna", born="1987-05") is None
+    assert named.facts_of("anna") == ("Anna", PersonFacts(PartialDate(1987, 5), favourite=True))
+    for invalid in ({"born": 1987}, {"favourite": "yes"}, {"groups": 3}, {"note": b"x"}, {}):
+        with pytest.raises(UsageError):
+            named.set_facts("Anna", **invalid)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="at most 100 groups, not 101"):
+        named.set_facts("Anna", groups=[f"g{number}" for number in range(101)])
+
+
+def test_journals_of_two_machines_have_the_facts_of_both(named: Library, tmp_path: Path) -> None:
+    other = tmp_path / "people.jsonl"
+    named.set_facts("Anna", born="1987", groups="Family")
+    other.write_bytes(named.home.journal.read_bytes())
+    line = json.loads(other.read_bytes().splitlines()[-1])
+    later = line | {"id": "other", "time": "2999-01-01T00:00:00.000Z", "facts": {"born": "1988", "groups": ["Chess"]}}
+    assert from_record(later) is not None
+    other.write_text(other.read_text() + json.dumps(later) + "\n")
+    run_checked("journal", "--merge", other, "-l", named.root)
+    assert Library(named.root).find_person("Anna").facts == PersonFacts(PartialDate(1988), groups=("Family", "Chess"))
+
+
+def test_names_in_tables_may_be_aliases(library: Library, tmp_path: Path) -> None:
+    one, other = library.faces_in_group(1)[:2]
+    library.name(1, "Anna", confirmed=[one])
+    library.set_facts("Anna", aliases=COLLINS)
+    face = library.occurrences_of[other][0]
+    table = tmp_path / "names.csv"
+    table.write_text(f"photo,left,top,right,bottom,name\n{face.photo},{','.join(map(str, face.pixel_box))},{COLLINS}\n")
+    run_checked("import", table, "-l", library.root)
+    (anna,) = Library(library.root).people()
+    assert anna.label == "Anna" and anna.confirmed == {one, other}
