@@ -21,7 +21,7 @@ CHAPTERS = (
     "scanning",
     "grouping",
     "naming",
-    "facts",
+    "asking-others",
     "finding",
     "albums-and-tables",
     "crops",

@@ -325,6 +325,14 @@ def test_the_label_screen_sends_no_control_character(root: Path) -> None:
     )
 
 
+@pytest.mark.slow
+def test_a_page_to_send_is_described_without_control_characters(root: Path, tmp_path: Path) -> None:
+    for words in (["--questions", "100"], ["--json"], ["--dry-run"]):
+        done = run("label", "--send", tmp_path / f"page{HOSTILE}.html", *words, "-l", root)
+        assert done.returncode in (0, 1) and find_controls(done.stdout + done.stderr) == []
+        assert "Traceback" not in done.stderr
+
+
 def without_line_ends_of_data(text: str) -> str:
     """Tables and pages keep their line ends on a terminal, even inside a quoted cell."""
     return text.replace("\nerror: forged", "")

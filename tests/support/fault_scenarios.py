@@ -17,6 +17,7 @@ from faceclust import Library
 from faceclust.cli import cli
 from faceclust.people.journal import Journal
 from tests.support import tiny_models
+from tests.support.question_pages import send_page, write_answers
 from tests.support.synthetic_people import DETECTOR_MANIFEST, draw_photo, write_detector
 
 #: Commands without a scenario, and the reason.
@@ -96,11 +97,14 @@ def build_world(world: Path) -> dict[str, str]:
     faces = {face.photo: face.face_id for face in library.occurrences}
     _write_table(given / "names.csv")
     _write_other_journal(library, given / "people.jsonl")
+    group = library.group_of[faces["b/c/2-0.png"]]
+    page = send_page(library, (library.faces_in_group(group), None))
+    write_answers(given / "answers.json", page, {"question": 1, "name": "Carl"}, sender="Mary")
     return {
         "library": str(library_folder),
         "in": str(given),
         "out": str(world / "out"),
-        "group": str(library.group_of[faces["b/c/2-0.png"]]),
+        "group": str(group),
         "ben": faces["b/1-0.png"],
         "suggested": faces["a/1-2.png"],
     }
@@ -188,6 +192,7 @@ _PAGES = f"report --split -o {{out}}/pages{_L}"
 _MANY_NAMED = ("scan {library} -j 1", f"cluster{_L}", f"import {{in}}/people.csv{_L}")
 _CALIBRATE = f"calibrate --far 0.1{_L}"
 _RENAMED = f"rename Ben Benno{_L}"
+_ANSWERS = f"journal --merge {{in}}/answers.json{_L}"
 
 SCENARIOS = [
     Scenario("scan {library} -j 1", change=_add_and_delete_photos, in_steps=True),
@@ -198,6 +203,7 @@ SCENARIOS = [
     Scenario(_REGROUPED),
     Scenario(f"cluster --undo{_L}", before=(_REGROUPED,)),
     Scenario(f"label{_L}", keys=("y", "q")),
+    Scenario(f"label --send {{out}}/questions.html{_L}"),
     Scenario(f"name {{group}} Carla{_L}"),
     Scenario(f"confirm Ben{_L}"),
     Scenario(f"reject Ben {{suggested}}{_L}"),
@@ -218,6 +224,8 @@ SCENARIOS = [
     Scenario(f"redo{_L}", before=(f"undo{_L}",)),
     Scenario(f"journal{_L}"),
     Scenario(f"journal --merge {{in}}/people.jsonl{_L}"),
+    Scenario(_ANSWERS),
+    Scenario(f"undo --source Mary{_L}", before=(_ANSWERS,)),
     Scenario(f"import {{in}}/names.csv{_L}"),
     Scenario(f"import{_L}", before=(_SIDECARS, f"undo 2{_L}"), in_steps=True),
     Scenario(f"import --add-faces {{in}}/new.csv{_L}"),

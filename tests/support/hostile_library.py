@@ -53,6 +53,7 @@ SIDECARS = ("2019/collins-0.jpg.xmp", "2020/hopper-1.xmp", "together/both 0.jpg.
 PICASA = ("2019/.picasa.ini", "together/.picasa.ini", "contacts.xml")
 FOLDERS = (
     *(".faceclust", ".faceclust/thumbs", ".faceclust/thumbs/@SHARD0@", ".faceclust/set-aside", ".faceclust/folders"),
+    ".faceclust/sent",
     *("2019", "2020/.faceclust", "together/.faceclust", "@OUT@/albums", "@OUT@/albums/Ben", "@OUT@/report"),
     *("@OUT@/report/pictures", "@OUT@/sidecars", ".faceclust/set-aside/2019", ".faceclust/folders/2019"),
 )

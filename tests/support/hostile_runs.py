@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from faceclust.cli import cli
 from tests.support.command_server import PROCESSOR_LIMIT, TIME_LIMIT, CommandServer, Finished
 from tests.support.hostile_library import ESCAPES, PHOTOS, Command, HostileLibrary, Words, make_strategy
+from tests.support.question_pages import write_answers
 from tests.support.sample_photos import make_library
 from tests.support.sandbox import Sandbox, contains_canary
 
@@ -25,7 +26,7 @@ from tests.support.sandbox import Sandbox, contains_canary
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "scan": ("@LIBRARY@ -j1", "@LIBRARY@ -j1", "@LIBRARY@/2019 -j1", "@LIBRARY@ -j1 --precision int8"),
     "cluster": ("", "--full", "--undo", "--dry-run", "--algorithm hdbscan", "--json", "--full --dask local:1"),
-    "label": ("", "--thorough"),
+    "label": ("", "--thorough", "--send @OUT@/questions.html"),
     "name": ("@FACE0@ Dora", "@FACE1@ @FACE2@ Dora", "@FACE2@ Ben", "2019/collins-0.jpg#1 Dora --new --yes"),
     "confirm": ("Eileen",),
     "reject": ("Ben @FACE1@", "Ben collins-0.jpg#1"),
@@ -43,7 +44,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "face remove": ("@FACE1@", "2019/collins-0.jpg#1 @FACE0@"),
     "undo": ("", "3", "9 --dry-run", "9 --yes"),
     "redo": ("", "3"),
-    "journal": ("", "--json", "--merge @LIBRARY@/2020/.faceclust/people.jsonl"),
+    "journal": ("", "--json", "--merge @LIBRARY@/2020/.faceclust/people.jsonl", "--merge @OUT@/answers.json"),
     "import": (
         "",
         "--dry-run --verbose",
@@ -278,6 +279,7 @@ def _make_base(sandbox: Sandbox, server: CommandServer) -> list[dict[str, object
     for line in (
         f"scan {library} -j1",
         f"cluster -l {library}",
+        f"label --send {out}/questions.html -l {library}",
         f"name 1 Ben -l {library}",
         f"export -o {out}/x.csv -l {library}",
     ):
@@ -294,6 +296,8 @@ def _make_base(sandbox: Sandbox, server: CommandServer) -> list[dict[str, object
         f"export --format xmp --where {out}/sidecars -l {library}",
     ):
         _run_checked(server, line, sandbox.out)
+    (page,) = (sandbox.library / ".faceclust/sent").iterdir()
+    write_answers(sandbox.out / "answers.json", page.stem, {"question": 1, "name": "Dora"})
     journal = sandbox.library / ".faceclust/people.jsonl"
     part = sandbox.library / "2020/.faceclust"
     part.mkdir()
