@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -110,10 +110,7 @@ def command(
             "label asks questions and needs a terminal",
             hint='without one: faceclust label --web, or faceclust name GROUP "NAME"',
         )
-    opened = open_library(library)
-    if opened.clustering is None:
-        raise UsageError("the faces are not grouped yet", hint=command_for(opened.root, "faceclust cluster"))
-    remind_to_regroup(opened)
+    opened = _open_grouped(library)
     if web:
         _label_on_page(ctx, opened, thorough=thorough, port=port or 0, open_browser=not no_browser)
         return
@@ -144,9 +141,7 @@ def _send_page(out: Path, count: int, library: Path | None, dry_run: bool, as_js
     file = resolve_output_file(out, binary=False)
     if file is not None and file.is_dir():
         raise UsageError(f"{file} is a folder", hint="name a file, such as questions.html")
-    opened = open_library(library)
-    if opened.clustering is None:
-        raise UsageError("the faces are not grouped yet", hint=command_for(opened.root, "faceclust cluster"))
+    opened = _open_grouped(library)
     page = make_question_page(opened, choose_questions(opened, count))
     if page is None:
         raise FaceclustError("there is no question to send", hint="faceclust people --all lists the groups")
@@ -154,21 +149,31 @@ def _send_page(out: Path, count: int, library: Path | None, dry_run: bool, as_js
         with keep_sent_page(opened, page):
             write_output(file, lambda stream: stream.write(page.content))
         print_written(file, f"{len(page.content) / 1e6:.1f} MB, {format_count(page.pictures, 'picture')}")
-    if as_json and out != STDOUT:
-        print_json(
-            {
-                "library": str(opened.root),
-                "out": str(file),
-                "page": page.sent.id,
-                "questions": len(page.sent.questions),
-                "pictures": page.pictures,
-                "bytes": len(page.content),
-                "names": list(page.names),
-                "written": not dry_run,
-            }
-        )
+    if as_json and file is not None:
+        print_json(_page_record(opened, file, page, dry_run=dry_run))
     elif file is not None or dry_run:
         _print_page_contents(page, dry_run=dry_run)
+
+
+def _open_grouped(library: Path | None) -> Library:
+    opened = open_library(library)
+    if opened.clustering is None:
+        raise UsageError("the faces are not grouped yet", hint=command_for(opened.root, "faceclust cluster"))
+    remind_to_regroup(opened)
+    return opened
+
+
+def _page_record(library: Library, file: Path, page: QuestionPage, *, dry_run: bool) -> dict[str, Any]:
+    return {
+        "library": str(library.root),
+        "out": str(file),
+        "page": page.sent.id,
+        "questions": len(page.sent.questions),
+        "pictures": page.pictures,
+        "bytes": len(page.content),
+        "names": list(page.names),
+        "written": not dry_run,
+    }
 
 
 def _print_page_contents(page: QuestionPage, *, dry_run: bool) -> None:
