@@ -120,6 +120,8 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[str | Path]]] = {
     "bulk_ignore": lambda inputs: [inputs.missing_folder, "--faces", "300"],
     "calibrate": lambda inputs: [*inputs.many_people_and_truth(), "--people", "12", "--far", "0.01", "--confirm"],
     "cluster": lambda inputs: ["--sizes", "120"],
+    "copies": lambda inputs: ["--photos", "200"],
+    "crops": lambda inputs: [inputs.library.root],
     "device_pairs": lambda inputs: [
         *("--device", "cpu", "--whole", "300", "--pass", "400", "--album", inputs.labelled(), "--workers", "1")
     ],

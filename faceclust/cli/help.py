@@ -24,7 +24,7 @@ CHAPTERS = (
     "asking-others",
     "finding",
     "albums-and-tables",
-    "crops",
+    "face-crops",
     "other-programs",
     "model-packs",
     "measuring",
