@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
 from faceclust.text.plural import format_count
@@ -31,6 +32,17 @@ def format_age(facts: PersonFacts, day: date | None) -> str:
     if not highest:
         return "under a year"
     return f"{'' if lowest == highest else 'about '}{format_count(highest, 'year')}"
+
+
+def format_age_range(facts: PersonFacts, days: Iterable[date]) -> str:
+    """Format the ages between the first and the last of these days: "3 years", "3–4 years", "11 months – 2 years"."""
+    ordered = sorted(days)
+    ages = list(dict.fromkeys(filter(None, (format_age(facts, day) for day in ordered[:1] + ordered[-1:]))))
+    if len(ages) < 2:
+        return "".join(ages)
+    (first, unit), last = ages[0].rsplit(" ", 1), ages[1]
+    is_same_unit = last.endswith(f" {unit}") and not last.startswith("about")
+    return f"{first}–{last}" if is_same_unit else f"{ages[0]} – {last}"
 
 
 def format_life(facts: PersonFacts, today: date) -> str:

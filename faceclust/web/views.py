@@ -16,8 +16,7 @@ from faceclust.outputs.report.timeline import select_faces_across_years
 from faceclust.people.event_text import describe_event, describe_similarity
 from faceclust.people.events import redoable_events
 from faceclust.types import WHOLE_PHOTO, FaceOccurrence, Person, PhotoInfo
-from faceclust.types.frames import format_frame_time, split_picture_id
-from faceclust.web.photo_order import list_faces, list_pictures, sort_pictures
+from faceclust.web.person_facts import age_view, facts_view
 from faceclust.web.session import WebSession
 
 #: Named persons that a question offers, chosen by the digits 1 to 9; pictures of a row and of a finding.
@@ -73,11 +72,12 @@ def _person_facts(session: WebSession, person: Person) -> View:
         "photos": overview.photos,
         "years": format_year_range((overview.first, overview.last)),
         "face": overview.best.face_id if overview.best else None,
+        **facts_view(person.facts),
     }
 
 
 def _overview(session: WebSession, person: Person) -> Overview:
-    faces = (person.face_ids, person.confirmed)
+    faces = (person.face_ids, person.confirmed, person.facts)
     return session.keep_longer(
         f"overview {person.id}", faces, lambda: build_overview(person, session.library.occurrences_of)
     )
@@ -215,12 +215,14 @@ def show_person(session: WebSession, id: str) -> View:
     """Return a named person: confirmed faces by date, and suggested ones, the least likely first."""
     person = _find_person(session, id)
     probability = session.interview.group_distances.outlier_probabilities(person.face_ids)
-    suggested = [face for face in person.face_ids if face not in person.confirmed]
-    suggested.sort(key=lambda face: (-probability.get(face, 0.0), face))
+    doubtful = set(person.face_ids) - person.confirmed
+    suggested = sorted(doubtful, key=lambda face: (-probability.get(face, 0.0), face))
     return {
         "person": {**_person_facts(session, person), "companions": _companions(session, person)},
-        "confirmed": [_dated(session, face) for face in _by_date(session, person.confirmed)],
-        "suggested": [{**_dated(session, face), "doubt": round(probability.get(face, 0.0), 3)} for face in suggested],
+        "confirmed": [_dated(session, face, person) for face in _by_date(session, person.confirmed)],
+        "suggested": [
+            {**_dated(session, face, person), "doubt": round(probability.get(face, 0.0), 3)} for face in suggested
+        ],
     }
 
 
@@ -262,7 +264,7 @@ def show_photo(session: WebSession, photo: str, of: tuple[str, str] | None) -> V
             "path": info.photo if frame_time is None else f"{info.photo} at {format_frame_time(frame_time)}",
             "width": info.size[0],
             "height": info.size[1],
-            "taken_at": _date(info.taken_at),
+            "taken_at": info.taken_at.isoformat() if info.taken_at else None,
             "camera": info.camera,
             "previous": order[place - 1] if place > 0 else None,
             "next": order[place + 1] if 0 <= place < len(order) - 1 else None,
@@ -309,6 +311,7 @@ def _face_on_photo(session: WebSession, face: FaceOccurrence, ignored: set[str])
         "by_hand": face.by_hand,
         "whole": face.by_hand and face.box == WHOLE_PHOTO,
         "group": library.group_of.get(face.face_id),
+        **(age_view(person.facts, face) if person else {}),
     }
 
 
@@ -378,13 +381,10 @@ def _picture(occurrence: FaceOccurrence) -> View:
     return {"face": occurrence.face_id, "photo": occurrence.picture}
 
 
-def _dated(session: WebSession, face: str) -> View:
-    occurrence = session.library.occurrences_of[face][0]
-    return {**_picture(occurrence), "date": _date(occurrence.taken_at)}
-
-
-def _date(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
+def _dated(session: WebSession, face: str, person: Person | None = None) -> View:
+    found = session.library.occurrences_of[face][0]
+    age = age_view(person.facts, found) if person else {}
+    return {**_picture(found), "date": found.taken_at.isoformat() if found.taken_at else None, **age}
 
 
 def _by_date(session: WebSession, faces: Iterable[str]) -> list[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 
+from faceclust.outputs.ages import format_age, format_life
 from faceclust.outputs.overview import build_overview, format_year_range
 from faceclust.outputs.report.chosen_pictures import choose_pictures
 from faceclust.outputs.report.companions import build_matrix, find_companions
@@ -15,6 +16,7 @@ from faceclust.outputs.report.skipped import group_skips
 from faceclust.outputs.report.timeline import build_timeline, to_face_picture
 from faceclust.outputs.report.values import Companion, ListedPhoto, Report, ReportEntry, ReviewFindings
 from faceclust.outputs.search import count_pairs
+from faceclust.text.visible import make_visible
 from faceclust.types import FaceOccurrence, Person, PhotoInfo
 from faceclust.types.face_numbers import number_faces
 
@@ -28,7 +30,7 @@ class ReportInput:
 
     `persons` has the named ones first. `occurrences_of` maps a face id to its occurrences, `photos` a
     path to its photo. `photo_count` includes photos without faces. Each entry of `skipped` has
-    `photo`, `reason` and `detail`.
+    `photo`, `reason` and `detail`. People alive are as old as on the day `today`.
     """
 
     library: str
@@ -38,6 +40,7 @@ class ReportInput:
     photo_count: int
     findings: ReviewFindings = field(default_factory=ReviewFindings)
     skipped: Sequence[Mapping[str, str]] = ()
+    today: date = field(default_factory=date.today)
 
 
 def compose_report(
@@ -120,13 +123,15 @@ def _build_entry(
         first=overview.first,
         last=overview.last,
         years=format_year_range((overview.first, overview.last)),
-        best=to_face_picture(overview.best, person.confirmed, number_of) if overview.best else None,
-        timeline=build_timeline(distinct, pictured, person.confirmed, number_of),
+        best=to_face_picture(overview.best, person.confirmed, number_of, person.facts) if overview.best else None,
+        timeline=build_timeline(distinct, pictured, person.confirmed, number_of, person.facts),
         places=summarise_places(
             (source.photos[line.photo] for line in lines if line.photo in source.photos), place_of_photo
         ),
         companions=companions,
         command="" if person.name is not None else f"faceclust name {person.clusters[0]} NAME",
+        facts=replace(person.facts, note="\n".join(map(make_visible, person.facts.note.splitlines()))),
+        life=format_life(person.facts, source.today),
     )
 
 
@@ -135,4 +140,7 @@ def _list_photos(occurrences: Iterable[FaceOccurrence], person: Person) -> tuple
     confirmed = {occurrence.photo for occurrence in occurrences if occurrence.face_id in person.confirmed}
     photos = {occurrence.photo: occurrence.taken_at for occurrence in occurrences}
     ordered = sorted(photos.items(), key=lambda item: (item[1] or datetime.max, item[0]))
-    return tuple(ListedPhoto(photo, taken_at, photo in confirmed) for photo, taken_at in ordered)
+    return tuple(
+        ListedPhoto(photo, taken, photo in confirmed, format_age(person.facts, taken.date() if taken else None))
+        for photo, taken in ordered
+    )

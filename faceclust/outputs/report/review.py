@@ -124,7 +124,7 @@ class ReviewBuilder:
         return reference, self._picture(self._occurrences_of[face][0], self._persons[reference.id]), caption
 
     def _picture(self, occurrence: FaceOccurrence, person: Person) -> FacePicture:
-        return to_face_picture(occurrence, person.confirmed, self._number_of)
+        return to_face_picture(occurrence, person.confirmed, self._number_of, person.facts)
 
     def _reference_to(self, person: Person) -> PersonReference:
         if person.id not in self._references:

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from faceclust.outputs.ages import format_age, format_age_range
 from faceclust.outputs.report.values import FacePicture, Month, Year
-from faceclust.types import FaceOccurrence
+from faceclust.types import NO_FACTS, FaceOccurrence, PersonFacts
 
 
 def to_face_picture(
-    occurrence: FaceOccurrence, confirmed: Collection[str], number_of: Mapping[str, int]
+    occurrence: FaceOccurrence,
+    confirmed: Collection[str],
+    number_of: Mapping[str, int],
+    facts: PersonFacts = NO_FACTS,
 ) -> FacePicture:
     """Convert a face to its form in the report. `number_of`: see `types.face_numbers.number_faces`."""
-    face = occurrence.face_id
-    return FacePicture(
-        face, occurrence.photo, number_of[face], occurrence.taken_at, face in confirmed, occurrence.frame_time
-    )
+    face, taken = occurrence.face_id, occurrence.taken_at
+    age = format_age(facts, taken.date()) if taken else ""
+    return FacePicture(face, occurrence.photo, number_of[face], taken, face in confirmed, age)
 
 
 def select_faces_across_years(faces: Iterable[FaceOccurrence], count: int) -> list[FaceOccurrence]:
@@ -37,6 +40,7 @@ def build_timeline(
     pictured: Collection[str],
     confirmed: Collection[str],
     number_of: Mapping[str, int],
+    facts: PersonFacts = NO_FACTS,
 ) -> tuple[Year, ...]:
     """Group faces by year and month, oldest first, undated ones last.
 
@@ -50,8 +54,10 @@ def build_timeline(
     fullest = max(sizes.values(), default=1)
     found = []
     for year in sorted(years, key=_undated_last_key):
-        months = tuple(_build_months(years[year], pictured, confirmed, number_of))
-        found.append(Year(year, sizes[year], sizes[year] / fullest, months))
+        months = tuple(_build_months(years[year], pictured, confirmed, number_of, facts))
+        days = [face.taken_at.date() for month in years[year].values() for face in month if face.taken_at]
+        age = format_age_range(facts, days) if facts.born else ""
+        found.append(Year(year, sizes[year], sizes[year] / fullest, months, age))
     return tuple(found)
 
 
@@ -60,10 +66,11 @@ def _build_months(
     pictured: Collection[str],
     confirmed: Collection[str],
     number_of: Mapping[str, int],
+    facts: PersonFacts,
 ) -> Iterable[Month]:
     for month in sorted(months, key=_undated_last_key):
         shown = sorted((face for face in months[month] if face.face_id in pictured), key=_quality_key)
-        pictures = tuple(to_face_picture(face, confirmed, number_of) for face in shown)
+        pictures = tuple(to_face_picture(face, confirmed, number_of, facts) for face in shown)
         yield Month(month, pictures, len(months[month]) - len(pictures))
 
 

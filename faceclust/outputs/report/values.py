@@ -5,25 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from faceclust.types import NO_FACTS, PersonFacts
 from faceclust.types.face_numbers import format_face_address
 from faceclust.types.frames import format_frame_time
 
 
 @dataclass(frozen=True)
 class FacePicture:
-    """A face in a photo (POSIX path below the library), on which it is face `number` from the left, or in a video."""
+    """A face in a photo (POSIX path below the library), on which it is face `number` from the left.
+
+    `age` is that of the person on the photo in words, "" if unknown.
+    """
 
     face_id: str
     photo: str
     number: int
     taken_at: datetime | None
     confirmed: bool
-    frame_time: float | None = None
-
-    @property
-    def time(self) -> str:
-        """The time of the frame in a video, such as "1:23"; "" for a photo."""
-        return "" if self.frame_time is None else format_frame_time(self.frame_time)
+    age: str = ""
 
     @property
     def address(self) -> str:
@@ -47,13 +46,15 @@ class Month:
 class Year:
     """The faces of a year; `number` is None for undated faces.
 
-    `share` is the number of faces relative to the year with most faces, 0 to 1.
+    `share` is the number of faces relative to the year with most faces, 0 to 1. `age` is that of the person on
+    the photos of the year in words, "" if unknown.
     """
 
     number: int | None
     faces: int
     share: float
     months: tuple[Month, ...]
+    age: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,18 +82,21 @@ class Companion:
 
 @dataclass(frozen=True)
 class ListedPhoto:
-    """A photo in a person's list. `confirmed` is true if the user confirmed the person in it."""
+    """A photo in a person's list. `confirmed` is true if the user confirmed the person in it. `age` is that of the
+    person in words, "" if unknown."""
 
     photo: str
     taken_at: datetime | None
     confirmed: bool
+    age: str = ""
 
 
 @dataclass(frozen=True)
 class ReportEntry:
     """A person, or a group without a name.
 
-    `best` is None if no photo is available. `command` names the group; it is "" for named people.
+    `best` is None if no photo is available. `command` names the group; it is "" for named people. `life` has
+    birth and death in words, "" if unknown.
     """
 
     id: str
@@ -109,6 +113,8 @@ class ReportEntry:
     places: tuple[GeoPlace, ...] = ()
     companions: tuple[Companion, ...] = ()
     command: str = ""
+    facts: PersonFacts = NO_FACTS
+    life: str = ""
 
     @property
     def suggested(self) -> int:

@@ -31,10 +31,10 @@
   const cards = [...list.children];
   const compare = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" }).compare;
   const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
-  const names = new Map(cards.map((card) => [card, plain(card.dataset.name)]));
+  const names = new Map(cards.map((card) => [card, plain(`${card.dataset.name} ${card.dataset.also}`)]));
   const number = (card, key, none) => (card.dataset[key] === "" ? none : Number(card.dataset[key]));
   const orders = {
-    faces: (a, b) => number(b, "faces", 0) - number(a, "faces", 0),
+    faces: (a, b) => b.dataset.favourite - a.dataset.favourite || number(b, "faces", 0) - number(a, "faces", 0),
     name: (a, b) => b.dataset.named - a.dataset.named || compare(a.dataset.name, b.dataset.name),
     first: (a, b) => number(a, "first", Infinity) - number(b, "first", Infinity) || 0,
     last: (a, b) => number(b, "last", -Infinity) - number(a, "last", -Infinity) || 0,

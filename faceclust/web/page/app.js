@@ -171,7 +171,7 @@ async function undo(redo = false, event = null) {
 
 /** Complete a new name from now on; the counts follow once the reader pauses. */
 function noteName(name) {
-  if (!name || app.people.some((person) => person.name === name)) return;
+  if (!name || app.people.some((person) => person.name === name || person.aliases?.includes(name))) return;
   app.people = [...app.people, { name, faces: 0, face: null, person: null, isNew: true }];
 }
 

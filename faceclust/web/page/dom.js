@@ -17,6 +17,11 @@ export function nameText(name, properties = {}) {
   return h("bdi", { dir: "auto", ...properties }, name);
 }
 
+/** The star of a favourite; nothing for others. */
+export function starOf(person) {
+  return person.favourite ? [h("span", { class: "star", "aria-hidden": "true" }, " ★"), h("span", { class: "unseen" }, " (favourite)")] : null;
+}
+
 /** The picture of a face, 160 px wide. */
 export function faceImage(face, alt = "", properties = {}) {
   return h("img", {

@@ -9,14 +9,14 @@ export function foldText(text) {
   return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().trim();
 }
 
-/** The people whose names have words that begin with all the words of `text`; whole beginnings come first. */
+/** The people whose names or aliases have words that begin with all the words of `text`; whole beginnings come first. */
 export function findPeople(people, text, limit = MAX_SHOWN) {
   const folded = foldText(text);
   if (!folded) return [];
   const words = folded.split(/\s+/);
   const first = [], others = [];
   for (const person of people) {
-    person.folded ??= foldText(person.name);
+    person.folded ??= foldText([person.name, ...(person.aliases ?? [])].join(" "));
     if (person.folded.startsWith(folded)) first.push(person);
     else if (words.every((word) => ` ${person.folded}`.includes(` ${word}`) || (word.length > 2 && person.folded.includes(word)))) others.push(person);
     if (first.length >= limit) break;

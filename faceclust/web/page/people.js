@@ -1,5 +1,5 @@
-// Everybody who has a name, most faces first.
-import { faceImage, formatCount, h, nameText } from "./dom.js";
+// Everybody who has a name: favourites first, then most faces first.
+import { faceImage, formatCount, h, nameText, starOf } from "./dom.js";
 import { foldText } from "./name_field.js";
 import { asScreen } from "./screen.js";
 
@@ -23,7 +23,7 @@ class People {
     this.lead.textContent = people.length
       ? `${formatCount(people.length, "person has", "people have")} a name. Open one to see all faces.`
       : "Nobody has a name yet. Name a group, and the person is here.";
-    this.tiles = people.map((person) => ({ words: foldText(person.name), tile: tileOf(person) }));
+    this.tiles = people.map((person) => ({ words: foldText([person.name, ...person.aliases, ...person.groups].join(" ")), tile: tileOf(person) }));
     this.list.replaceChildren(...this.tiles.map(({ tile }) => tile));
     this.others.textContent = others.length ? `Without a photo at the moment: ${others.join(", ")}` : "";
     this.filter();
@@ -79,7 +79,7 @@ function tileOf(person) {
   return h("li", {},
     h("a", { href: `#/person/${person.person}`, "data-person": person.person },
       h("span", { class: "face" }, faceImage(person.face)),
-      h("span", { class: "who" }, nameText(person.name)),
+      h("span", { class: "who" }, nameText(person.name), starOf(person)),
       h("span", { class: "facts" }, h("span", {}, formatCount(person.faces, "face")), person.years ? h("span", {}, person.years) : null)));
 }
 

@@ -1,5 +1,5 @@
 // One person: the confirmed faces, and below them the suggested ones, least likely first.
-import { faceImage, formatCount, formatNumber, h, nameText } from "./dom.js";
+import { faceImage, formatCount, formatNumber, h, nameText, starOf } from "./dom.js";
 import { FaceGrid } from "./face_grid.js";
 import { formatDay } from "./dates.js";
 import { asScreen } from "./screen.js";
@@ -34,7 +34,7 @@ class PersonScreen {
 
   #grid(label) {
     return new FaceGrid(label, {
-      describe: ({ date }) => `${this.name}, ${formatDay(date)}`,
+      describe: ({ date, age }) => [this.name, formatDay(date), age].filter(Boolean).join(", "),
       outLabel: `Not ${this.name} (x)`,
       out: (face) => this.answer("reject", [face]),
       show: (face) => this.photo(face),
@@ -44,13 +44,16 @@ class PersonScreen {
 
   #describe(person, confirmed, suggested) {
     this.name = person.name;
-    this.heading = h("h1", { tabindex: "-1" }, nameText(person.name));
+    this.heading = h("h1", { tabindex: "-1" }, nameText(person.name), starOf(person));
+    const also = person.aliases.length ? `also ${person.aliases.join(", ")}` : "", groups = person.groups.length ? `in ${person.groups.join(", ")}` : "";
+    const facts = [person.life, also, groups].filter(Boolean).join(" · ");
     const faces = `${formatCount(person.faces, "face")} on ${formatCount(person.photos, "photo")}`;
     this.header.replaceChildren(
       h("span", { class: "face" }, faceImage(person.face)),
-      h("div", {}, this.heading,
+      h("div", {}, this.heading, facts ? h("p", { class: "facts", dir: "auto" }, facts) : null,
         h("p", { class: "facts" }, [faces, person.years].filter(Boolean).join(" · ")),
         h("p", { class: "facts" }, `${formatNumber(confirmed)} confirmed, ${formatNumber(suggested)} suggested`),
+        person.note ? h("p", { class: "note", dir: "auto" }, person.note) : null,
         h("p", { class: "buttons" }, this.#button("Rename", "r", () => this.rename()), this.#button("Merge", "m", () => this.merge()))));
     if (person.companions.length) this.header.append(companionsOf(person));
     this.titles.confirmed.replaceChildren("Confirmed ", h("small", {}, formatNumber(confirmed)));

@@ -56,7 +56,7 @@ export function belongsTo(face, of) {
 /** What is known of a face, without its name. */
 export function stateOf(face) {
   const state = face.name ? (face.confirmed ? "confirmed" : "suggested") : face.ignored ? "not asked about" : "nobody named it yet";
-  return [state, face.whole ? "no face to be seen" : face.by_hand ? "drawn by hand" : ""].filter(Boolean).join(" · ");
+  return [state, face.age, face.whole ? "no face to be seen" : face.by_hand ? "drawn by hand" : ""].filter(Boolean).join(" · ");
 }
 
 /** A face for screen readers. */
