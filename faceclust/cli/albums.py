@@ -42,6 +42,7 @@ from faceclust.outputs.albums import DEFAULT_LAYOUT, LINK_KINDS, split_names
     help="""Make an album of the photos that show all of these people only (repeatable). Put double quotes
     around a name with a comma: --together '"Doe, Jane",Ben'.""",
 )
+@click.option("--groups", is_flag=True, help="Also make an album of each group of people, such as Family.")
 @click.option("--unnamed", is_flag=True, help="Also make a folder for each unnamed group.")
 @click.option(
     "--min-quality", metavar="Q", type=float, default=0.0, help="Only faces of this quality or better, 0 to 1."
@@ -71,6 +72,7 @@ def command(
     Examples:
       faceclust albums ~/People
       faceclust albums ~/People --layout '{person}/{date:%Y}/{date:%Y-%m-%d} {name}' --dry-run
+      faceclust albums ~/People --groups
       faceclust albums /media/usb/Us --together Anna,Ben --link copy
     """
     groups = [split_names(names) for names in together]

@@ -21,7 +21,7 @@ CHAPTERS = (
     "scanning",
     "grouping",
     "naming",
-    "asking-others",
+    "facts",
     "finding",
     "albums-and-tables",
     "face-crops",

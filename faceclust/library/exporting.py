@@ -45,6 +45,7 @@ def plan_albums(
     people: Selectors = (),
     together: Iterable[Sequence[Selector]] = (),
     unnamed: bool = False,
+    groups: bool = False,
     min_quality: float = 0.0,
     confirmed: bool = False,
     since: str | None = None,
@@ -56,7 +57,8 @@ def plan_albums(
     `layout`: path of a photo in the albums, made of `outputs.albums.FIELDS`. `kind`: one of
     `outputs.albums.LINK_KINDS`. `absolute`: symbolic links hold absolute paths. `people` (names, group
     numbers) and `together` (lists of these, each for the photos that show all of them) replace the
-    default, which is all named persons. `unnamed` adds the groups without a name. `min_quality`
+    default, which is all named persons. `unnamed` adds the groups without a name, `groups` an album of each group
+    of people, with the photos of anybody in it. `min_quality`
     (0 to 1) and `confirmed` restrict the faces that put a photo into an album; `since` and `until`
     restrict its date and `folder` its place, as in `search`. Raises UsageError for an unknown person or an
     invalid value.
@@ -72,6 +74,8 @@ def plan_albums(
     if unnamed:
         persons += library.unnamed_groups()
     members += [[AlbumMember.from_person(person)] for person in persons]
+    if groups:
+        members += [[AlbumMember.from_people(name, people)] for name, people in library.people_groups.items()]
     return albums.build_album_plan(
         [build_album(group, library.occurrences_of, album_filter) for group in members],
         library.photos,

@@ -214,15 +214,13 @@ def show_group(session: WebSession, number: int) -> View:
 def show_person(session: WebSession, id: str) -> View:
     """Return a named person: confirmed faces by date, and suggested ones, the least likely first."""
     person = _find_person(session, id)
-    probability = session.interview.group_distances.outlier_probabilities(person.face_ids)
-    doubtful = set(person.face_ids) - person.confirmed
-    suggested = sorted(doubtful, key=lambda face: (-probability.get(face, 0.0), face))
+    doubts = session.interview.group_distances.outlier_probabilities(person.face_ids)
+    unconfirmed = set(person.face_ids) - person.confirmed
+    suggested = sorted(unconfirmed, key=lambda face: (-doubts.get(face, 0.0), face))
     return {
         "person": {**_person_facts(session, person), "companions": _companions(session, person)},
         "confirmed": [_dated(session, face, person) for face in _by_date(session, person.confirmed)],
-        "suggested": [
-            {**_dated(session, face, person), "doubt": round(probability.get(face, 0.0), 3)} for face in suggested
-        ],
+        "suggested": [{**_dated(session, face, person), "doubt": round(doubts.get(face, 0), 3)} for face in suggested],
     }
 
 

@@ -194,3 +194,27 @@ def test_names_in_tables_may_be_aliases(library: Library, tmp_path: Path) -> Non
     run_checked("import", table, "-l", library.root)
     (anna,) = Library(library.root).people()
     assert anna.label == "Anna" and anna.confirmed == {one, other}
+
+
+def test_albums_of_groups_have_the_photos_of_anybody_in_them(named: Library, tmp_path: Path) -> None:
+    for name in ("Anna", "Grace"):
+        named.set_facts(name, groups="Family")
+    run_checked("albums", tmp_path / "out", "--groups", "-l", named.root)
+    folders = {folder.name: {one.name for one in folder.iterdir()} for folder in (tmp_path / "out").glob("[!.]*")}
+    assert folders.keys() == {"Anna", "Grace", "Family"}
+    assert folders["Family"] == folders["Anna"] | folders["Grace"]
+
+
+def test_the_report_shows_facts_and_the_chosen_picture(named: Library, tmp_path: Path) -> None:
+    best = {one.person.label: one.best.face_id for one in named.overviews() if one.best}["Anna"]
+    face = next(face for face in named.find_person("Anna").face_ids if face != best)
+    note = "<b>one</b>\ntwo"
+    named.set_facts("Anna", born="2018-01-01", note=note, aliases="Anni", groups="Us", favourite=True, picture=face)
+    overview = next(one for one in Library(named.root).overviews() if one.person.label == "Anna")
+    assert overview.best is not None and overview.best.face_id == face
+    html = named.report_page(tmp_path / "r.html").content.decode()
+    assert "&lt;b&gt;one&lt;/b&gt;\ntwo" in html and "also <bdi>Anni</bdi>" in html and "(favourite)" in html
+    assert 'data-also="Anni Us"' in html and "16 months" in html and "born 2018-01-01, " in html
+    named.reject(face, "Anna")
+    overview = next(one for one in named.overviews() if one.person.label == "Anna")
+    assert overview.best is not None and overview.best.face_id == best

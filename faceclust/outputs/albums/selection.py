@@ -38,6 +38,13 @@ class AlbumMember:
         """Create a member from a named person or a group without a name."""
         return cls(person.id, person.label, person.face_ids, person.confirmed)
 
+    @classmethod
+    def from_people(cls, name: str, people: Sequence[Person]) -> AlbumMember:
+        """Create a member from a group of people, such as Family: a photo of anybody in it is one of the group."""
+        faces = {face for person in people for face in person.face_ids}
+        confirmed = frozenset().union(*(person.confirmed for person in people))
+        return cls(f"people {name}", name, sorted(faces), confirmed)
+
 
 @dataclass(frozen=True)
 class AlbumFilter:
