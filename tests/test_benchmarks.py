@@ -116,6 +116,7 @@ def require_atheris() -> None:
 
 
 ARGUMENTS: dict[str, Callable[[Inputs], list[str | Path]]] = {
+    "videos": lambda inputs: ["--seconds", "4", "--rate", "2", "--width", "320", "--height", "240"],
     "albums": lambda inputs: [*inputs.library_and_truth(), "--link", "copy"],
     "bulk_ignore": lambda inputs: [inputs.missing_folder, "--faces", "300"],
     "calibrate": lambda inputs: [*inputs.many_people_and_truth(), "--people", "12", "--far", "0.01", "--confirm"],

@@ -19,6 +19,7 @@ from faceclust.errors import UsageError
 CHAPTERS = (
     "start",
     "scanning",
+    "videos",
     "grouping",
     "naming",
     "facts",

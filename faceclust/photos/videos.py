@@ -156,13 +156,15 @@ class Video:
     """
 
     def __init__(self, container: Any) -> None:
+        from av.stream import Discard
+
         self._container = container
         if not container.streams.video:
             raise UndecodableError(SkipReason.NOT_A_VIDEO, "it has no moving pictures")
         self._stream = container.streams.video[0]
         for other in container.streams:
             if other is not self._stream:
-                other.discard = "all"
+                other.discard = Discard.all  # sound and the like are not even read
         self._decoder = self._stream.codec_context
         if self._decoder is None or self._decoder.name not in CODECS:
             name = self._decoder.name if self._decoder else "unknown"
@@ -304,7 +306,14 @@ class _NamelessFile:
     name = "video"
 
     def __init__(self, stream: BinaryIO) -> None:
-        self.read, self.seek, self.tell = stream.read, stream.seek, stream.tell
+        self._stream, self.read, self.tell = stream, stream.read, stream.tell
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move to a place; −1 if it does not exist, as in a damaged file."""
+        try:
+            return self._stream.seek(offset, whence)
+        except (OSError, ValueError, OverflowError):
+            return -1
 
 
 def _refuse_to_open(*_: object) -> None:

@@ -249,7 +249,7 @@ def _companions(session: WebSession, person: Person) -> list[View]:
 
 
 def show_photo(session: WebSession, photo: str, of: tuple[str, str] | None) -> View:
-    """Return a photo or frame, and its faces from the left. `of`: ("person", id) or ("group", number) to page through."""
+    """Return a photo or frame, and its faces from the left. `of`: ("person", id) or ("group", number) to page by."""
     library = session.library
     info = photo_info(session, photo)
     frame_time = split_picture_id(photo)[1]

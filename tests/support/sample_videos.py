@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,12 +36,26 @@ def draw_frame(people: Sequence[str], number: int, size: tuple[int, int] = SIZE)
     return np.asarray(canvas)
 
 
+def _write_silence(container: Any, sound: Any, seconds: float) -> None:
+    """Write a soundtrack, which most videos have."""
+    av = pytest.importorskip("av")
+    silence = np.zeros((1, 1024 * 2), np.int16)
+    for number in range(round(seconds * 48000 / 1024)):
+        frame = av.AudioFrame.from_ndarray(silence, format="s16", layout="stereo")
+        frame.sample_rate, frame.pts = 48000, number * 1024
+        for packet in sound.encode(frame):
+            container.mux(packet)
+    for packet in sound.encode():
+        container.mux(packet)
+
+
 def write_video(
     path: Path,
     scenes: Sequence[tuple[float, Sequence[str]]],
     *,
     codec: str = "libx264",
     size: tuple[int, int] = SIZE,
+    rate: int = RATE,
     key_interval: int = RATE,
     turn: int = 0,
     pixel_ratio: Fraction | None = None,
@@ -56,21 +71,23 @@ def write_video(
     with av.open(os.fspath(path), "w") as container:
         container.metadata.update(texts or {})
         options = {"g": str(key_interval), "preset": "ultrafast", "threads": "1"}
-        stream = container.add_stream(codec, rate=RATE, options=options)
+        stream = container.add_stream(codec, rate=rate, options=options)
         stream.width, stream.height = size if turn % 180 == 0 else size[::-1]
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        sound = container.add_stream("libopus" if path.suffix == ".webm" else "aac", rate=48000)
         if pixel_ratio:
             stream.codec_context.sample_aspect_ratio = pixel_ratio
         if turn:
             stream.set_display_rotation(turn)
         number = 0
         for seconds, people in scenes:
-            for _ in range(round(seconds * RATE)):
+            for _ in range(round(seconds * rate)):
                 pixels = np.ascontiguousarray(np.rot90(draw_frame(people, number, size), -turn // 90))
                 for packet in stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")):
                     container.mux(packet)
                 number += 1
         for packet in stream.encode():
             container.mux(packet)
+        _write_silence(container, sound, sum(seconds for seconds, _ in scenes))
     os.utime(path, ns=(10**18, 10**18))
     return path
