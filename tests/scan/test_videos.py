@@ -90,7 +90,7 @@ def test_the_next_scan_keeps_the_setting_and_opens_nothing(scanned: Path, tmp_pa
 def test_commands_show_videos_with_a_time(scanned: Path, tmp_path: Path) -> None:
     root = tmp_path / "photos"
     shutil.copytree(scanned, root)
-    assert run("name", "long.mp4#2", "Hopper", "--library", root, "--new").returncode == 0
+    assert run("name", "long.mp4#6", "Hopper", "--library", root, "--new").returncode == 0
     assert run("scan", root, "-j", "1").returncode == 0
     found = run("find", "Hopper", "--library", root, cwd=root)
     assert found.stdout.splitlines() == ["long.mp4", "brief.mov"]
@@ -108,13 +108,13 @@ def test_commands_show_videos_with_a_time(scanned: Path, tmp_path: Path) -> None
     again = run("scan", "--again", root / "long.mp4")
     assert again.returncode == 2 and "is a video" in again.stderr
     who = run("identify", root / "long.mp4", "--library", root)
-    assert who.returncode == 0 and who.stdout.count("Hopper") == 3
+    assert who.returncode == 0 and who.stdout.count("Hopper ") == 3
 
 
 def test_forgotten_faces_of_a_video_stay_forgotten(scanned: Path, tmp_path: Path) -> None:
     root = tmp_path / "photos"
     shutil.copytree(scanned, root)
-    run("name", "long.mp4#2", "Hopper", "--library", root, "--new")
+    run("name", "long.mp4#6", "Hopper", "--library", root, "--new")
     assert run("forget", "Hopper", "--yes", "--library", root).returncode == 0
     before = _video_faces(root)
     assert run("cache", "clear", "--yes", "--library", root).returncode == 0
