@@ -29,7 +29,7 @@ def make_row(**values: Any) -> dict[str, Any]:
         "photo": "ä, b.jpg", "left": 400, "top": 600, "right": 1200, "bottom": 1200, "face_id": "1", "cluster": 1,
         "person": "Anna", "confirmed": True, "score": 0.5, "quality": 0.25, "taken_at": TAKEN, "camera": "Canon",
         "latitude": 48.5, "longitude": -11.25, "width": 4000, "height": 3000, "photo_hash": "h",
-        "taken_at_source": "exif", "by_hand": False,
+        "taken_at_source": "exif", "by_hand": False, "frame_time": None,
     }  # fmt: skip
     return known | values
 
