@@ -27,6 +27,7 @@ from faceclust.store.find_library import LIBRARY_VARIABLE, find_library, find_li
 from faceclust.store.locations import homes_of
 from faceclust.store.settings import SAFE_LIBRARIES_KEY, user_config_file, validate_pack_name
 
+_NOT_CONFIGURABLE = ("library", "add_root", "remove_root", "move_root")
 #: The options that a library's file may set: how its faces are found, grouped and shown. Others may have
 #: written that file, so it may not name files, answer questions, or choose what a command does.
 LIBRARY_KEYS = {
@@ -86,10 +87,11 @@ def configurable_options(command: click.Command) -> Iterator[tuple[str, click.Op
     """The options of a command that a file may set, by key.
 
     `--library` is not among them: a file sets it for all commands at once, see
-    `library_from_user_file`.
+    `library_from_user_file`. Neither are those that change the
+    folders of a library once.
     """
     for option in command.params:
-        if isinstance(option, click.Option) and option.expose_value and option.name != "library":
+        if isinstance(option, click.Option) and option.expose_value and option.name not in _NOT_CONFIGURABLE:
             yield max(option.opts, key=len).lstrip("-"), option
 
 

@@ -11,7 +11,7 @@ from itertools import combinations
 
 from faceclust.errors import UsageError
 from faceclust.files.safe_paths import is_at_or_below
-from faceclust.types import FaceOccurrence, PartialDate, Person
+from faceclust.types import FaceOccurrence, Person
 from faceclust.types.arguments import require_text
 
 #: Ages above this are mistyped.
@@ -203,6 +203,7 @@ def parse_ages(text: str | int) -> tuple[int, int]:
 
 def _faces_by_photo(occurrences: Iterable[FaceOccurrence], query: Query) -> dict[str, list[FaceOccurrence]]:
     """Group the faces by photo, for photos in the query's folder and date range."""
+    needs_date = query.since is not None or query.until is not None
     since, until = query.since or datetime.min, query.until or datetime.max
     faces: dict[str, list[FaceOccurrence]] = defaultdict(list)
     for occurrence in occurrences:

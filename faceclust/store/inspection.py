@@ -57,8 +57,8 @@ class InspectionResult:
 def inspect_cache(
     path: Path, folder: Path | None, make_face_id: FaceIdFunction, *, hash_photos: bool
 ) -> InspectionResult:
-    """Check the cache file of a folder; None if its photos are on a disk that is away. With `hash_photos`, compare the contents of seemingly
-    unchanged photos with their hashes."""
+    """Check the cache file of a folder; None if its photos are on a disk that is away. With `hash_photos`, compare
+    the contents of seemingly unchanged photos with their hashes."""
     found = InspectionResult()
     try:
         info, rows = read_any_cache(path)
