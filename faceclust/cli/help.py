@@ -19,7 +19,7 @@ from faceclust.errors import UsageError
 CHAPTERS = (
     "start",
     "scanning",
-    "videos",
+    "several-disks",
     "grouping",
     "naming",
     "facts",
