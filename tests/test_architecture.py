@@ -131,7 +131,7 @@ NETWORK = {
         "urllib.request",
         "urllib3",
     ),
-    *("uvicorn", "webbrowser", "websockets", "xmlrpc"),
+    *("uvicorn", "watchfiles", "webbrowser", "websockets", "xmlrpc"),
 }
 #: What the page of `label --web` needs to serve this machine. None of them fetches anything by itself.
 SERVER = {"asyncio", "h11", "socket", "starlette", "uvicorn", "webbrowser"}
@@ -152,7 +152,7 @@ def test_few_modules_can_use_the_network() -> None:
         parts = path.relative_to(PACKAGE).parts
         place = "/".join(parts[:2]) if parts[0] in ("engines", "installer") else parts[0]
         used[place] = used.get(place, set()) | found
-    assert used == {"engines/dask": CLUSTER, "installer/download.py": {"httpx"}, "web": SERVER}
+    assert used == {"engines/dask": CLUSTER, "installer/download.py": {"httpx"}, "watch": {"watchfiles"}, "web": SERVER}
     assert not any(name == "urllib" for path in MODULES for name, _ in list_imports(path))
 
 

@@ -22,15 +22,15 @@ class NoEventsError(Exception):
 class ChangeEvents:
     """Watches the folders of a root.
 
-    `folders`: POSIX paths below the root, which lie open to be compared with those that exist. Raises NoEventsError if
+    `folders`: POSIX paths below the root. Raises NoEventsError if
     the system cannot watch them, FileNotFoundError if one is gone.
     """
 
     def __init__(self, root: Path, folders: Collection[str]) -> None:
         self.folders = frozenset(folders)
         paths = [str(root)] if _WATCHES_TREES else [str(root / name) for name in sorted(folders)]
-        try:
-            self._notify = RustNotify(paths, False, False, 0, _WATCHES_TREES, True)
+        try:  # ignoring missing permissions, the last argument, would hide that the limit is reached
+            self._notify = RustNotify(paths, False, False, 0, _WATCHES_TREES, False)
         except FileNotFoundError:
             raise
         except (OSError, WatchfilesRustInternalError) as error:

@@ -45,6 +45,7 @@ ON_A_TERMINAL = [
 #: here run without any, and all of them once with hostile arguments.
 ARGUMENTS: dict[str, list[list[str]]] = {
     "scan": [["{root}"]],
+    "watch": [["--once"]],
     "name": [["2", "Ben"]],
     "confirm": [["Anna"]],
     "reject": [["Anna", "{face}"], ["Anna", "{photo}#9"]],

@@ -52,6 +52,7 @@ def _run_in_process(words: list[str], cwd: Path, env: Mapping[str, str]) -> subp
     ):
         clear_pack_cache()  # a new process would read the packs from disk
         patch.setattr(sys, "argv", ["faceclust", *words])
+        patch.setattr(os, "nice", lambda step: 0, raising=False)  # a process cannot take its priority back
         patch.chdir(cwd)
         try:
             main()
