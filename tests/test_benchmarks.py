@@ -175,6 +175,17 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[str | Path]]] = {
     "train": lambda inputs: [inputs.aligned_people(), "--steps", "1", "--seeds", "0"],
     "training_speed": lambda inputs: ["--images", "8", "--batch", "8"],
     "unplaced_names": lambda inputs: inputs.library_and_truth(),
+    "watch": lambda inputs: [
+        inputs.missing_folder,
+        "--folders",
+        "2",
+        "--photos",
+        "2",
+        "--seconds",
+        "1",
+        "--changes",
+        "0",
+    ],
     "unchanged": lambda inputs: [inputs.missing_folder, "--folders", "2", "--photos", "2", "--rounds", "1"],
     "xmp": lambda inputs: [find_program("exiftool"), inputs.missing_folder, "--kind", "png"][1:],
 }

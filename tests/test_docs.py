@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import configparser
 import contextlib
 import json
 import os
+import plistlib
 import re
 import shlex
 import sqlite3
@@ -22,6 +24,7 @@ from faceclust.cli import cli
 from faceclust.cli.commands import COMMANDS as COMMAND_TABLE
 from faceclust.cli.help import CHAPTERS
 from faceclust.cli.reference import command_reference
+from faceclust.scan.examine_pool import PHOTO_TIME_LIMIT
 from tests.support.command import run
 from tests.support.sample_photos import make_library
 
@@ -321,6 +324,28 @@ def test_the_configuration_example_is_valid(tmp_path: Path, monkeypatch: pytest.
         ("cache check", "hash"): True,
     }
     assert str(library_from_user_file(cli)).endswith("/Pictures")
+
+
+# -- services -----------------------------------------------------------------
+
+
+def test_the_services_start_commands_that_exist() -> None:
+    text = chapter_text("watching")
+    unit = configparser.ConfigParser(interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    (block,) = find_blocks("ini", text)
+    unit.read_string(block)
+    assert unit.sections() == ["Unit", "Service", "Install"]
+    (block,) = find_blocks("xml", text)
+    agent = plistlib.loads(block.encode())
+    assert agent["RunAtLoad"] is True and agent["KeepAlive"] == {"SuccessfulExit": False}
+    for words in (shlex.split(unit["Service"]["ExecStart"]), agent["ProgramArguments"]):
+        assert words[0].endswith("/.local/bin/faceclust")
+        called, arguments = find_command(words[1:])
+        assert called.name == "watch"
+        parse(called, arguments)
+    limit = min(int(unit["Service"]["TimeoutStopSec"]), agent["ExitTimeOut"])
+    assert limit > PHOTO_TIME_LIMIT
 
 
 # -- tables -------------------------------------------------------------------

@@ -19,7 +19,7 @@ from faceclust.errors import UsageError
 CHAPTERS = (
     "start",
     "scanning",
-    "several-disks",
+    "watching",
     "grouping",
     "naming",
     "facts",
