@@ -169,7 +169,8 @@ def _faces_to_export(library: Catalogue, *, confirmed: bool, all_faces: bool) ->
         if is_wanted and left < right and top < bottom:
             box = None if occurrence.is_whole_photo else occurrence.box
             if box or name:
-                faces.setdefault(occurrence.photo, []).append(UprightFace(box, name, is_confirmed))
+                aliases = person.facts.aliases if person and name else ()
+                faces.setdefault(occurrence.photo, []).append(UprightFace(box, name, is_confirmed, aliases))
     return faces
 
 

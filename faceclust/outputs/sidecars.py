@@ -55,12 +55,13 @@ EmbeddedMetadataReader = Callable[[Path], tuple[Sequence[bytes], Sequence[str]]]
 class UprightFace:
     """A face to write. The box is in fractions of the upright photo, None for a person without a face to be seen.
 
-    `confirmed` is false if the name is only suggested.
+    `confirmed` is false if the name is only suggested. `aliases` are other names of the person.
     """
 
     box: Box | None
     name: str | None
     confirmed: bool = True
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -313,7 +314,11 @@ def _plan_sidecar(
         orientation, size = read_orientation(file) or (photo.orientation, None)
         if size not in (None, photo.size):
             return replace(sidecar, reason="the photo has changed since the last scan")
-        boxes = [NamedBox(stored_box(face.box, orientation), face.name, face.confirmed) for face in faces if face.box]
+        boxes = [
+            NamedBox(stored_box(face.box, orientation), face.name, face.confirmed, face.aliases)
+            for face in faces
+            if face.box
+        ]
         without_face = tuple(dict.fromkeys(face.name for face in faces if face.name and not face.box))
         size = stored_size(photo.size, orientation)
         sidecar = replace(sidecar, faces=tuple(boxes), without_face=without_face, size=size)

@@ -18,12 +18,18 @@ _SAME_FACE_IOU = 0.4
 class NamedBox:
     """A face to write: box (left, top, right, bottom) in fractions of the stored picture, and name.
 
-    `confirmed` is false if the name is only suggested.
+    `confirmed` is false if the name is only suggested. `aliases` are other names of the person: another program's
+    region with one of them has the right name already.
     """
 
     box: Box
     name: str | None = None
     confirmed: bool = True
+    aliases: tuple[str, ...] = ()
+
+    def is_called(self, name: str) -> bool:
+        """Is this the name of the face, or an alias?"""
+        return any(_is_same_name(name, own) for own in (self.name, *self.aliases) if own)
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ def separate_conflicts(
     for face in wanted:
         names = [region.name for region in foreign if _is_same_face(region, face) and region.name]
         names = [name for name in names if not is_placeholder_name(name)]
-        others = [name for name in names if face.name and not _is_same_name(name, face.name)]
+        others = [name for name in names if face.name and not face.is_called(name)]
         if others and len(others) == len(names):
             conflicts.append((face.name or "", others[0]))
         else:
@@ -97,7 +103,7 @@ def _is_covered(region: PacketRegion, face: NamedBox) -> bool:
     """Does another program's region already have this face and its name?"""
     if not _is_same_face(region, face):
         return False
-    return face.name is None or (region.name is not None and _is_same_name(region.name, face.name))
+    return face.name is None or (region.name is not None and face.is_called(region.name))
 
 
 def _is_same_face(region: PacketRegion, face: NamedBox) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ import pytest
 from faceclust import Library
 from faceclust.errors import UsageError
 from faceclust.people.events import from_record
-from faceclust.types import PartialDate, PersonFacts
+from faceclust.types import FaceOccurrence, PartialDate, PersonFacts
 from tests.support.command import run, run_checked
-from tests.support.sample_photos import COLLINS
+from tests.support.picasa_files import format_rect64
+from tests.support.xmp_packets import build_mwg_regions, build_region, build_sidecar
 
 
 @pytest.fixture
@@ -184,16 +186,50 @@ def test_journals_of_two_machines_have_the_facts_of_both(named: Library, tmp_pat
     assert Library(named.root).find_person("Anna").facts == PersonFacts(PartialDate(1988), groups=("Family", "Chess"))
 
 
-def test_names_in_tables_may_be_aliases(library: Library, tmp_path: Path) -> None:
+def write_table(library: Library, face: FaceOccurrence, name: str) -> list[str]:
+    table = library.root.parent / "names.csv"
+    table.write_text(f"photo,left,top,right,bottom,name\n{face.photo},{','.join(map(str, face.pixel_box))},{name}\n")
+    return [str(table)]
+
+
+def write_sidecar(library: Library, face: FaceOccurrence, name: str) -> list[str]:
+    left, top, right, bottom = face.box
+    region = build_region(name, (left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
+    regions = build_mwg_regions(region, size=library.photos[face.photo].size)
+    (library.root / f"{face.photo}.xmp").write_text(build_sidecar(regions), encoding="utf-8")
+    return []
+
+
+def write_picasa(library: Library, face: FaceOccurrence, name: str) -> list[str]:
+    photo = library.root / face.photo
+    lines = ("[Contacts2]", f"2a={name};;", f"[{photo.name}]", f"faces=rect64({format_rect64(face.box)}),2a")
+    photo.with_name(".picasa.ini").write_text("\n".join(lines))
+    return []
+
+
+@pytest.mark.parametrize("write", [write_table, write_sidecar, write_picasa])
+def test_imported_names_may_be_aliases(
+    library: Library, write: Callable[[Library, FaceOccurrence, str], list[str]]
+) -> None:
     one, other = library.faces_in_group(1)[:2]
     library.name(1, "Anna", confirmed=[one])
-    library.set_facts("Anna", aliases=COLLINS)
-    face = library.occurrences_of[other][0]
-    table = tmp_path / "names.csv"
-    table.write_text(f"photo,left,top,right,bottom,name\n{face.photo},{','.join(map(str, face.pixel_box))},{COLLINS}\n")
-    run_checked("import", table, "-l", library.root)
+    library.set_facts("Anna", aliases="Eileen")
+    sources = write(library, library.occurrences_of[other][0], "EILEEN")
+    run_checked("import", *sources, "-l", library.root)
     (anna,) = Library(library.root).people()
     assert anna.label == "Anna" and anna.confirmed == {one, other}
+
+
+def test_a_sidecar_with_an_alias_of_the_person_is_no_conflict(library: Library) -> None:
+    library.name(1, "Anna")
+    face = library.occurrences_of[library.faces_in_group(1)[0]][0]
+    write_sidecar(library, face, "Anni")
+    folder = face.photo.rpartition("/")[0]
+    (conflicting,) = (one for one in library.plan_xmp(folder=folder).sidecars if one.photo == face.photo)
+    assert conflicting.conflicts == (("Anna", "Anni"),)
+    library.set_facts("Anna", aliases="Anni")
+    (sidecar,) = (one for one in library.plan_xmp(folder=folder).sidecars if one.photo == face.photo)
+    assert sidecar.conflicts == () and sidecar.action == "change", "the name goes into the keywords"
 
 
 def test_albums_of_groups_have_the_photos_of_anybody_in_them(named: Library, tmp_path: Path) -> None:

@@ -241,6 +241,18 @@ def test_a_foreign_name_is_kept_and_reported_as_a_conflict() -> None:
     assert read_names(merged.data, 0) == ["Carla", "Ben"] and read_list(merged.data, "dc:subject") == ["Ben"]
 
 
+def test_a_region_with_an_alias_of_the_person_is_kept_without_a_conflict() -> None:
+    theirs = build_sidecar(build_mwg_regions(build_region("Mum", 0.21, 0.34, 0.19, 0.3))).encode()
+    anna = replace(ANNA, aliases=("Anni", "MUM"))
+    merged = merge_faces(theirs, [anna, BEN], SIZE)
+    assert merged.conflicts == () and read_names(merged.data, 0) == ["Mum", "Ben"], "no second region of the face"
+    assert read_list(merged.data, "dc:subject") == ["Anna", "Ben"]
+    assert merge_faces(merged.data, [anna, BEN], SIZE).data == merged.data
+    assert merge_faces(merged.data, [], SIZE).data == theirs
+    both = build_mwg_regions(build_region("Carla", 0.21, 0.34, 0.19, 0.3), build_region("Mum", 0.21, 0.34, 0.19, 0.3))
+    assert merge_faces(build_sidecar(both).encode(), [anna], SIZE).conflicts == ()
+
+
 @pytest.mark.parametrize("word", ["Unbekannt", "Unknown 3", "?"])
 def test_a_word_for_nobody_is_no_conflict(word: str) -> None:
     theirs = build_sidecar(build_mwg_regions(build_region(word, 0.2, 0.35, 0.2, 0.3)))
