@@ -41,7 +41,7 @@ def command(last: int | None, other_journal: Path | None, dry_run: bool, library
 
     The journal is the file people.jsonl in the library's .faceclust folder. Back it up.
 
-    --merge also takes the file of answers that somebody sent back from a page of `faceclust label --send`.
+    --merge also takes the file of answers that somebody sent back from a page of `label --send`.
     Those names are suggestions: they never replace your own answers, and `faceclust label` asks about them
     first.
 

@@ -135,7 +135,7 @@ def test_a_command_in_a_part_says_so_and_offers_to_limit_it(whole: Path, tmp_pat
     for words in (("find", COLLINS), ("export",), ("albums", tmp_path / "People")):
         assert limit in run(*words, cwd=whole / "a").stderr, words
         assert run(*words, cwd=whole).stderr.startswith(f"library: {whole}\n")
-    assert f"library: {whole} (this folder is a part of it)\n" in run("people", cwd=whole / "a").stderr
+    assert f"library: {whole} (this folder is a part of it)\n" in run("together", cwd=whole / "a").stderr
     assert run_checked("export", "--folder", ".", cwd=whole / "a").count("\n") == 2  # a heading and a face
     assert run_checked("export", cwd=whole / "a").count("\n") == 3
     run_checked("albums", tmp_path / "People", "--folder", ".", cwd=whole / "b")

@@ -13,6 +13,7 @@ _EXPLANATIONS: dict[str, str] = {
     SkipReason.EMPTY: "These files are empty.",
     SkipReason.TRUNCATED: "These files end too early: a copy was interrupted, or the card failed.",
     SkipReason.NOT_A_PHOTO: "They are named like photos, but have other content.",
+    SkipReason.NOT_A_VIDEO: "They are named like videos, but have other content.",
     SkipReason.TOO_LARGE: "They have more pixels than fit safely into memory.",
     SkipReason.TOO_SMALL: "They have too few pixels for a face.",
     SkipReason.NEEDS_RAW: "RAW photos: install faceclust[raw] and scan again.",
