@@ -363,6 +363,7 @@ def test_the_json_keys_in_the_manual_match_the_commands(library: Library) -> Non
     library.name(library.faces_in_group(1), "Anna")
     photo = str(next(library.root.glob("2019/*.jpg")))
     arguments = {"verify": [photo, photo], "identify": [photo], "cluster": ["--dry-run"], "find": ["1"]}
+    arguments["crops"] = ["1", str(library.root.with_name("Crops")), "--dry-run"]
     for name, keys in rows:
         words = [name, *arguments.get(name, []), "--json", "--library", str(library.root)]
         printed = json.loads(CliRunner().invoke(cli, words, catch_exceptions=False).stdout).keys()
