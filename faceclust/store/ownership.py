@@ -20,18 +20,19 @@ from faceclust.store.settings import SAFE_LIBRARIES_KEY, safe_libraries, user_co
 _ANY = "*"
 
 
-def require_trusted_library(root: Path) -> None:
+def require_trusted_library(root: Path, *, can_be_chosen: bool = True) -> None:
     """Raise UsageError if the library at `root` belongs to another user, unless `safe-libraries` in the
-    user's own configuration file names it. Raises OSError. Windows is not checked."""
+    user's own configuration file names it. `can_be_chosen`: the hint mentions --library. Raises OSError.
+    Windows is not checked."""
     if os.name == "nt" or (path := _foreign_path(root)) is None:
         return
     trusted = safe_libraries()
     if _ANY in trusted or root in [Path(os.path.realpath(expand_user(folder))) for folder in trusted]:
         return
+    choice = f"--library {shlex.quote(str(root))}, or " if can_be_chosen else ""
     raise UsageError(
         f"the library {root} is not used: {path} belongs to another user",
-        hint=f"if you trust its owner, add --library {shlex.quote(str(root))}, "
-        f'or {SAFE_LIBRARIES_KEY} = ["{root}"] to {user_config_file()}',
+        hint=f'if you trust its owner, add {choice}{SAFE_LIBRARIES_KEY} = ["{root}"] to {user_config_file()}',
     )
 
 

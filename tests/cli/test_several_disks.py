@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from faceclust import Library
 from faceclust.errors import UsageError
+from faceclust.files.own_files import walk_own
+from faceclust.library import additional_roots
 from faceclust.outputs.albums.existing import DISK_AWAY
+from faceclust.store.home import JOURNAL_NAME
 from faceclust.store.roots_file import ROOTS_FILE_NAME
+from faceclust.store.settings import user_config_file
 from tests.support.command import run
 from tests.support.sample_photos import COLLINS, HOPPER
 from tests.support.scan_builders import make_face_photo, touch, write_photo
@@ -397,7 +404,70 @@ def test_the_names_of_a_library_on_the_other_disk_are_taken_over(disks: Disks) -
     assert len(disks.library().occurrences) == 5
 
 
+def test_the_new_disk_is_searched_before_the_library_is_locked(
+    disks: Disks, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The search may take minutes, and other commands work meanwhile."""
+    library = disks.library()
+    library.scan(workers=0)
+    former = Library(disks.other)
+    former.scan(workers=0)
+    former.name([former.occurrences[0].face_id], COLLINS)
+    searched = []
+
+    def walk_unlocked(folder: Path, on_error: Callable[[OSError], None]) -> Iterator[Any]:
+        with disks.library().home.lock("searching"):  # raises LibraryBusyError if add_root holds it
+            searched.append(folder)
+        return walk_own(folder, on_error)
+
+    monkeypatch.setattr(additional_roots, "walk_own", walk_unlocked)
+    assert library.add_root(disks.other).answers == 1 and searched == [disks.other]
+    assert not library.add_root(disks.other).is_new and len(searched) == 1
+
+
 # -- hostile libraries --------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("below", ["", "2019"])
+def test_a_library_of_another_user_on_the_new_disk_adds_no_names(
+    disks: Disks, monkeypatch: pytest.MonkeyPatch, below: str
+) -> None:
+    monkeypatch.delenv("SUDO_UID", raising=False)
+    former = Library(disks.other / below)
+    former.scan(workers=0)
+    former.name([one.face_id for one in former.occurrences if one.photo.endswith("1.bmp")], COLLINS)
+    os.chown(former.home.home, 4711, 4711)
+    library = disks.library()
+    library.scan(workers=0)
+    with pytest.raises(UsageError, match=f"{re.escape(str(former.root))} is not used: .* another user") as raised:
+        library.add_root(disks.other)
+    hint = str(raised.value.hint)
+    assert f'safe-libraries = ["{former.root}"]' in hint and "--library" not in hint
+    assert not library.roots.additional and not library.journal.events()
+    user_config_file().parent.mkdir(parents=True, exist_ok=True)
+    user_config_file().write_text(f'safe-libraries = ["{former.root}"]')
+    assert library.add_root(disks.other).answers == 1
+
+
+def test_the_journals_on_the_new_disk_are_limited_while_they_are_read(
+    disks: Disks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The later journals are not even opened."""
+    homes = []
+    for number in range(3):
+        former = Library(write_photo(disks.other / str(number) / "1.bmp", make_face_photo(COLLINS, number)).parent)
+        former.scan(workers=0)
+        former.name([former.occurrences[0].face_id], COLLINS)
+        homes.append(former.home.home)
+    monkeypatch.setattr(additional_roots, "MAX_JOURNAL_SIZE", (homes[0] / JOURNAL_NAME).stat().st_size * 3 // 2)
+    opened = []
+    read = additional_roots.read_journal
+    monkeypatch.setattr(additional_roots, "read_journal", lambda path: opened.append(path) or read(path))
+    library = disks.library()
+    with pytest.raises(UsageError, match="cannot be taken over: the journal would be larger"):
+        library.add_root(disks.other)
+    assert 1 <= len(opened) <= 2 and not library.roots.additional
 
 
 def write_roots(disks: Disks, content: object) -> None:
