@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from faceclust.errors import NewerCacheError
-from faceclust.files.names import pack_of_cache_file
+from faceclust.files.names import is_video_name, pack_of_cache_file
 from faceclust.files.safe_paths import join_posix
 from faceclust.library.photo_faces import FaceReader, UnreadablePhotoError
 from faceclust.packs.pack import Pack
@@ -52,10 +52,14 @@ def plan_switch(home: LibraryHome, pack: Pack) -> SwitchPlan:
 
 
 def with_time_estimate(home: LibraryHome, pack: Pack, plan: SwitchPlan) -> SwitchPlan:
-    """Return the plan with a time estimate, measured on a sample of the unscanned photos."""
+    """Return the plan with a time estimate, measured on a sample of the unscanned photos.
+
+    Videos and photos that are away are not sampled: to read them fails at once.
+    """
     reader, durations = FaceReader(pack), list[float]()
-    step = max(1, len(plan.unscanned) // _SAMPLE_SIZE)
-    for i, photo in enumerate(plan.unscanned[: step * _SAMPLE_SIZE : step]):
+    photos = [photo for photo in plan.unscanned if home.roots.is_here(photo) and not is_video_name(photo)]
+    step = max(1, len(photos) // _SAMPLE_SIZE)
+    for i, photo in enumerate(photos[: step * _SAMPLE_SIZE : step]):
         for _ in range(2 if i == 0 else 1):  # the first read includes loading the models
             began = time.perf_counter()
             with contextlib.suppress(UnreadablePhotoError, OSError):

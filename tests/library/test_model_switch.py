@@ -15,10 +15,12 @@ from faceclust.errors import NothingScannedError, PackError, UsageError
 from faceclust.files import bundled
 from faceclust.files.names import cache_file_name
 from faceclust.library.maintenance import check_caches, clear_caches, plan_clear
-from faceclust.library.model_switch import plan_switch, with_time_estimate
+from faceclust.library.model_switch import SwitchPlan, plan_switch, with_time_estimate
+from faceclust.library.photo_faces import FaceReader
 from faceclust.packs.registry import load_pack
 from faceclust.scan.unchanged import count_unchanged_photos
 from faceclust.store.config import read_config
+from faceclust.store.roots_file import new_root
 from faceclust.store.settings import pack_in_use, precision_in_use, set_pack, user_config_enabled, user_config_file
 from tests.support.pack_scenarios import install_other_detector, install_tiny_embedder
 from tests.support.photo_changes import count_surviving_names, list_names_on_photos
@@ -251,6 +253,21 @@ def test_faces_without_a_usable_embedding_are_left_out_and_reported(named: Libra
     left_out = len(named.occurrences) - len(other.occurrences)
     assert f"faces left out because tiny returns no usable vectors for them: {left_out}, on " in left_out_note
     assert other.scan(workers=0).scanned == 0
+
+
+def test_the_time_estimate_leaves_out_videos_and_photos_that_are_away(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = new_root((tmp_path / "disk").as_posix(), ())
+    library.home.set_roots((away,))
+    here = sorted(path.relative_to(library.root).as_posix() for path in library.root.rglob("*.jpg"))[:7]
+    unscanned = [f"{away.path}/{number}.jpg" for number in range(9)] + here + [f"{number}.mp4" for number in range(9)]
+    read = []
+    monkeypatch.setattr(FaceReader, "read", lambda reader, path: read.append(path))
+    plan = with_time_estimate(library.home, library.pack, SwitchPlan(25, tuple(unscanned)))
+    assert plan.sample_size == 6 and set(read) == {library.root / photo for photo in here[:6]}
+    plan = with_time_estimate(library.home, library.pack, SwitchPlan(9, tuple(unscanned[:9])))
+    assert (plan.sample_size, plan.estimated_seconds) == (0, None)
 
 
 def test_undoing_a_clustering_restores_that_of_another_pack(named: Library) -> None:
