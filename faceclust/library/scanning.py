@@ -16,6 +16,7 @@ from faceclust.errors import CacheError, UsageError
 from faceclust.files.bundled import default_pack
 from faceclust.files.names import PRECISIONS
 from faceclust.files.program_folders import is_skipped
+from faceclust.files.safe_paths import is_absolute_posix
 from faceclust.library.drawn_faces import drawn_faces_in_effect
 from faceclust.library.forgetting import filter_forgotten_faces
 from faceclust.library.naming import record_relocated_faces
@@ -69,7 +70,9 @@ def scan(
 
     Raises UsageError for a folder outside the library, a folder of another program that is not included,
     and an invalid width or precision; LibraryBusyError if another process scans or clusters the library;
-    PackError if the models or the device are missing; FaceclustError if the cluster cannot be used.
+    PackError if the models or the device are missing; FaceclustError if the cluster cannot be used. A cluster
+    examines photos of the own root alone: additional roots are left out with a note, or refused with UsageError if they
+    are named.
     """
     cluster = as_dask_options(dask)
     folders = as_list(folders)
@@ -85,6 +88,11 @@ def scan(
         raise UsageError(f"unknown precision {precision!r}", hint=f"choose one of {', '.join(PRECISIONS)}")
     included = [relative_folder(library.roots, folder) for folder in as_list(include)]
     _require_scannable(library, starts, included)
+    left_out = None
+    if cluster and not (photos or folders):
+        starts, left_out = _keep_own_root(library, starts)
+    elif cluster and folders:
+        _require_own_root(library, starts)
     if photos:
         return _look_again(library, photos, workers, device, min_face, cluster, should_stop)
     if min_face is None and precision is None and videos is None and not included:
@@ -114,9 +122,9 @@ def scan(
                 forgotten,
                 drawn_faces_in_effect(library),
             )
-            if former:
-                library.progress.note(former)
-                result.notes.append(former)
+            for note in filter(None, (former, left_out)):
+                library.progress.note(note)
+                result.notes.append(note)
             library.home.record_scan()
         remember_library(library.root)
         library.invalidate()
@@ -138,6 +146,8 @@ def _look_again(
 
     contents = {library.photos[find_photo(library.roots, library.photos, photo)].photo_hash for photo in typed}
     photos = [photo for photo, info in library.photos.items() if info.photo_hash in contents and library.is_here(photo)]
+    if cluster:
+        _require_own_root(library, photos)
     _, examine = _prepare(library, device, min_face, min(_worker_count(workers), len(photos)), cluster)
     before = _faces_on(library, contents)
     with library.home.lock("scanning") as lock, filter_forgotten_faces(library) as forgotten:
@@ -154,6 +164,27 @@ def _look_again(
     library.invalidate()
     result.faces = len(_faces_on(library, contents) - before)  # without those behind a box drawn by hand
     return result
+
+
+def _keep_own_root(library: Catalogue, starts: list[str]) -> tuple[list[str], str | None]:
+    """Return the folders to scan on a cluster, and a note about the additional roots that are left out."""
+    left_out = [start for start in starts if is_absolute_posix(start)]
+    if not left_out:
+        return starts, None
+    paths = " ".join(map(shlex.quote, left_out))
+    note = f"{paths} left out: a Dask cluster scans {library.root} only; next, without --dask: faceclust scan {paths}"
+    return [start for start in starts if not is_absolute_posix(start)], note
+
+
+def _require_own_root(library: Catalogue, paths: Iterable[str]) -> None:
+    """Raise UsageError if photos or folders to scan on a cluster are on additional roots, which its workers may not
+    have."""
+    found = next(filter(is_absolute_posix, paths), None)
+    if found is not None:
+        raise UsageError(
+            f"a Dask cluster scans {library.root} only, not {found}",
+            hint="to scan that folder, type the command without --dask",
+        )
 
 
 def _prepare(

@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 
 from faceclust import Library
+from faceclust.catalogue.catalogue import Catalogue
+from faceclust.engines.dask.address import DaskOptions
 from faceclust.errors import UsageError
 from faceclust.files.own_files import walk_own
-from faceclust.library import additional_roots
+from faceclust.library import additional_roots, scanning
 from faceclust.outputs.albums.existing import DISK_AWAY
 from faceclust.store.home import JOURNAL_NAME
 from faceclust.store.roots_file import ROOTS_FILE_NAME
@@ -423,6 +425,32 @@ def test_the_new_disk_is_searched_before_the_library_is_locked(
     monkeypatch.setattr(additional_roots, "walk_own", walk_unlocked)
     assert library.add_root(disks.other).answers == 1 and searched == [disks.other]
     assert not library.add_root(disks.other).is_new and len(searched) == 1
+
+
+# -- a cluster ----------------------------------------------------------------------
+
+
+def test_a_cluster_does_not_scan_additional_folders(scanned: Disks, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = run("scan", scanned.other / "2019", "--dask", "local:1")
+    assert refused.returncode == 2 and f"a Dask cluster scans {scanned.own} only, not {scanned.other}" in refused.stderr
+    assert "hint: to scan that folder, type the command without --dask" in refused.stderr
+    refused = run("scan", "--again", scanned.other / "2.bmp", "--dask", "local:1")
+    assert refused.returncode == 2 and f"only, not {scanned.path('2.bmp')}" in refused.stderr
+    for folder in (scanned.own, scanned.other):
+        write_photo(folder / "new.bmp", make_face_photo(COLLINS, 5 if folder == scanned.own else 6))
+    prepare = scanning._prepare
+
+    def prepare_without_cluster(library: Catalogue, *arguments: Any) -> Any:
+        assert isinstance(arguments[-1], DaskOptions)
+        return prepare(library, "cpu", None, 0, None)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scanning, "_prepare", prepare_without_cluster)
+        result = scanned.library().scan(dask="local:1")
+    (note,) = [note for note in result.notes if "left out" in note]
+    assert result.scanned == 1 and f"next, without --dask: faceclust scan {scanned.other}" in note
+    again = scanned.library().scan(workers=0)
+    assert (again.photos, again.scanned) == (7, 1) and not again.notes
 
 
 # -- hostile libraries --------------------------------------------------------------
