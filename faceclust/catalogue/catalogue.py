@@ -359,7 +359,7 @@ class Catalogue:
 
     @property
     def date_evidence(self) -> DateEvidence:
-        """What the dates of photos tell about people with a birth date."""
+        """Evidence from photo dates about people with a birth date."""
         return self._people_snapshot.date_evidence
 
     def people(self) -> tuple[Person, ...]:
@@ -378,7 +378,7 @@ class Catalogue:
     # -- look-ups -----------------------------------------------------------
 
     def find_person(self, name: str) -> Person:
-        """Return the person of this name or alias. Raises UsageError if nobody is called so."""
+        """Return the person of this name or alias. Raises UsageError if no person has this name."""
         return find_named_person(self.people(), name)
 
     @property

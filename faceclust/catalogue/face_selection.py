@@ -29,7 +29,10 @@ class FaceSelection:
 
 
 def find_named_person(people: Iterable[Person], name: str) -> Person:
-    """Return the person of this name or alias. A name takes precedence. Raises UsageError if nobody is called so."""
+    """Return the person of this name or alias. A name takes precedence.
+
+    Raises UsageError if no person has this name.
+    """
     if not isinstance(name, str):
         raise UsageError(f"a person is given by name, not by {name!r}")
     name = shorten_name(name)

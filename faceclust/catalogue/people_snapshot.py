@@ -33,7 +33,7 @@ class PeopleSnapshot:
 
     @cached_property
     def date_evidence(self) -> DateEvidence:
-        """What the dates of photos tell about people with a birth date."""
+        """Evidence from photo dates about people with a birth date."""
         births = {key: facts.born for key, facts in self.answers.facts.items() if facts.born is not None}
         return DateEvidence(self._faces.dates, births) if births else NO_DATE_EVIDENCE
 

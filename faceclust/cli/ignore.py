@@ -8,7 +8,7 @@ import click
 
 from faceclust.cli.common import json_option, library_option, open_library
 from faceclust.cli.output.answers import record_and_print
-from faceclust.cli.output.bulk_answers import carry_out_plan
+from faceclust.cli.output.bulk_answers import execute_plan
 from faceclust.errors import UsageError
 
 
@@ -76,7 +76,7 @@ def command(
         record_and_print(opened, as_json, lambda: opened.ignore(what))
         return
     plan = opened.plan_bulk_ignore(what, others_on=others_on, folder=folder, seen_once=seen_once)
-    carry_out_plan(
+    execute_plan(
         opened,
         "ignore",
         plan,

@@ -60,9 +60,14 @@ def command(name: str, no_picture: bool, dry_run: bool, library: Path | None, as
     event = None if dry_run else record_facts(opened, plan)
     if as_json:
         before, after = facts_record(plan.before), facts_record(plan.after)
-        said = event.id if event else None
         print_json(
-            {"library": str(opened.root), "name": plan.name, "said": said, "before": before, "facts": after}
+            {
+                "library": str(opened.root),
+                "name": plan.name,
+                "event_id": event.id if event else None,
+                "before": before,
+                "facts": after,
+            }
             | {"written": event is not None}
         )
     elif plan.before == plan.after:

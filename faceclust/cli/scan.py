@@ -66,6 +66,28 @@ _MAX_NESTED = 5  # libraries in a folder that a message lists
     help="Scan FOLDER, from now on, although another program keeps copies of photos there (repeatable).",
 )
 @click.option(
+    "--add-root",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    multiple=True,
+    help="Make PATH, such as a folder on another disk, a part of the library, and scan it (repeatable).",
+)
+@click.option(
+    "--remove-root",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    multiple=True,
+    help="Remove PATH from the library; nothing in it changes, and names stay (repeatable).",
+)
+@click.option(
+    "--move-root",
+    type=click.Path(path_type=Path),
+    nargs=2,
+    metavar="OLD NEW",
+    multiple=True,
+    help="The disk that was found at OLD is now found at NEW (repeatable).",
+)
+@click.option(
     "--videos/--no-videos",
     default=None,
     help="Look at videos, too, from now on, or at none. Needs faceclust[video].",

@@ -82,7 +82,8 @@ def _confirm_undo(planned: Sequence[Event], as_json: bool) -> None:
     count = format_count(len(planned), "answer")
     if as_json or not can_ask():
         raise UsageError(
-            f"undo asks before it takes back {count}, and needs a terminal", hint="add --yes, or --dry-run to list them"
+            f"undoing {count} needs a confirmation, and there is no terminal",
+            hint="add --yes, or --dry-run to list them",
         )
     for event in planned:
         print_line(f"  {event.time[:19].replace('T', ' ')}  {describe_event(event)}", err=True)

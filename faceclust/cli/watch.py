@@ -20,7 +20,7 @@ from faceclust.text.plural import format_count
 if TYPE_CHECKING:
     from faceclust.library.watched_batch import WatchedBatch
 
-#: Other programs go first.
+#: Run at low priority.
 _NICENESS = 10
 
 
@@ -38,7 +38,7 @@ _NICENESS = 10
     "--interval",
     type=click.FloatRange(0.1, 86_400),
     metavar="SECONDS",
-    help="Look through all folders this often. Default: 300, or 30 if the disk does not tell of changes.",
+    help="Look through all folders this often. Default: 300, or 30 on disks without change events.",
 )
 @click.option("--poll", is_flag=True, help="Look through all folders instead of waiting for change events.")
 @click.option("--once", is_flag=True, help="Process what is new now, then end.")

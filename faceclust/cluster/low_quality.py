@@ -81,10 +81,12 @@ def absorb_low_quality(
     """
     targets = _JoinTargets(low_quality, good, constraints.exclusions)
     remaining = _rejoin_earlier_parts(targets, known)
-    brief = low_quality & ~may_start_group if may_start_group is not None else np.zeros(len(low_quality), np.bool_)
-    remaining[brief & (remaining >= 0)] = NEW  # no good face of its earlier part is left
+    seen_briefly = (
+        low_quality & ~may_start_group if may_start_group is not None else np.zeros(len(low_quality), np.bool_)
+    )
+    remaining[seen_briefly & (remaining >= 0)] = NEW  # no good face of its earlier part is left
     _join_nearest_targets(targets, embeddings, remaining, params, offsets)
-    _group_remaining(targets, embeddings, remaining, brief, params.threshold, constraints, offsets)
+    _group_remaining(targets, embeddings, remaining, seen_briefly, params.threshold, constraints, offsets)
     compared = good.compared + int(np.count_nonzero(low_quality & (known == NEW)))
     return replace(good, clusters=targets.clusters, parts=targets.parts, compared=compared)
 
@@ -171,14 +173,14 @@ def _group_remaining(
     targets: _JoinTargets,
     embeddings: Float32,
     known: Indices,
-    brief: NDArray[np.bool_],
+    seen_briefly: NDArray[np.bool_],
     threshold: float,
     constraints: Constraints,
     offsets: Float64 | None,
 ) -> None:
-    """Cluster the faces that no target took, except the `brief` ones (n,), at the stricter threshold."""
+    """Cluster the faces that no target took, except the `seen_briefly` ones (n,), at the stricter threshold."""
     faces, threshold = targets.waiting, THRESHOLD_FACTOR * threshold
-    faces = faces[~brief[faces]]
+    faces = faces[~seen_briefly[faces]]
     vectors, own = embeddings[faces], None if offsets is None else offsets[faces]
 
     def cluster_faces(some: Indices, limits: Constraints) -> Indices:

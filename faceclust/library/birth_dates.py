@@ -28,7 +28,7 @@ def faces_before_birth(library: Catalogue, person: Person | str) -> list[str]:
 def note_named_before_birth(library: Catalogue, name: str, faces: Collection[str], confirmed: Collection[str]) -> None:
     """Note how many of the faces that just got this name are dated before the person's birth.
 
-    `confirmed`: those of them that keep the name all the same. The others are not suggested.
+    `confirmed`: those of them that still keep the name. The others are not suggested.
     """
     early = library.date_evidence.find_before_birth(name, faces)
     if not early:

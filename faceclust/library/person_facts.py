@@ -48,7 +48,7 @@ class FactPlan:
 def facts_of(library: Catalogue, name: str) -> tuple[str, PersonFacts]:
     """Return the name of the person that a name or an alias means, as it is spelt, and the facts.
 
-    The photos of the person may be missing. Raises UsageError if nobody is called so.
+    The photos of the person may be missing. Raises UsageError if no person has this name.
     """
     require_text("a name", name)
     known = library.known_names.get(person_key(shorten_name(name)))

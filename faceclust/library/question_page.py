@@ -67,7 +67,7 @@ def make_question_page(library: Catalogue, questions: Sequence[QuestionToSend]) 
 
 @contextmanager
 def keep_sent_page(library: Catalogue, page: QuestionPage) -> Iterator[None]:
-    """Keep what the page asks before it is written in the body; drop it if that fails. Raises CacheError."""
+    """Keep the page's questions before it is written in the body; drop it if that fails. Raises CacheError."""
     save_sent_page(library, page.sent)
     try:
         yield
@@ -78,7 +78,7 @@ def keep_sent_page(library: Catalogue, page: QuestionPage) -> Iterator[None]:
 
 
 def _choose_faces(library: Catalogue, question: QuestionToSend) -> list[FaceOccurrence]:
-    """The faces to show, from the whole time in which the person was photographed, in no telling order."""
+    """Choose faces from the whole time in which the person was photographed, in an order that reveals nothing."""
     return select_faces_across_years((library.occurrences_of[face][0] for face in question.faces), _MAX_PICTURES)
 
 

@@ -145,10 +145,10 @@ def overviews(
         there[occurrence.face_id].append(occurrence)
     restricted = [restrict_person(person, there.keys()) for person in persons]
     found = [build_overview(person, there) for person in restricted if person.face_ids]
-    return sorted(found, key=lambda one: _order_of(one.person))
+    return sorted(found, key=lambda one: _overview_sort_key(one.person))
 
 
-def _order_of(person: Person) -> tuple[bool, bool, bool, int]:
+def _overview_sort_key(person: Person) -> tuple[bool, bool, bool, int]:
     """Favourites first, then other named persons, groups without a name and ignored ones, most faces first."""
     return person.name is None, person.ignored, not person.facts.favourite, -len(person.face_ids)
 

@@ -1,4 +1,4 @@
-"""What the library keeps about the pages of questions that were sent: one private file each, in its home."""
+"""Store the questions of sent pages: one private file each, in the library's home."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class WatchedBatch:
     at: datetime = field(default_factory=_now)
 
     def __bool__(self) -> bool:
-        """Whether there is anything to tell."""
+        """Whether there is anything to report."""
         return any(value for name, value in asdict(self).items() if name != "at")
 
     @classmethod

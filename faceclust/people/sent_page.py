@@ -1,4 +1,4 @@
-"""The questions of a page that was sent to somebody: what the library keeps about it.
+"""The stored record of a sent page: its questions.
 
 The page itself has pictures and numbers of questions. Which faces they are stays here.
 """

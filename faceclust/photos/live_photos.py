@@ -38,7 +38,7 @@ def is_movie_of_photo(movie: Path, photo: Path) -> bool:
         if identifier is None:
             return False
         with open_photo(photo) as stream:
-            return _contains(stream, identifier)
+            return _contains_identifier(stream, identifier)
     except (OSError, ValueError, struct.error):
         return False
 
@@ -75,5 +75,5 @@ def _read_identifier(read: Reader, header: Box) -> bytes | None:
     return None
 
 
-def _contains(stream: BinaryIO, identifier: bytes) -> bool:
+def _contains_identifier(stream: BinaryIO, identifier: bytes) -> bool:
     return identifier in stream.read(_MAX_PHOTO_BYTES)

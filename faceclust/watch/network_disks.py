@@ -1,4 +1,4 @@
-"""Recognise disks that do not tell of changes made by other machines."""
+"""Recognise disks without change events for changes made by other machines."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class SettlingFolders:
         """Return and remove the folders to process now; none while changes go on elsewhere, within limits.
 
         Folders wait for each other, so that a copy of many folders is one batch. `recheck` lists folders again and
-        returns those that have changed all the same, as a disk may not tell of each change.
+        returns those that changed nevertheless, as a disk may not report each change.
         """
         self.add(recheck({name for name, one in self._pending.items() if self._is_quiet(one, now)}), now)
         settled = {name for name, one in self._pending.items() if self._is_quiet(one, now)}

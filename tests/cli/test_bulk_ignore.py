@@ -68,7 +68,7 @@ def test_all_others_on_a_photo_are_ignored_by_one_answer(named: tuple[Library, s
         == (faces_on(library, "together") & hopper) | faces_on(library, "2020/collins-1")
     ), "a face that was named one by one is ignored whatever its name"
     event = Library(library.root).journal.events()[-1]
-    assert value["event"] == event.id
+    assert value["event_id"] == event.id
     assert {face.face_id for face in event.faces if face.confirmed} == faces_on(library, "2020/collins-1")
 
 
@@ -90,7 +90,7 @@ def test_a_folder_is_ignored_except_for_names(named: tuple[Library, set[str], se
     library, _, hopper = named
     value = json.loads(run_checked("ignore", "--folder", "2019", "--dry-run", "--json", "-l", library.root))
     there = faces_on(library, "2019/") & hopper
-    assert (set(value["face_ids"]), value["event"], value["written"]) == (there, None, False)
+    assert (set(value["face_ids"]), value["event_id"], value["written"]) == (there, None, False)
     assert ignored_faces(library) == set() and count_answers(library) == 1
     out = run_checked("ignore", "--folder", ".", "--dry-run", cwd=library.root / "2019")
     assert out.splitlines()[0] == "to be ignored: 2 faces on 2 photos" and "nothing was written" in out
@@ -211,7 +211,9 @@ def test_many_faces_are_ignored_after_a_question(tmp_path: Path, monkeypatch: py
     words = ["ignore", "--seen-once", "-l", str(library.root)]
     for extra in ([], ["--json"]):
         done = run(*words, *extra)
-        assert done.returncode == 2 and "ignore asks before it is about 30 faces" in done.stderr
+        assert (
+            done.returncode == 2 and "ignoring 30 faces needs a confirmation, and there is no terminal" in done.stderr
+        )
         assert "hint: add --yes" in done.stderr
     with monkeypatch.context() as patch:
         patch.setattr(bulk_answers, "can_ask", lambda: True)

@@ -152,7 +152,7 @@ def test_more_than_three_answers_are_undone_only_on_request(library: Library) ->
     assert listed[0] == "would undo: Dora is now called Ella" and listed[4] == "would undo: Anna (6 faces)"
     record = json.loads(run_checked("undo", 30, "--dry-run", "--json", "-l", library.root))
     assert len(record["undone"]) == 5 and record["written"] is False and record["changed"] == []
-    assert "asks before it takes back 5 answers, and needs a terminal\nhint: add --yes" in expect_question(
+    assert "undoing 5 answers needs a confirmation, and there is no terminal\nhint: add --yes" in expect_question(
         library, "undo", "30"
     )
     assert library.home.journal.read_bytes() == before

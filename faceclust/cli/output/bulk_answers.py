@@ -1,4 +1,4 @@
-"""Answers about many faces: what is planned, the question before it, and what was recorded."""
+"""Print, confirm and record a bulk answer."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 _MAX_UNASKED = 20
 #: Photos that are listed as a sample.
 _MAX_LISTED = 5
-#: By command: what becomes of the faces, and the question before it.
+#: By command: the plan for the faces, the question before it, and the action in an error.
 _WORDS = {
-    "ignore": ("to be ignored", "Ignore these {}?"),
-    "unignore": ("to be asked about again", "Ask about these {} again?"),
+    "ignore": ("to be ignored", "Ignore these {}?", "ignoring {}"),
+    "unignore": ("to be asked about again", "Ask about these {} again?", "asking about {} again"),
 }
 
 
-def carry_out_plan(
+def execute_plan(
     library: Library,
     command: str,
     plan: BulkPlan,
@@ -59,7 +59,7 @@ def carry_out_plan(
                 "photos": len(plan.photos),
                 "face_ids": list(plan.face_ids),
                 "not_grouped": plan.not_grouped,
-                "event": event.id if event else None,
+                "event_id": event.id if event else None,
                 "written": event is not None,
             }
         )
@@ -93,7 +93,7 @@ def _require_consent(command: str, plan: BulkPlan, as_json: bool) -> None:
     count = format_count(len(plan.faces), "face")
     if as_json or not can_ask():
         raise UsageError(
-            f"{command} asks before it is about {count}, and needs a terminal",
+            f"{_WORDS[command][2].format(count)} needs a confirmation, and there is no terminal",
             hint="add --yes, or --dry-run to see a sample",
         )
     if not confirm(_WORDS[command][1].format(count)):

@@ -1,4 +1,4 @@
-"""Print what somebody else's answers say."""
+"""Print suggested answers."""
 
 from __future__ import annotations
 

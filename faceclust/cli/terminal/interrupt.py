@@ -13,7 +13,7 @@ from faceclust.cli.terminal.printing import print_line
 
 
 class StopRequest:
-    """Returns true once a signal has asked for a stop. `signal`: the number of the first one, None before."""
+    """Return true once a signal has requested a stop. `signal`: the number of the first one, None before."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
