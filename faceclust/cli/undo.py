@@ -13,8 +13,8 @@ from faceclust.cli.output.answers import count_faces_by_name, print_changes
 from faceclust.cli.terminal.printing import can_ask, confirm, print_line
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.people.event_text import describe_event
+from faceclust.people.events import suggester_of
 from faceclust.people.names import person_key
-from faceclust.people.suggestions import suggester_of
 from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:

@@ -20,13 +20,13 @@ from faceclust.library.importing import trace_renames
 from faceclust.library.naming import journal_transaction, validate_name
 from faceclust.library.sent_pages import read_sent_page
 from faceclust.people.answers_file import MAX_ANSWERS_SIZE, AnswersFile, GivenAnswer, is_answers_file, parse_answers
-from faceclust.people.events import Event, JournalFace, effective_events
+from faceclust.people.events import Event, JournalFace, effective_events, suggestion_source
 from faceclust.people.face_finder import FaceFinder, recorded_successors
 from faceclust.people.hand_edits import replay_hand_edits
 from faceclust.people.names import person_key
 from faceclust.people.replay import is_removed
 from faceclust.people.sent_page import SentQuestion
-from faceclust.people.suggestions import collect_suggestions, suggestion_source
+from faceclust.people.suggestions import collect_suggestions
 
 #: Reasons for which an answer is left out, as `SkippedAnswer.reason`.
 UNKNOWN, KNOWN, MISSING = "does not know", "taken in already", "its photos are not in the library now"

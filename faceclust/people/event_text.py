@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faceclust.people.events import Event
+from faceclust.people.events import Event, suggester_of
 from faceclust.people.fact_changes import FactChanges
 from faceclust.text.plural import format_count
 from faceclust.types import OPERATING_POINT, WHOLE_PHOTO

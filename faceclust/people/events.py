@@ -19,6 +19,8 @@ from faceclust.version import __version__
 _MAX_TEXT_LENGTH, _MAX_PATH_LENGTH = 1_000, 32_768
 #: The bounds of a box's sides, as fractions of the photo: a detector may draw it over the photo's edge.
 _MIN_SIDE, _MAX_SIDE = -1.0, 2.0
+#: The source of the answers that somebody else has suggested begins with it.
+_SOURCE_PREFIX = "suggested by "
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,18 @@ def new_event(kind: str, **fields: Any) -> Event:
     """Create an event with a new id and the current time."""
     time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return Event(id=secrets.token_hex(6), time=time, kind=kind, **fields)
+
+
+def suggestion_source(suggester: str) -> str:
+    """Return the source of the answers that this person suggests."""
+    return _SOURCE_PREFIX + suggester
+
+
+def suggester_of(event: Event) -> str | None:
+    """Return who suggested an answer; None for the user's own answers and those of programs."""
+    if event.source is None or not event.source.startswith(_SOURCE_PREFIX):
+        return None
+    return clean_name(event.source.removeprefix(_SOURCE_PREFIX)) or None  # a journal of somebody else may hold anything
 
 
 def effective_events(events: Iterable[Event]) -> list[Event]:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from faceclust.people.events import Event, JournalFace, effective_events
+from faceclust.people.events import Event, JournalFace, effective_events, suggester_of
 from faceclust.people.face_finder import FaceFinder, recorded_successors
 from faceclust.people.fact_changes import FactChanges, join_facts, without_alias
 from faceclust.people.hand_edits import HandEdits, replay_hand_edits
@@ -162,10 +162,14 @@ class Replay:
     remove              any but a later add      remove counts; the other answer counts again once it is undone
     person              person                   the later one counts, fact by fact
     forget              any                      forget counts, whenever it came
+    suggested name N    confirmed name, ignore,  the user's answer counts, whichever came first; a suggestion
+                        reject N                 that is later has no effect on that face
+    suggested reject N  name N of the face, or   the name counts, whichever came first
+                        confirmed of linked ones
     ==================  =======================  ====================================================
 
     A face that is drawn with a name has that name, as if it were named. An answer about a box that was moved
-    is one about the new box.
+    is one about the new box. An answer of somebody else (see `suggester_of`) is a suggestion.
 
     Faces that share a merge, directly or by way of other merges, are linked. A name that contradicts
     the names of linked faces dissolves the merges of its own faces. A face leaves its merges if its
@@ -183,16 +187,20 @@ class Replay:
         self.spelling: dict[str, str] = {}
         self.missing: dict[str, str] = {}  # face → person key
         self.forgotten: set[str] = set()
+        self._suggested_rejections: set[tuple[str, str]] = set()  # face and person key, if the user did not reject it
         self.facts: dict[str, PersonFacts] = {}  # by person key
 
     def apply(self, event: Event, faces: dict[str, bool], rest: dict[str, bool]) -> None:
         """Apply an event to its `faces` (id → confirmed) and its `rest`, as far as they are in the library."""
+        is_suggested = suggester_of(event) is not None
+        if is_suggested:
+            faces, rest = self._open_to_suggestion(event, faces, rest)
         match event:
             case Event(kind="name" | "confirm" | "add", name=str(name)):
                 self._name(name, faces, updates_spelling=event.kind != "confirm")
-                self._reject(name, rest)
+                self._reject(name, rest, is_suggested=is_suggested)
             case Event(kind="reject", name=str(name)):
-                self._reject(name, faces)
+                self._reject(name, faces, is_suggested=is_suggested)
             case Event(kind="rename" | "merge", name=str(name), to=str(to)):
                 self._rename(name, to)
             case Event(kind="merge"):
@@ -211,6 +219,31 @@ class Replay:
             case Event(kind="forget"):
                 self.forgotten.update(face.face_id for face in event.faces)
 
+    def _open_to_suggestion(
+        self, event: Event, faces: dict[str, bool], rest: dict[str, bool]
+    ) -> tuple[dict[str, bool], dict[str, bool]]:
+        """Return the `faces` and the `rest` of a suggestion without those that the user has answered about."""
+        key = person_key(event.name or "")
+        answered = {face for face in rest if self._has_name(face, key)}
+        if event.kind == "reject":
+            answered |= {face for face in faces if self._has_name(face, key)}
+        elif event.kind in ("name", "confirm", "add", "ignore"):
+            answered |= {face for face in faces if self._is_answered(face, key)}
+        faces = {face: confirmed for face, confirmed in faces.items() if face not in answered}
+        return faces, {face: confirmed for face, confirmed in rest.items() if face not in answered}
+
+    def _has_name(self, face: str, key: str) -> bool:
+        """Return whether a face has this name, confirmed or not, or a face linked to it has it confirmed."""
+        is_named = face in self.labels and self.labels[face].name == key
+        return is_named or key in self._confirmed_names(self._linked_faces({face}))
+
+    def _is_answered(self, face: str, key: str) -> bool:
+        """Return whether the user has confirmed a name of a face, ignored it, or rejected this name for it."""
+        label = self.labels.get(face)
+        if label is not None and (label.confirmed or label.name is None):
+            return True
+        return key in self.rejected.get(face, ()) and (face, key) not in self._suggested_rejections
+
     def _name(self, name: str, faces: dict[str, bool], *, updates_spelling: bool) -> None:
         key = person_key(name)
         if updates_spelling or key not in self.spelling:
@@ -219,16 +252,22 @@ class Replay:
         self.labels |= {face: labels[confirmed] for face, confirmed in faces.items()}
         for face in faces.keys() & self.rejected.keys():
             self.rejected[face].discard(key)
+            self._suggested_rejections.discard((face, key))
         linked = self._linked_faces({face for face, confirmed in faces.items() if confirmed})
         if self._confirmed_names(linked) - {key}:
             self._dissolve_merges(set(faces))
         self._unlink({face for face in linked & self.rejected.keys() if key in self.rejected[face]})
 
-    def _reject(self, name: str, faces: Iterable[str]) -> None:
+    def _reject(self, name: str, faces: Iterable[str], *, is_suggested: bool) -> None:
         key = person_key(name)
         self.spelling.setdefault(key, name)
         for face in faces:
-            self.rejected.setdefault(face, set()).add(key)
+            names = self.rejected.setdefault(face, set())
+            if not is_suggested:
+                self._suggested_rejections.discard((face, key))
+            elif key not in names:
+                self._suggested_rejections.add((face, key))
+            names.add(key)
             if face in self.labels and self.labels[face].name == key:
                 del self.labels[face]
         if key in self._confirmed_names(self._linked_faces(set(faces))):
@@ -283,9 +322,17 @@ class Replay:
                 self.rejected.get(face, set()).discard(new)
         for face, names in self.rejected.items():
             if old in names:
+                self._rename_suggested_rejection(face, old, new)
                 names.discard(old)
                 if face not in self.labels or self.labels[face].name != new:
                     names.add(new)
+
+    def _rename_suggested_rejection(self, face: str, old: str, new: str) -> None:
+        suggested = self._suggested_rejections
+        is_users = any(key in self.rejected[face] and (face, key) not in suggested for key in (old, new))
+        suggested -= {(face, old), (face, new)}
+        if not is_users:
+            suggested.add((face, new))
 
     def _merge(self, faces: set[str]) -> None:
         for leaving, staying in [split for face in faces for split in self._splits_of.get(face, ())]:

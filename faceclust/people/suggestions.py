@@ -5,23 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from faceclust.people.events import Event, effective_events
-from faceclust.people.names import clean_name, person_key
+from faceclust.people.events import Event, effective_events, suggester_of
+from faceclust.people.names import person_key
 from faceclust.people.replay import ReplayedAnswers
-
-_SOURCE_PREFIX = "suggested by "
-
-
-def suggestion_source(suggester: str) -> str:
-    """Return the source of the answers that this person suggests."""
-    return _SOURCE_PREFIX + suggester
-
-
-def suggester_of(event: Event) -> str | None:
-    """Return who suggested an answer; None for the user's own answers and those of programs."""
-    if event.source is None or not event.source.startswith(_SOURCE_PREFIX):
-        return None
-    return clean_name(event.source.removeprefix(_SOURCE_PREFIX)) or None  # a journal of somebody else may hold anything
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import time
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceclust.people.events import Event
+from faceclust.people.events import Event, suggestion_source
 from faceclust.people.names import clean_name, person_key
 from faceclust.people.replay import JournalReplay, Label, ReplayedAnswers, replay_events
 from tests.support.people_builders import make_event, make_face, make_occurrence
@@ -290,3 +291,46 @@ def test_chains_of_hostile_answers_take_no_cubic_time() -> None:
     started = time.process_time()
     replay_events([*splits, *chain, make_event("name", *ids, name="Anna")], [make_occurrence(id) for id in ids])
     assert time.process_time() - started < 30
+
+
+def _suggest(event: Event) -> Event:
+    return replace(event, source=suggestion_source("Mary"))
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        make_event("name", "1", name="Anna"),
+        make_event("ignore", make_face("1", confirmed=False)),
+        make_event("reject", "1", name="Ben"),
+    ],
+)
+def test_a_later_suggestion_changes_no_answer_of_the_user(own: Event) -> None:
+    ben = _suggest(make_event("name", make_face("1", confirmed=False), make_face("2", confirmed=False), name="Ben"))
+    not_anna = _suggest(make_event("reject", "1", name="Anna")) if own.name == "Anna" else ben
+    places = [make_occurrence("1"), make_occurrence("2")]
+    expected = replay_events([own], places)
+    found = replay_events([own, ben, not_anna], places)
+    assert found.labels == expected.labels | {"2": Label("Ben", False)}
+    assert found.rejected == expected.rejected
+
+
+def test_a_suggested_name_replaces_a_suggested_rejection_but_not_that_of_the_user() -> None:
+    rejection, ben = make_event("reject", "1", name="Ben"), _suggest(make_event("name", "1", name="Ben"))
+    assert replay_events([_suggest(rejection), ben], [make_occurrence("1")]).labels
+    for events in ([_suggest(rejection), rejection, ben], [rejection, _suggest(rejection), ben]):
+        assert not replay_events(events, [make_occurrence("1")]).labels
+
+
+@given(_steps)
+def test_suggestions_never_change_confirmed_names(steps: list[Event | int]) -> None:
+    own = [step for step in steps if isinstance(step, Event)]
+    confirmed = {id: label for id, label in replay_events(own, _OCCURRENCES).labels.items() if label.confirmed}
+    suggested = [_suggest(event) for event in own if event.kind in ("name", "confirm", "reject")]
+    suggested = [replace(event, id=f"{event.id} again") for event in suggested]
+    replay = JournalReplay(_OCCURRENCES)
+    replay.answers(own)
+    found = replay.answers([*own, *suggested])
+    assert found == replay_events([*own, *suggested], _OCCURRENCES)
+    for id, label in confirmed.items():
+        assert (found.labels[id].name or "").casefold() == (label.name or "").casefold() and found.labels[id].confirmed

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from faceclust.people.events import Event, JournalFace, new_event
+from faceclust.people.events import Event, JournalFace, new_event, suggester_of, suggestion_source
 from faceclust.people.names import person_key
 from faceclust.people.replay import replay_events
-from faceclust.people.suggestions import collect_suggestions, find_unconfirmed, suggester_of, suggestion_source
+from faceclust.people.suggestions import collect_suggestions, find_unconfirmed
 from faceclust.types import FaceOccurrence
 
 A, B = "a" * 16, "b" * 16
