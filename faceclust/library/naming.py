@@ -128,9 +128,8 @@ def reject(library: Catalogue, faces: Selectors, name: str) -> Event:
 
     Of a group that is partly that person's, only that person's faces are meant.
     """
-    cleaned = validate_name(name)
-    theirs = resolve_faces(library, faces, person=_known_spelling(library, cleaned))
-    return record_answer(library, "reject", theirs, name=cleaned)
+    known = _known_spelling(library, validate_name(name))
+    return record_answer(library, "reject", resolve_faces(library, faces, person=known), name=known)
 
 
 def rename(library: Catalogue, name: str, to: str) -> Event:

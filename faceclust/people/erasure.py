@@ -10,7 +10,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from faceclust.people.events import Event, JournalFace, effective_events, from_record, to_record
+from faceclust.people.events import (
+    Event,
+    JournalFace,
+    effective_events,
+    from_record,
+    suggester_of,
+    suggestion_source,
+    to_record,
+)
 from faceclust.people.journal_lines import encode_record, has_end, parse_record, split_lines
 from faceclust.people.names import person_key
 from faceclust.people.replay import Replay
@@ -86,7 +94,9 @@ class Erasure:
             return b""
         if event.id in self.unnamed:
             record.pop("name", None)
-        elif event.id not in self.trimmed_faces:
+        if is_suggester := self._is_suggester(event):
+            record["source"] = suggestion_source("somebody")
+        if not is_suggester and event.id not in self.unnamed and event.id not in self.trimmed_faces:
             return line
         for field, gone in zip(("faces", "rest"), self.trimmed_faces.get(event.id, (frozenset(),) * 2), strict=True):
             if field in record:
@@ -95,6 +105,10 @@ class Erasure:
             return encode_record(record)
         except RecursionError:  # fields of a newer version, or of nobody's, that are nested too deeply
             return encode_record(to_record(from_record(record) or event))
+
+    def _is_suggester(self, event: Event) -> bool:
+        suggester = suggester_of(event)
+        return suggester is not None and person_key(suggester) in self.person_keys | self.alias_keys
 
     def _mentions_person(self, line: bytes) -> bool:
         """Return whether a line that is no known event contains one of the names or aliases as a word."""

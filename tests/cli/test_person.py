@@ -254,3 +254,10 @@ def test_the_report_shows_facts_and_the_chosen_picture(named: Library, tmp_path:
     named.reject(face, "Anna")
     overview = next(one for one in named.overviews() if one.person.label == "Anna")
     assert overview.best is not None and overview.best.face_id == best
+
+
+def test_rejecting_by_an_alias_records_the_name(named: Library) -> None:
+    face = named.address_of(named.find_person("Anna").face_ids[0])
+    person(named, "Anna", "--alias", "Anni")
+    run_checked("reject", "Anni", face, "-l", named.root)
+    assert Library(named.root).journal.events()[-1].name == "Anna"

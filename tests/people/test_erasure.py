@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from faceclust.people.erasure import final_person_keys, find_journal_person, plan_erasure
-from faceclust.people.events import Event, JournalFace, from_record, new_event, to_record
+from faceclust.people.events import Event, JournalFace, from_record, new_event, suggestion_source, to_record
 from faceclust.people.face_finder import find_changed_faces
 from faceclust.people.forgotten_faces import ForgottenFaces
 from faceclust.people.journal_lines import encode_record
@@ -311,3 +311,12 @@ def test_a_moved_and_edited_photo_matches_by_time_unless_the_original_exists(ori
     matches = forgotten.possible_matches([present])
     expected = frozenset() if original_exists else {"9"}
     assert forgotten.confirm_matches(matches, {"g"}, lambda path: original_exists) == expected
+
+
+def test_the_name_of_a_forgotten_person_who_suggested_names_is_erased() -> None:
+    own = make_event("name", "a", name="Aunt Mary")
+    suggested = make_event("name", "b", name="Ben", source=suggestion_source("aunt  MARY"))
+    other = make_event("name", "c", name="Ben", source=suggestion_source("Tom"))
+    done = forget([own, suggested, other], "Aunt Mary")
+    assert b"mary" not in done.content.lower()
+    assert [event.source for event in done.events] == ["suggested by somebody", "suggested by Tom"]
