@@ -26,7 +26,7 @@ from faceclust.people.hand_edits import replay_hand_edits
 from faceclust.people.names import person_key
 from faceclust.people.replay import is_removed
 from faceclust.people.sent_page import SentQuestion
-from faceclust.people.suggestions import collect_suggestions
+from faceclust.people.suggestions import Suggestions, collect_suggestions
 
 #: Reasons for which an answer is left out, as `SkippedAnswer.reason`.
 UNKNOWN, KNOWN, MISSING = "does not know", "taken in already", "its photos are not in the library now"
@@ -129,26 +129,54 @@ def plan_answers(library: Catalogue, answers: str | os.PathLike[str] | AnswersFi
 def import_answers(library: Catalogue, plan: AnswersPlan) -> list[Event]:
     """Record a plan's answers in the journal, one event each, as suggestions. Raises CacheError.
 
-    Answers that were recorded since the plan was made are left out.
+    Answers that were recorded since the plan was made are left out, and so are faces about which the user has
+    given another answer since.
     """
     events = []
     with journal_transaction(library):
         library.invalidate_people()
-        known = {event.id for event in library.journal.events()}
-        for answer in plan.answers:
-            if answer.event_id in known:
-                continue
-            faces = [
-                JournalFace.from_occurrence(library.occurrences_of[face][0], confirmed=answer.kind == "reject")
-                for face in answer.faces
-                if face in library.occurrences_of
-            ]
+        all_events = library.journal.events()
+        known, suggestions = {event.id for event in all_events}, collect_suggestions(all_events)
+        found = [
+            (answer, faces)
+            for answer in plan.answers
+            if answer.event_id not in known and (faces := _list_faces(library, suggestions, answer))
+        ]
+        for answer, faces in found:
             events.append(
                 library.journal.record(
                     answer.kind, faces, name=answer.name, source=plan.source, event_id=answer.event_id
                 )
             )
     return events
+
+
+def _list_faces(library: Catalogue, suggestions: Suggestions, answer: SuggestedAnswer) -> list[JournalFace]:
+    """Return the faces of an answer that it may count for now."""
+    return [
+        JournalFace.from_occurrence(library.occurrences_of[face][0], confirmed=answer.kind == "reject")
+        for face in answer.faces
+        if face in library.occurrences_of and not _refuse(library, suggestions, face, answer.kind, answer.name)
+    ]
+
+
+def _refuse(library: Catalogue, suggestions: Suggestions, face: str, kind: str, name: str) -> str:
+    """Return why an answer may not count for this face, "" if it may."""
+    key, label, person = person_key(name), library.answers.labels.get(face), library.person_of.get(face)
+    if label is not None and label.name is None:
+        return "ignored since"
+    if label is not None and label.confirmed and label.name is not None:
+        return f"confirmed as {label.name} since"
+    is_same = person is not None and person_key(person.label) == key
+    if kind == "reject":
+        return f"named {name} since" if is_same else ""
+    rejected = {person_key(other) for other in library.answers.rejected.get(face, ())}
+    if key in rejected and (face, key) not in suggestions.rejections:
+        return f"rejected as {name} since"
+    suggested, _ = suggestions.names.get(face, (None, ""))
+    if person is not None and not is_same and suggested != person_key(person.label):
+        return f"named {person.label} since"
+    return ""
 
 
 class _AnswersPlanner:
@@ -198,7 +226,7 @@ class _AnswersPlanner:
             return SkippedAnswer(answer.question, name, KNOWN)
         faces, reasons, contradicts = [], list[str](), dict[str, None]()
         for face in self._find_faces(question.faces):
-            reason = self._refuse(face, kind, name)
+            reason = _refuse(self._library, self._suggestions, face, kind, name)
             if reason:
                 reasons.append(reason)
                 continue
@@ -213,24 +241,6 @@ class _AnswersPlanner:
         found = (self._finder.find(face) for face in faces if not is_removed(face, self._finder, self._edits))
         return list(dict.fromkeys(one[0] for one in found if one is not None))
 
-    def _refuse(self, face: str, kind: str, name: str) -> str:
-        """Return why the answer may not count for this face, "" if it may."""
-        library, key = self._library, person_key(name)
-        label, person = library.answers.labels.get(face), library.person_of.get(face)
-        if label is not None and label.name is None:
-            return "ignored since"
-        if label is not None and label.confirmed and label.name is not None:
-            return f"confirmed as {label.name} since"
-        is_same = person is not None and person_key(person.label) == key
-        if kind == "reject":
-            return f"named {name} since" if is_same else ""
-        rejected = {person_key(other) for other in library.answers.rejected.get(face, ())}
-        if key in rejected and (face, key) not in self._suggestions.rejections:
-            return f"rejected as {name} since"
-        if person is not None and not is_same and self._suggested_name(face) != person_key(person.label):
-            return f"named {person.label} since"
-        return ""
-
     def _find_contradictions(self, face: str, kind: str, key: str) -> Iterator[str]:
         """Yield what others have suggested that contradicts the name of a face."""
         suggestions = self._suggestions
@@ -238,10 +248,6 @@ class _AnswersPlanner:
             yield f"{suggestions.names[face][1]}: {self._library.person_of[face].label}"
         elif kind == "name" and (face, key) in suggestions.rejections:
             yield f"{suggestions.rejections[face, key]}: somebody else"
-
-    def _suggested_name(self, face: str) -> str | None:
-        """The key of the name that somebody has suggested for a face."""
-        return self._suggestions.names[face][0] if face in self._suggestions.names else None
 
     def _event_id(self, answer: GivenAnswer, kind: str, name: str) -> str:
         """The id of the event: the same whenever the same answer is taken in, unless it was undone meanwhile."""

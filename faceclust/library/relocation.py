@@ -17,6 +17,7 @@ from faceclust.files.atomic import make_private_folder, remove_file, write_priva
 from faceclust.files.names import DEFAULT_PACK, pack_of_cache_file
 from faceclust.files.own_files import (
     is_own_folder,
+    list_own,
     own_exists,
     read_own,
     remove_own_folder,
@@ -39,7 +40,7 @@ from faceclust.people.journal_reader import read_journal
 from faceclust.store.config import CONFIG_FILE_NAME
 from faceclust.store.erase import find_traces
 from faceclust.store.find_library import enclosing_library, forget_library, remember_library, resolve_folder
-from faceclust.store.home import FOLDERS_NAME, JOURNAL_NAME, LibraryHome
+from faceclust.store.home import FOLDERS_NAME, JOURNAL_NAME, SENT_PAGES_NAME, LibraryHome
 from faceclust.store.home_files import is_home_file
 from faceclust.store.locations import cache_dirs_of, forget_cache_dirs, save_added_roots
 from faceclust.store.roots_file import overlaps
@@ -175,7 +176,8 @@ def _is_outside(path: str) -> bool:
 
 
 def _copy_files(source: LibraryHome, home: LibraryHome) -> None:
-    """Copy what the new home lacks: options, groups, and caches that are not kept beside the photos."""
+    """Copy what the new home lacks: options, groups, the questions of pages that were sent, and caches that are not
+    kept beside the photos."""
     if not any(own_exists(place / CONFIG_FILE_NAME) for place in home.homes) and own_exists(source.config_file):
         file, included = home.home / CONFIG_FILE_NAME, included_folders(source.root)
         moved = [relocate(folder, source.root, home.root) for folder in included]
@@ -185,6 +187,9 @@ def _copy_files(source: LibraryHome, home: LibraryHome) -> None:
             _copy(source.config_file, file)
     if not own_exists(home.existing_clusters()) and own_exists(clusters := source.existing_clusters()):
         _copy(clusters, home.clusters)
+    for page in _list_sent_pages(source):
+        if not own_exists(new := home.home / SENT_PAGES_NAME / page.name):
+            _copy(page, new)
     if source.roots.additional:
         home.set_roots(source.roots.additional)
     for path, folder in source.cache_files():
@@ -195,6 +200,13 @@ def _copy_files(source: LibraryHome, home: LibraryHome) -> None:
                 new = home.cache_paths(folder, pack_of_cache_file(path.name) or DEFAULT_PACK).write_path
             if not own_exists(new):
                 _copy(path, new)
+
+
+def _list_sent_pages(home: LibraryHome) -> Iterator[Path]:
+    for place in home.homes:
+        if is_own_folder(folder := place / SENT_PAGES_NAME):
+            with translate_os_errors():
+                yield from (folder / name for name in list_own(folder) if is_home_file(f"{SENT_PAGES_NAME}/{name}"))
 
 
 def _copy(path: Path, target: Path) -> None:

@@ -10,7 +10,7 @@ import click
 #: parameter's name, this is so only if that parameter is given.
 _SUMMARISING_COMMANDS: dict[str, str | None] = {
     **dict.fromkeys(("scan", "cluster", "label", "import", "albums", "export", "report", "map", "forget", "calibrate")),
-    "watch": None,
+    **dict.fromkeys(("watch", "crops")),
     **dict.fromkeys(("name", "confirm", "reject", "rename", "merge", "split", "ignore", "unignore", "undo", "redo")),
     **dict.fromkeys(("face add", "face move", "face remove")),
     **dict.fromkeys(("cache prune", "cache clear", "library move", "library dissolve")),
