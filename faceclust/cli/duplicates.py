@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from faceclust.cli.common import folder_option, json_option, library_option, open_library, print_json
-from faceclust.cli.output.photos import print_path_sets
+from faceclust.cli.output.photos import print_away, print_path_sets
 from faceclust.cli.terminal.printing import print_line
 from faceclust.errors import UsageError
 from faceclust.text.plural import format_count
@@ -56,6 +56,7 @@ def command(
     else:
         print_path_sets([[file.photo for file in one.photos] for one in found], opened.root, null, omit_first)
         _print_summary(found)
+        print_away([file.photo for one in found for file in one.photos], opened.roots)
     if not found:
         click.get_current_context().exit(1)
 
@@ -64,7 +65,7 @@ def _set_record(found: DuplicateSet, library: Library) -> dict[str, Any]:
     """A set for `--json`; the first photo is the one to keep."""
     photos = [
         {
-            "path": str(library.path_of(file.photo)),
+            "path": str(library.root / file.photo),
             "photo": file.photo,
             "width": file.size[0],
             "height": file.size[1],

@@ -95,7 +95,7 @@ def plan_crops(
     )
     selection = library.select_faces(name)
     person = library.find_person(selection.name) if selection.name else None
-    out = expand_user(out).absolute()
+    out = Path(os.path.abspath(expand_user(out)))  # noqa: PTH100 # "resolve" would follow links
     require_output_folder(out, CROPS)
     previous = _read_previous_paths(library, out, selection.label)
     places, unavailable = _choose_places(library, _list_faces(selection.faces, person, confirmed), accepted)
@@ -190,11 +190,11 @@ def _is_there(library: Catalogue, photo: str) -> bool:
 def _without_copies(library: Catalogue, places: list[FaceOccurrence]) -> list[FaceOccurrence]:
     """Leave out the faces on photos that are the same picture as another one with a face of the person."""
     place_in_set = {
-        photo.photo: (number, rank)
+        photo.photo: (number, (not library.is_here(photo.photo), rank))
         for number, found in enumerate(duplicates(library))
         for rank, photo in enumerate(found.photos)
     }
-    best: dict[int, int] = {}
+    best: dict[int, tuple[bool, int]] = {}
     for place in places:
         if (found := place_in_set.get(place.photo)) is not None:
             best[found[0]] = min(found[1], best.get(found[0], found[1]))

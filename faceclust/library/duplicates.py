@@ -43,7 +43,8 @@ def duplicates(
     `same_bytes`: only photos with equal bytes. `folder`: only photos in and below it, as in `search`.
 
     The first photo of a set is the one with the most pixels; of several, one with a known camera, then the oldest
-    file, then the shortest path. Raises NothingScannedError before the first scan.
+    file, then the shortest path. Photos on a disk that is away come last.
+    Raises NothingScannedError before the first scan.
     """
     within = folder_below_root(library, folder)
     pairs = [] if same_bytes else list(_list_similar_pairs(library))
@@ -55,7 +56,8 @@ def duplicates(
     found = [
         [file for photo in photos for file in by_hash[photo] if is_at_or_below(file.photo, within)] for photos in sets
     ]
-    return sorted((_order_set(files) for files in found if len(files) > 1), key=lambda one: one.photos[0].photo)
+    ordered = [_order_set(library, files) for files in found if len(files) > 1]
+    return sorted(ordered, key=lambda one: one.photos[0].photo)
 
 
 def _list_similar_pairs(library: Catalogue) -> Iterator[tuple[str, str, float, float]]:
@@ -118,8 +120,8 @@ def _split_name(photo: str) -> _Name:
     return "img_" if prefix == "img_e" else prefix, tuple(re.findall("[0-9]+", name))  # Apple's edits: IMG_E0001
 
 
-def _order_set(photos: Iterable[PhotoFile]) -> DuplicateSet:
-    ordered = sorted(photos, key=_rank)
+def _order_set(library: Catalogue, photos: Iterable[PhotoFile]) -> DuplicateSet:
+    ordered = sorted(photos, key=lambda photo: (not library.is_here(photo.photo), *_rank(photo)))
     is_one_content = len({photo.photo_hash for photo in ordered}) == 1
     return DuplicateSet(SAME_BYTES if is_one_content else SAME_MOMENT_AND_FACES, tuple(ordered))
 

@@ -16,7 +16,7 @@ from faceclust.library.grouping import cluster
 from faceclust.library.scanning import scan
 from faceclust.progress import ShouldStop
 from faceclust.store.schema import release_memory
-from faceclust.store.settings import included_folders, pack_in_use
+from faceclust.store.settings import included_folders, pack_in_use, scans_videos
 from faceclust.text.plural import format_count
 from faceclust.types import Clustering, PhotoRef, SkippedPhoto, SkipReason
 
@@ -100,6 +100,13 @@ class BatchRunner:
         except FaceclustError:  # the next batch reports the configuration file
             return []
         return [path.relative_to(root).as_posix() for path in paths if path.is_relative_to(root)]
+
+    def scans_videos(self) -> bool:
+        """Do scans of the library look at videos, too?"""
+        try:
+            return scans_videos(self._library.root)
+        except FaceclustError:  # the next batch reports the configuration file
+            return False
 
     def run(self, folders: Collection[Path] | None) -> WatchedBatch | None:
         """Process these folders, or the whole library. None if nothing was new.

@@ -155,6 +155,7 @@ class _Watcher:
         return WatchedRoot(
             root,
             lambda: self._runner.included_folders(root),
+            self._runner.scans_videos,
             times.settle,
             (times.interval or DEFAULT_INTERVAL_SECONDS, times.interval or POLLING_INTERVAL_SECONDS),
             self._library.progress.note,

@@ -49,7 +49,7 @@ def holds_known_photos(home: LibraryHome, info: CacheInfo, root: AdditionalRoot,
         except UnusableCacheError:
             continue
         here = path + folder[len(root.path) :]
-        listing = next(list_folders(home.root, here), None)
+        listing = next(list_folders(home.root, here, videos=True), None)
         sizes = {stored_name(PhotoRef(*file)): file[1] for file in listing.files} if listing else {}
         total += len(known)
         matches += sum(sizes.get(name) == photo.size for name, photo in known.items())

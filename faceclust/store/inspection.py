@@ -23,7 +23,7 @@ _SIDES = ("left", "top", "right", "bottom")
 _RESCAN_HINT = "delete the file, then faceclust scan"
 
 #: Computes a face id from the photo's content hash and the face's box.
-FaceIdFunction = Callable[[str, Float32], str]
+FaceIdFunction = Callable[[str, Float32, float | None], str]
 
 
 @dataclass(frozen=True)
@@ -103,11 +103,11 @@ def _find_wrong_ids(rows: pa.Table, make_face_id: FaceIdFunction) -> list[str]:
     person without a visible face is a random one."""
     faces = rows.filter(rows["face_id"].is_valid())
     boxes = np.stack([faces[side].to_numpy() for side in _SIDES], axis=1)
-    columns = (faces[name].to_pylist() for name in ("photo", "face_id", "photo_hash"))
+    columns = (faces[name].to_pylist() for name in ("photo", "face_id", "photo_hash", "frame_time"))
     found = (
         photo
-        for photo, face, content, box in zip(*columns, boxes, strict=True)
-        if face != make_face_id(content, box) and tuple(box.tolist()) != WHOLE_PHOTO
+        for photo, face, content, time, box in zip(*columns, boxes, strict=True)
+        if face != make_face_id(content, box, time) and tuple(box.tolist()) != WHOLE_PHOTO
     )
     return sorted(set(found))
 

@@ -20,11 +20,13 @@ class FolderListings:
 
     A change is a difference between two listings. So files that are no photos, and faceclust's own, are none.
     Folders are POSIX paths below the root, "" for the root itself. `included` returns the folders of other programs
-    that scans visit.
+    that scans visit, `videos` whether scans look at videos.
     """
 
-    def __init__(self, root: Path, included: Callable[[], Collection[str]] = tuple) -> None:
-        self.root, self._included = root, included
+    def __init__(
+        self, root: Path, included: Callable[[], Collection[str]] = tuple, videos: Callable[[], bool] = bool
+    ) -> None:
+        self.root, self._included, self._videos = root, included, videos
         self._digests: dict[str, str] = {}
 
     @property
@@ -60,7 +62,7 @@ class FolderListings:
         return set().union(*(self._relist(name, deep=name not in self._digests) for name in set(folders)))
 
     def _relist(self, start: str, *, deep: bool) -> set[str]:
-        found = list_folders(self.root, start, self._included())
+        found = list_folders(self.root, start, self._included(), videos=self._videos())
         listings = {one.rel_path: one for one in (found if deep else itertools.islice(found, 1))}
         unreadable = {name for name, one in listings.items() if one.error and (not name or self._is_folder(name))}
         now = {name: one.digest for name, one in listings.items() if not one.error}

@@ -23,7 +23,8 @@ _LISTING_TIME_RATIO = 20
 class WatchedRoot:
     """Notices folders of a root whose photos have changed.
 
-    `included` returns the folders of other programs (POSIX paths below the root) that scans visit. `settle`: seconds
+    `included` returns the folders of other programs (POSIX paths below the root) that scans visit, and `videos` whether
+    scans look at videos. `settle`: seconds
     without a change. `intervals`: seconds between two looks at all folders, with events and without.
     `note` receives what is worth telling the user. `poll`: use no events.
     """
@@ -32,6 +33,7 @@ class WatchedRoot:
         self,
         root: Path,
         included: Callable[[], Collection[str]],
+        videos: Callable[[], bool],
         settle: float,
         intervals: tuple[float, float],
         note: Callable[[str], None],
@@ -40,7 +42,7 @@ class WatchedRoot:
         poll: bool,
     ) -> None:
         self._root, self._intervals, self._note, self._should_stop = root, intervals, note, should_stop
-        self._listings, self._settling = FolderListings(root, included), SettlingFolders(settle)
+        self._listings, self._settling = FolderListings(root, included, videos), SettlingFolders(settle)
         self._events: ChangeEvents | None = None
         disk = None if poll else find_network_disk(root)
         self._uses_events = not poll and disk is None

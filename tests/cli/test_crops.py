@@ -63,6 +63,12 @@ def test_each_face_is_written_by_date_with_level_eyes(named: Library, tmp_path: 
         assert ((left + right) / 2 / side, (level + other) / 2 / side) == pytest.approx((0.5, 0.475), abs=0.04)
 
 
+def test_the_folder_may_be_given_by_way_of_another(named: Library, tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    crops(named, tmp_path / "here" / ".." / "collins")
+    assert files(tmp_path / "collins")
+
+
 def test_json_lists_each_picture(named: Library, tmp_path: Path) -> None:
     out = tmp_path / "collins"
     record = json.loads(crops(named, out, "--json", "--sheet", "--format", "png"))

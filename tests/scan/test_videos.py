@@ -74,6 +74,11 @@ def test_a_brief_face_joins_a_group_but_starts_none(scanned: Path, tmp_path: Pat
     assert library.persons == ()
 
 
+def test_the_cache_check_knows_the_faces_of_videos(scanned: Path) -> None:
+    done = run("cache", "check", "--library", scanned)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_next_scan_keeps_the_setting_and_opens_nothing(scanned: Path, tmp_path: Path) -> None:
     root = tmp_path / "photos"
     shutil.copytree(scanned, root)

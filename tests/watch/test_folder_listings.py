@@ -134,3 +134,9 @@ def test_an_unreadable_folder_keeps_its_photos(
         patch.setattr("faceclust.scan.listing.os.scandir", refuse)
         assert listings.refresh() == set() and {"a", "a/b"} <= listings.folders
     assert listings.refresh() == set()
+
+
+def test_a_new_video_is_a_change_if_scans_look_at_videos(tmp_path: Path) -> None:
+    with_videos, without = FolderListings(tmp_path, videos=lambda: True), FolderListings(tmp_path)
+    (tmp_path / "a.mp4").write_bytes(b"0")
+    assert with_videos.refresh() == {""} and without.refresh() == set()
