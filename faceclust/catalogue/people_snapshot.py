@@ -40,7 +40,7 @@ class PeopleSnapshot:
     @cached_property
     def persons(self) -> tuple[Person, ...]:
         """Named persons, then groups without a name, then ignored ones."""
-        return build_persons(self.groups, self.answers, self._faces.picture_of)
+        return build_persons(self.groups, self.answers, self._faces.picture_of, self.date_evidence)
 
     @cached_property
     def people(self) -> tuple[Person, ...]:

@@ -19,10 +19,13 @@ from faceclust.errors import UsageError
 CHAPTERS = (
     "start",
     "scanning",
+    "several-disks",
+    "videos",
     "watching",
     "grouping",
     "naming",
     "facts",
+    "asking-others",
     "finding",
     "albums-and-tables",
     "face-crops",

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import json_option, library_option, open_library, print_json, remind_to_regroup
+from faceclust.cli.common import (
+    folder_option,
+    json_option,
+    library_option,
+    open_library,
+    print_json,
+    remind_to_regroup,
+)
 from faceclust.cli.output.facts import facts_record
 from faceclust.cli.output.people import print_people_table
 from faceclust.cli.terminal.printing import print_line

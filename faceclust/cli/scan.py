@@ -155,7 +155,8 @@ def command(
     # Configured values are the library's own.
     remembered = ("precision", "include", "videos")
     typed = {name: ctx.params[name] if is_on_command_line(name) else None for name in remembered}
-    if again and (folders or any(value not in (None, ()) for value in typed.values())):
+    changes_remembered = any(value not in (None, ()) for value in typed.values())
+    if again and (folders or changes_remembered or add_root or remove_root or move_root):
         raise UsageError("--again looks at these photos only", hint="leave out folders and other options")
     cluster = read_dask_options(dask, dask_root, dask_insecure)
     if cluster and is_on_command_line("workers"):
@@ -165,7 +166,14 @@ def command(
     is_new = not LibraryHome(root, cache_dir=cache_dir).exists()
     nested = _confirm_nesting(root, may_ask=not as_json, yes=yes) if is_new else []
     default_before = _find_default()
-    changes_settings = cache_dir or min_face or again or any(value not in (None, ()) for value in typed.values())
+    if add_root or remove_root or move_root:
+        changes = _change_roots(root, cache_dir, add_root, remove_root, move_root, is_copy=yes)
+        if not (add_root or move_root or folders):
+            if as_json:
+                print_json({"library": str(root), "roots": changes})
+            return
+        folders += (*add_root, *(new for _, new in move_root)) if folders else ()
+    changes_settings = cache_dir or min_face or again or changes_remembered
     result = None if changes_settings else scan_if_unchanged(LibraryHome(root), folders)
     if result is None:
         options = {"workers": workers, "min_face": min_face, "device": device, "again": again or None, "dask": cluster}

@@ -15,6 +15,7 @@ from faceclust.interview.candidates import MIN_PROBABILITY, LikelyMatch, find_li
 from faceclust.interview.nearby_age import order_by_nearby_age
 from faceclust.interview.questions import Candidate, InterviewState, Question, QuestionKind, question_key
 from faceclust.interview.suggestions import plan_questions_about_suggestions
+from faceclust.people.date_evidence import NO_DATE_EVIDENCE, DateEvidence
 from faceclust.people.names import person_key
 from faceclust.people.similarity import GroupDistances, match_probability
 from faceclust.types import Person

@@ -69,10 +69,7 @@ class Presenter:
         """Return the question with its words and pictures."""
         known: list[FaceOccurrence] = []
         if question.kind in (QuestionKind.ALSO, QuestionKind.OUTLIER):
-            person = self._library.find_person(question.names[0])
-            # A name that somebody else gave may be new: then there is no face to compare with.
-            compared = person.confirmed if question.suggested_by else person.confirmed or person.face_ids
-            known = self._best_occurrences(compared, 1)
+            known = self._best_occurrences(self._example_faces(question), 1)
         shown = self._choose_numbered_pictures(question, self._pictures_per_row - len(known))
         pictures = [QuestionPicture(occurrence, question.names[0], None) for occurrence in known]
         pictures += [
@@ -124,6 +121,14 @@ class Presenter:
         """The best faces, spread over the years, in the order they were taken."""
         best = select_faces_across_years((self._library.occurrences_of[face][0] for face in faces), count)
         return sorted(best, key=lambda occurrence: (occurrence.taken_at or datetime.min, occurrence.photo))
+
+    def _example_faces(self, question: Question) -> Iterable[str]:
+        """The confirmed faces of the person asked about: of a child, those of nearby ages if there are any."""
+        person, evidence = self._library.find_person(question.names[0]), self._library.date_evidence
+        asked = (face for candidate in question.candidates for face in candidate.faces)
+        near = NearbyAges(person, evidence).examples_for(asked) if evidence else []
+        # A name that somebody else gave may be new: then there is no face to compare with.
+        return near or person.confirmed or (() if question.suggested_by else person.face_ids)
 
 
 def _question_text(question: Question) -> str:

@@ -77,6 +77,8 @@ class InterviewState:
 
     `ungrouped`: faces in no group and of no person that can be compared. `group_of`: face id → group number.
     `photo_of`: face id → its photo or frame of a video. `new_faces`: faces missing from the clustering before the last.
+    `evidence`: what dates tell about the persons.
+    `suggested_by`: face id → who suggested its name, for those that nobody has confirmed.
     """
 
     persons: Sequence[Person]
@@ -85,4 +87,5 @@ class InterviewState:
     group_of: Mapping[str, int]
     photo_of: Mapping[str, str]
     new_faces: frozenset[str] = frozenset()
+    evidence: DateEvidence = NO_DATE_EVIDENCE
     suggested_by: Mapping[str, str] = field(default_factory=dict)

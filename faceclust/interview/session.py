@@ -113,6 +113,7 @@ class Interview:
             group_of=library.group_of,
             photo_of=library.picture_of,
             new_faces=library.new_faces,
+            evidence=library.date_evidence,
             suggested_by=find_unconfirmed(library.journal.events(), answers),
         )
 

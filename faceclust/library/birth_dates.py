@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import UsageError
+from faceclust.people.events import Event
 from faceclust.text.plural import format_count
 from faceclust.types import Person
 
@@ -23,6 +24,17 @@ def faces_before_birth(library: Catalogue, person: Person | str) -> list[str]:
     found = library.find_person(person) if isinstance(person, str) else person
     early = library.date_evidence.find_before_birth(found.label, found.confirmed)
     return sorted(early, key=lambda face: (library.occurrences_of[face][0].photo, face))
+
+
+def note_contradictions(library: Catalogue, event: Event) -> None:
+    """Note what an answer gives names to, or says about a birth, against the dates of photos."""
+    if event.kind in ("name", "confirm") and event.name is not None:
+        confirmed = [face.face_id for face in event.faces if face.confirmed]
+        note_named_before_birth(library, event.name, [face.face_id for face in event.faces], confirmed)
+    elif event.kind == "merge" and event.to is not None:
+        note_confirmed_before_birth(library, event.to)
+    elif event.facts is not None and event.facts.born and event.name is not None:
+        note_confirmed_before_birth(library, event.name)
 
 
 def note_named_before_birth(library: Catalogue, name: str, faces: Collection[str], confirmed: Collection[str]) -> None:

@@ -151,7 +151,7 @@ def _ignored_faces(library: Catalogue) -> _Predicate:
 
 
 def _faces_on(library: Catalogue, photo: str | os.PathLike[str]) -> tuple[FaceOccurrence, ...]:
-    found = find_photo(library.root, library.photos, os.fspath(photo))
+    found = find_photo(library.roots, library.photos, os.fspath(photo))
     return library.faces_on.get(library.photos[found].photo_hash, ())
 
 

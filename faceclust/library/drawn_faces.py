@@ -20,6 +20,7 @@ from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.photo_addresses import find_photo
 from faceclust.errors import CacheError, FaceclustError, UsageError
 from faceclust.files.names import is_video_name
+from faceclust.library.birth_dates import note_named_before_birth
 from faceclust.library.doubtful import check_twice_on_photo, settle_name
 from faceclust.library.naming import journal_transaction, record_answer, validate_name
 from faceclust.library.selection import Selector, Selectors, require_face, resolve_faces
@@ -144,7 +145,7 @@ def find_scanned_photo(library: Catalogue, photo: str | os.PathLike[str]) -> Pho
     typed = os.fspath(photo)
     by_hash = re.fullmatch(PICTURE_PATTERN, typed)
     found = (info for info in library.photos.values() if by_hash and info.photo_hash == by_hash[1])
-    info = next(found, None) or library.photos[find_photo(library.root, library.photos, typed)]
+    info = next(found, None) or library.photos[find_photo(library.roots, library.photos, typed)]
     return _require_photo(info)
 
 

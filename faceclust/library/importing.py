@@ -56,11 +56,11 @@ def plan_import(
     contacts_file = expand_user(contacts) if contacts is not None else None
     # The boxes of other programs have no time, by which faces of a video could be told apart.
     photos = {photo: info for photo, info in library.photos.items() if not is_video_name(photo)}
-    chosen = classify_sources(library.root, paths, contacts_file, photos)
+    chosen = classify_sources(library.roots, paths, contacts_file, photos)
     for tag in as_list(people_tags):
         require_text("a tag", tag)
     tags = PeopleTags(tuple(as_list(people_tags)))
-    collected = collect_names(library.root, photos, chosen, library.progress, tags)
+    collected = collect_names(library.roots, photos, chosen, library.progress, tags)
     photos_with_regions = {names.photo for names in collected.photo_names if names.regions}
     known = _collect_library_names(library, photos_with_regions)
     if any(names.people for names in collected.photo_names) and library.groups is not None:  # slow with many faces
@@ -136,7 +136,7 @@ def _collect_library_names(library: Catalogue, photos_with_regions: Iterable[str
     spelling = {
         person_key(name): name for name in (*library.answers.missing_names, *(person.label for person in people))
     }
-    renamed = _trace_renames(library.journal.events(), spelling.keys())
+    renamed = trace_renames(library.journal.events(), spelling.keys())
     renamed |= {key: name for key, name in library.known_names.items() if key not in spelling}
     oriented = {photo: _with_stored_orientation(library, library.photos[photo]) for photo in photos_with_regions}
     return LibraryNames(

@@ -14,9 +14,10 @@ import os
 from collections.abc import Sequence
 
 from faceclust.catalogue.catalogue import Catalogue
-from faceclust.library import bulk_ignore as ignoring
 from faceclust.library import (
+    additional_roots,
     answers_file,
+    birth_dates,
     calibration,
     crops,
     drawn_faces,
@@ -36,6 +37,7 @@ from faceclust.library import (
     training_faces,
     watching,
 )
+from faceclust.library import bulk_ignore as ignoring
 from faceclust.library import review as reviewing
 from faceclust.progress import Progress
 from faceclust.store.find_library import find_library, find_library_for_scan

@@ -25,7 +25,7 @@ from faceclust.errors import CacheError, LibraryBusyError, NothingScannedError, 
 from faceclust.files.atomic import remove_file, write_private_atomically
 from faceclust.files.own_files import UnsafeFileError, read_own
 from faceclust.files.user_folders import expand_user
-from faceclust.library.birth_dates import note_confirmed_before_birth, note_named_before_birth
+from faceclust.library.birth_dates import note_contradictions
 from faceclust.library.doubtful import check_same_photo, settle_name
 from faceclust.library.selection import (
     Selector,
@@ -354,23 +354,15 @@ def record_answer(
         return JournalFace.from_occurrence(library.occurrences_of[face][0], confirmed=confirmed)
 
     journal_faces = [journal_face(face, face in seen) for face in faces]
-    knows_births = bool(library.date_evidence)  # else the answers need not be replayed yet
+    # Without birth dates, the answers need not be replayed yet.
+    knows_births = bool(library.date_evidence) or (facts is not None and bool(facts.born))
     with journal_transaction(library):
-        return library.journal.record(
+        event = library.journal.record(
             kind, journal_faces, rest=[journal_face(face, True) for face in rest], name=name, to=to, facts=facts
         )
     if knows_births:
-        _note_contradictions(library, event)
+        note_contradictions(library, event)
     return event
-
-
-def _note_contradictions(library: Catalogue, event: Event) -> None:
-    """Note which names that an answer gives are contradicted by the dates of photos."""
-    if event.kind in ("name", "confirm") and event.name is not None:
-        confirmed = [face.face_id for face in event.faces if face.confirmed]
-        note_named_before_birth(library, event.name, [face.face_id for face in event.faces], confirmed)
-    elif event.kind == "merge" and event.to is not None:
-        note_confirmed_before_birth(library, event.to)
 
 
 @contextmanager

@@ -58,7 +58,8 @@ class PhotoFaces:
     `photo_id`: hash of the file's content. `full_size`: width and height of the upright photo.
     `boxes`: left, top, right, bottom as fractions of the upright photo. `embeddings`: (n, d), of which
     those of the faces in `uncompared` (ids) mean nothing: they cannot be compared. The user drew the faces in
-    `by_hand` (ids), to which those belong. `pictures`: the frame of each face of a video, as `types.frames.picture_id`
+    `by_hand` (ids), to which those belong. `latest_day`: the last day on which the photo can have been taken, None if
+    unknown (see `people.date_evidence`). `pictures`: the frame of each face of a video, as `types.frames.picture_id`
     names it; may be empty for a photo.
     """
 
@@ -69,6 +70,7 @@ class PhotoFaces:
     embeddings: Float32
     by_hand: frozenset[str] = frozenset()
     uncompared: frozenset[str] = frozenset()
+    latest_day: date | None = None
     pictures: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -236,6 +238,7 @@ class CachedPhotos:
             embeddings=vectors,
             by_hand=frozenset(occurrence.face_id for occurrence in occurrences if occurrence.by_hand),
             uncompared=frozenset(face for face in position if face not in faces.face_ids),
+            latest_day=self._library.latest_day_of(occurrences[0].face_id) if occurrences else None,
             pictures=tuple(occurrence.picture for occurrence in occurrences),
         )
 

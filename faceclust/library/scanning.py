@@ -56,7 +56,8 @@ def scan(
 ) -> ScanResult:
     """Find the faces on new and changed photos; drop photos that are gone from the caches.
 
-    `folders`: parts of the library to scan; default all of it. `workers`: number of processes, default one per core; 0
+    `folders`: parts of the library to scan; default all of it, with the additional roots that are here. Photos on a
+    disk that is away stay known (`away` of the result). `workers`: number of processes, default one per core; 0
     scans in this process. `device`: what the models run on, one of `packs.session.DEVICES`. `min_face`: width of the
     smallest face to find, in pixels of the photo; default the pack's own for the photo's size. Photos scanned with a
     larger `min_face` are scanned again. `precision`: number format of the embeddings, one of `files.names.PRECISIONS`.

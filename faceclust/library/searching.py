@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from faceclust.catalogue.catalogue import Catalogue

@@ -11,7 +11,7 @@ from itertools import combinations
 
 from faceclust.errors import UsageError
 from faceclust.files.safe_paths import is_at_or_below
-from faceclust.types import FaceOccurrence, Person
+from faceclust.types import FaceOccurrence, PartialDate, Person
 from faceclust.types.arguments import require_text
 
 #: Ages above this are mistyped.
@@ -203,7 +203,6 @@ def parse_ages(text: str | int) -> tuple[int, int]:
 
 def _faces_by_photo(occurrences: Iterable[FaceOccurrence], query: Query) -> dict[str, list[FaceOccurrence]]:
     """Group the faces by photo, for photos in the query's folder and date range."""
-    needs_date = query.since is not None or query.until is not None
     since, until = query.since or datetime.min, query.until or datetime.max
     faces: dict[str, list[FaceOccurrence]] = defaultdict(list)
     for occurrence in occurrences:
@@ -225,9 +224,8 @@ def _matching_faces(
     ids = frozenset(face.face_id for face in faces)
     if any(not subject.faces.isdisjoint(ids) for subject in query.absent):
         return frozenset()
-    others = (
-        ids.difference(*(subject.faces for subject in query.present)) if query.present else _faces_in_company(faces)
-    )
+    asked_for = [subject.faces for alternative in query.present for subject in alternative]
+    others = ids.difference(*asked_for) if query.present else _faces_in_company(faces)
     if query.alone and others:
         return frozenset()
     good = frozenset(face.face_id for face in faces if face.quality >= query.min_quality)
@@ -246,12 +244,36 @@ def _matching_faces(
     return found
 
 
+def _ages_on(face: FaceOccurrence, person_of: Mapping[str, Person]) -> tuple[int, int] | None:
+    """Return the lowest and the highest age that the person of a face can have had on the day of the photo.
+
+    None if it is unknown, or if the photo was taken before the birth or after the death.
+    """
+    person = person_of.get(face.face_id)
+    if person is None or face.taken_at is None:
+        return None
+    day, facts = face.taken_at.date(), person.facts
+    ages = facts.ages_on(day)
+    if ages is None or ages[1] < 0 or (facts.died and day > facts.died.last):
+        return None
+    return max(0, ages[0]), ages[1]
+
+
+def _may_be_of_age(face: FaceOccurrence, person_of: Mapping[str, Person], asked_for: tuple[int, int]) -> bool:
+    """Return whether the person of a face can have been of an age. On a photo without a date, anybody can."""
+    if face.taken_at is None:
+        return face.face_id in person_of and person_of[face.face_id].facts.born is not None
+    ages = _ages_on(face, person_of)
+    return ages is not None and ages[0] <= asked_for[1] and asked_for[0] <= ages[1]
+
+
 def _faces_in_company(faces: Sequence[FaceOccurrence]) -> Sequence[FaceOccurrence]:
     """Return the faces of a photo or video beyond the first one of each picture."""
     return faces[len({face.picture for face in faces}) :]
 
 
-def _to_found_face(occurrence: FaceOccurrence, person: Person | None, matched: Collection[str]) -> FoundFace:
+def _to_found_face(occurrence: FaceOccurrence, person_of: Mapping[str, Person], matched: Collection[str]) -> FoundFace:
+    person = person_of.get(occurrence.face_id)
     return FoundFace(
         occurrence=occurrence,
         name=person.name if person else None,

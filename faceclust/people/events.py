@@ -224,7 +224,8 @@ def from_record(record: Mapping[str, Any], folder: str = "") -> Event | None:
     return event
 
 
-def _face_to_record(face: JournalFace) -> dict[str, Any]:
+def face_to_record(face: JournalFace) -> dict[str, Any]:
+    """Return a face as a JSON object."""
     record: dict[str, Any] = {
         "face": face.face_id,
         "hash": face.photo_hash,

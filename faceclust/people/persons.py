@@ -29,7 +29,7 @@ def build_persons(
     person, or for one on a photo from before their birth, by the `evidence`. A group is ignored if more
     than half of its faces are.
 
-    Merged groups count as one. `photo_of` maps a face to its photo's content hash. Named persons
+    Merged groups count as one. `photo_of` maps a face to its photo, or frame of a video. Named persons
     come first, then unnamed groups, then ignored ones, each by descending number of faces; favourites
     come before other named persons.
     """

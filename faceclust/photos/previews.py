@@ -7,8 +7,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from faceclust.files.library_roots import LibraryRoots, photo_path
 from faceclust.files.names import is_video_name
-from faceclust.files.own_files import path_below
 from faceclust.photos.decode import decode_photo
 from faceclust.photos.errors import UndecodableError
 from faceclust.photos.reading import read_photo
@@ -19,15 +19,14 @@ PREVIEW_SIDE = 2000  # px
 _JPEG_QUALITY = 85
 
 
-def make_preview(root: Path, photo: str, frame_time: float | None = None) -> bytes | None:
-    """Return the photo at a POSIX path below `root` as a JPEG: upright, sRGB, without metadata.
+def make_preview(root: Path | LibraryRoots, photo: str, frame_time: float | None = None) -> bytes | None:
+    """Return a photo of the library at `root`, or with these roots, as a JPEG: upright, sRGB, without metadata.
 
     Its longer side has at most PREVIEW_SIDE pixels. Of a video, it is the frame at a time in seconds, or the first one.
-    None if the photo is missing or cannot be decoded, or
-    the path leads out of `root`, even through a symlink.
+    None if the photo is missing or cannot be decoded, or the path leads out of the library, even through a symlink.
     """
     try:
-        path = path_below(root, photo)
+        path = photo_path(root, photo)
         if is_video_name(photo):
             pixels = read_frames(path, [frame_time])[frame_time]
         else:

@@ -16,9 +16,8 @@ from PIL import Image, ImageOps
 from faceclust.files.library_roots import LibraryRoots, photo_path
 from faceclust.photos.colour import convert_to_srgb
 from faceclust.photos.errors import UndecodableError
-from faceclust.photos.reading import read_photo
-from faceclust.photos.videos import read_frames
-from faceclust.types import FaceOccurrence, Metadata, Photo, PhotoRef, UInt8
+from faceclust.photos.photo_of_face import decode_photo_of
+from faceclust.types import FaceOccurrence, Photo, UInt8
 
 THUMBNAIL_SIDE = 160  # px
 _MARGIN = 0.3  # of the face's longer side, on each side of it
@@ -31,52 +30,36 @@ def make_face_thumbnails(
 ) -> Iterator[tuple[str, bytes]]:
     """Yield (face id, JPEG bytes of THUMBNAIL_SIDE² pixels) for each face whose photo can be read.
 
-    That of a person without a face to be seen is the whole photo. Each photo is decoded once, several at a
-    time; of a video, the frames with the faces. Faces that lie on their side or upside down are turned. The
-    thumbnails hold no metadata. `on_note` receives a message for each photo that is there but cannot be opened.
+    `root`: the library's root, or its roots if it has several. The picture of a person without a face to be seen is
+    the whole photo. Each photo is decoded once, several at a time; of a video, the frames with the faces. Faces that
+    lie on their side or upside down are turned. The thumbnails hold no metadata. `on_note` receives a message for each
+    photo that is there but cannot be opened.
     """
-    by_photo: dict[str, list[FaceOccurrence]] = defaultdict(list)
+    by_picture: dict[tuple[str, float | None], list[FaceOccurrence]] = defaultdict(list)
     for place in places:
-        by_photo[place.photo].append(place)
+        by_picture[place.photo, place.frame_time].append(place)
     with ThreadPoolExecutor(2) as threads:  # decoders release the GIL
-        for cut in threads.map(lambda faces: _make_thumbnails_of_photo(root, faces), by_photo.values()):
+        for cut in threads.map(lambda faces: _make_thumbnails_of_photo(root, faces), by_picture.values()):
             if isinstance(cut, OSError):
                 on_note(f"{cut.filename} cannot be read: {cut.strerror}; its faces have no picture")
             else:
                 yield from cut
 
 
-def _make_thumbnails_of_photo(root: Path, places: list[FaceOccurrence]) -> list[tuple[str, bytes]] | OSError:
-    if any(place.frame_time is not None for place in places):
-        return _make_thumbnails_of_video(root, places)
+def _make_thumbnails_of_photo(
+    root: Path | LibraryRoots, places: list[FaceOccurrence]
+) -> list[tuple[str, bytes]] | OSError:
     width, height = places[0].photo_size
     sides = {place.face_id: _crop_side(place) for place in places}
     wanted = THUMBNAIL_SIDE / min(sides.values())
     try:
-        path = path_below(root, places[0].photo)
+        path = photo_path(root, places[0].photo)
         photo = decode_photo_of(path, places[0], math.ceil(max(width, height) * min(1.0, wanted)))
     except (FileNotFoundError, UndecodableError):  # moved or damaged since the scan
         return []
     except OSError as error:
         return error
     return [(place.face_id, _crop_thumbnail(photo, place, sides[place.face_id])) for place in places]
-
-
-def _make_thumbnails_of_video(root: Path, places: list[FaceOccurrence]) -> list[tuple[str, bytes]] | OSError:
-    try:
-        path = path_below(root, places[0].photo)
-        frames = read_frames(path, {place.frame_time for place in places})
-    except (FileNotFoundError, UndecodableError):  # moved or damaged since the scan
-        return []
-    except OSError as error:
-        return error
-    photo_of = {time: _photo_of_frame(pixels) for time, pixels in frames.items()}
-    shown = [place for place in places if place.frame_time in photo_of]
-    return [(place.face_id, _crop_thumbnail(photo_of[place.frame_time], place, _crop_side(place))) for place in shown]
-
-
-def _photo_of_frame(pixels: UInt8) -> Photo:
-    return Photo(PhotoRef("", 0, 0), "", pixels, (pixels.shape[1], pixels.shape[0]), Metadata())
 
 
 def _crop_side(place: FaceOccurrence) -> float:

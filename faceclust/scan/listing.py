@@ -56,7 +56,9 @@ class FolderListing:
 def list_folders(
     root: Path, start: str = "", included: Collection[str] = (), *, videos: bool = False
 ) -> Iterator[FolderListing]:
-    """Yield every folder from `start` (POSIX path below `root`) down, parents first, sorted.
+    """Yield every folder from `start` down, parents first, sorted.
+
+    `start`: POSIX path below `root`, or the absolute one of a folder on an additional root.
 
     Hidden and system folders are skipped, and folders in which other programs keep copies of photos,
     unless they are at or below one of the `included` folders. Symbolic links are not followed: those inside the library

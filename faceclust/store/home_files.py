@@ -7,6 +7,7 @@ import re
 from faceclust.files.names import HOME_MARKER, PACK_NAME_PATTERN, is_cache_file_name
 from faceclust.store.config import CONFIG_FILE_NAME
 from faceclust.store.home import FOLDERS_NAME, SENT_PAGES_NAME, SET_ASIDE_NAME
+from faceclust.store.roots_file import ROOTS_FILE_NAME, ROOTS_NAME
 
 _FIXED_NAMES = frozenset(
     "clusters.parquet clusters-before.parquet last-scan lock lock.owner"

@@ -200,8 +200,8 @@ _PHOTO_COLUMNS = (
 )
 #: The columns that `iter_occurrences` needs.
 OCCURRENCE_COLUMNS = (
-    "folder photo photo_hash width height taken_at face face_id by_hand frame_time left top right bottom score"
-    " quality landmarks".split()
+    "folder photo photo_hash width height taken_at taken_at_source face face_id by_hand frame_time left top right"
+    " bottom score quality landmarks".split()
 )
 
 
@@ -227,6 +227,7 @@ def iter_occurrences(rows: pa.Table) -> Iterator[FaceOccurrence]:
                 turn=turn,
                 by_hand=bool(row["by_hand"]),
                 has_embedding=is_compared,
+                taken_at_source=row["taken_at_source"],
                 frame_time=row["frame_time"],
             )
 

@@ -98,6 +98,11 @@ def included_folders(root: Path) -> tuple[str, ...]:
     return ()
 
 
+def _is_library_folder(path: Any) -> bool:
+    """Can this be a folder of a library: a path below its root, or the absolute one of a folder on another disk?"""
+    return isinstance(path, str) and (is_path_below(path) or is_root_path(path))
+
+
 def scans_videos(root: Path) -> bool:
     """Do scans of the library at `root` look at videos, too? Raises UsageError as `pack_in_use` does."""
     for file, value in _configured_values(root, _VIDEOS_KEY):

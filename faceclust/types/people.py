@@ -17,7 +17,8 @@ class FaceOccurrence:
     its content, `box` in fractions of the upright photo and `photo_size` its width and height in px. `turn`:
     quarter turns counter-clockwise that make a face upright which lies on its side or upside down. `by_hand`:
     the user drew the box. `has_embedding` is false for a drawn face that cannot be compared with others.
-    `frame_time`: seconds from the start of a video to the frame with the face, None for a photo."""
+    `taken_at_source`: see `PhotoInfo`. `frame_time`: seconds from the start of a video to the frame with the face, None
+    for a photo."""
 
     face_id: str
     photo: str
@@ -30,6 +31,7 @@ class FaceOccurrence:
     turn: int = 0
     by_hand: bool = False
     has_embedding: bool = True
+    taken_at_source: str | None = None
     frame_time: float | None = None
 
     @property

@@ -254,7 +254,7 @@ async def look_again(session: WebSession, photo: str, min_face: int) -> View:
 
     def look(path: str) -> None:
         # A library of its own, on a thread of its own: answers do not wait for it.
-        Library(library.root).scan(again=[library.root / path], min_face=min_face, workers=1)
+        Library(library.root).scan(again=[library.path_of(path)], min_face=min_face, workers=1)
 
     path, before = await session.run(known)
     await asyncio.to_thread(look, path)

@@ -16,7 +16,9 @@ from faceclust.outputs.report.timeline import select_faces_across_years
 from faceclust.people.event_text import describe_event, describe_similarity
 from faceclust.people.events import redoable_events
 from faceclust.types import WHOLE_PHOTO, FaceOccurrence, Person, PhotoInfo
+from faceclust.types.frames import format_frame_time, split_picture_id
 from faceclust.web.person_facts import age_view, facts_view
+from faceclust.web.photo_order import list_faces, list_pictures, sort_pictures
 from faceclust.web.session import WebSession
 
 #: Named persons that a question offers, chosen by the digits 1 to 9; pictures of a row and of a finding.

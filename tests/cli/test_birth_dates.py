@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from faceclust import Library
-from faceclust.people.fact_changes import FactChanges
 from tests.support.command import run, run_checked
 from tests.support.sample_photos import COLLINS, HOPPER, make_variant, save_photo
 
@@ -47,7 +46,7 @@ def root(scanned: Path, tmp_path: Path) -> Path:
 
 
 def set_birth(root: Path, name: str, born: str) -> None:
-    Library(root).journal.record("person", (), name=name, facts=FactChanges(born=born))
+    run_checked("person", name, "--born", born, "-l", root)
 
 
 def face_on(root: Path, photo: str) -> str:
@@ -99,6 +98,7 @@ def test_confirming_a_face_from_before_the_birth_warns_and_goes_on(root: Path, w
 
 
 def test_json_output_stays_json_and_quiet_hides_the_note(root: Path) -> None:
+    run_checked("name", "late.jpg#1", "Anna", "-l", root)
     set_birth(root, "Anna", "2015")
     done = run("name", "early.jpg#1", "Anna", "--json", "-l", root)
     assert done.returncode == 0 and json.loads(done.stdout)["changed"] and done.stderr.count("note:") == 1
@@ -107,6 +107,7 @@ def test_json_output_stays_json_and_quiet_hides_the_note(root: Path) -> None:
 
 
 def test_drawing_and_importing_warn_as_well(root: Path, tmp_path: Path) -> None:
+    run_checked("name", "later.jpg#1", "Anna", "-l", root)
     set_birth(root, "Anna", "2015")
     drawn = run("face", "add", "early.jpg", "--whole", "Anna", "-l", root)
     assert drawn.returncode == 0 and notes_of(drawn)[0].startswith("note: this face is on a photo dated before Anna")
@@ -117,7 +118,22 @@ def test_drawing_and_importing_warn_as_well(root: Path, tmp_path: Path) -> None:
     table.write_text("\n".join(["photo,left,top,right,bottom,name", *rows]), encoding="utf-8")
     imported = run("import", table, "-l", root)
     assert imported.returncode == 0 and imported.stderr.count("dated before Anna was born (2015)") == 1
-    assert photos_of(root, "Anna", "confirmed_faces") == {"early.jpg", "late.jpg"}
+    assert photos_of(root, "Anna", "confirmed_faces") == {"early.jpg", "late.jpg", "later.jpg"}
+
+
+def test_a_birth_date_against_confirmed_faces_warns(root: Path) -> None:
+    run_checked("name", "late.jpg#1", "Anna", "-l", root)
+    run_checked("confirm", "Anna", "-l", root)
+    planned = run("person", "Anna", "--born", "2015", "--dry-run", "-l", root)
+    other = run("person", "Anna", "--note", "a cousin", "-l", root)
+    done = run("person", "Anna", "--born", "2015", "--json", "-l", root)
+    assert planned.returncode == other.returncode == done.returncode == 0 and json.loads(done.stdout)["written"]
+    assert notes_of(planned) == notes_of(other) == []
+    assert notes_of(done) == [
+        "note: 2 confirmed faces of Anna are on photos dated before Anna was born (2015): check the date of "
+        "IMG_20100607_153020.jpg, early.jpg, or the birth (faceclust person Anna)"
+    ]
+    assert photos_of(root, "Anna", "confirmed_faces") == PHOTOS.keys()
 
 
 def test_identify_recognises_nobody_before_their_birth(root: Path, tmp_path: Path) -> None:

@@ -103,7 +103,9 @@ def record_facts(library: Library, name: str, **changes: Any) -> None:
 
 
 def test_photos_of_people_of_an_age(both_named: Library) -> None:
-    record_facts(both_named, COLLINS, born="2016-05-03")  # 2 on 2019-05-01, and 3 on 2019-05-04 and 2020-05-02
+    run_checked(
+        "person", COLLINS, "--born", "2016-05-03", "-l", both_named.root
+    )  # 2 on 2019-05-01, and 3 on 2019-05-04 and 2020-05-02
     assert find_by(both_named, COLLINS, "--age", "2") == ["2019/collins-0.jpg", *BOTH]
     assert find_by(both_named, COLLINS, "--age", "3-4") == ["2019/collins-3.jpg", "2020/collins-1.jpg"]
     assert find_by(both_named, COLLINS, "--age", "-2") == ["2019/collins-0.jpg", *BOTH]
@@ -138,7 +140,8 @@ def test_an_age_needs_a_birth_date(both_named: Library) -> None:
 
 
 def test_a_group_of_people_stands_for_any_of_them(both_named: Library) -> None:
-    record_facts(both_named, COLLINS, added_groups=("Family",), born="2016-05-03")
+    run_checked("person", COLLINS, "--group", "Family", "--born", "2016-05-03", "-l", both_named.root)
+    both_named.invalidate_people()
     assert find_by(both_named, "family") == find_by(both_named, COLLINS)
     record_facts(both_named, HOPPER, added_groups=("Family", "2019#1"))
     assert sorted(find_by(both_named, "Family")) == sorted([*ALONE, *BOTH, *HOPPER_ALONE])

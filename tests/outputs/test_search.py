@@ -272,7 +272,7 @@ def test_queries_equal_a_search_by_hand(
 
 def test_a_found_face_has_the_age_of_its_person() -> None:
     def ages(born: str, taken: datetime | None) -> tuple[int, int] | None:
-        anna = replace(ANNA, facts=PersonFacts(born=PartialDate.parse(born)))
+        anna = replace(ANNA, facts=PersonFacts(born=PartialDate.parse(born), died=PartialDate(2001)))
         (photo,) = find_photos([make_occurrence("1.jpg", "a1", taken)], [anna], Query())
         return photo.faces[0].ages
 
@@ -281,6 +281,8 @@ def test_a_found_face_has_the_age_of_its_person() -> None:
     assert ages("1987", datetime(1987, 5, 2)) == (0, 0), "nobody is younger than 0"
     assert ages("1987", datetime(1986, 5, 2)) is None, "before the birth"
     assert ages("1987", None) is None
+    assert ages("1987", datetime(2001, 1, 1)) == (13, 14)
+    assert ages("1987", datetime(2002, 1, 1)) is None, "after the death"
 
 
 def list_pairs(**conditions: Any) -> list[tuple[str, str, int, int, int]]:

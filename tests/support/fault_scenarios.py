@@ -203,6 +203,7 @@ SCENARIOS = [
     Scenario(_REGROUPED),
     Scenario(f"cluster --undo{_L}", before=(_REGROUPED,)),
     Scenario(f"label{_L}", keys=("y", "q")),
+    Scenario(f"label --send {{out}}/questions.html{_L}"),
     Scenario(f"watch --once -j 1{_L}", change=_add_and_delete_photos, in_steps=True),
     Scenario(f"name {{group}} Carla{_L}"),
     Scenario(f"confirm Ben{_L}"),

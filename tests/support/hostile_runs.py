@@ -26,7 +26,7 @@ from tests.support.sandbox import Sandbox, contains_canary
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "scan": ("@LIBRARY@ -j1", "@LIBRARY@ -j1", "@LIBRARY@/2019 -j1", "@LIBRARY@ -j1 --precision int8"),
     "cluster": ("", "--full", "--undo", "--dry-run", "--algorithm hdbscan", "--json", "--full --dask local:1"),
-    "label": ("", "--thorough"),
+    "label": ("", "--thorough", "--send @OUT@/questions.html"),
     "watch": ("--once -j1",),
     "name": ("@FACE0@ Dora", "@FACE1@ @FACE2@ Dora", "@FACE2@ Ben", "2019/collins-0.jpg#1 Dora --new --yes"),
     "confirm": ("Eileen",),

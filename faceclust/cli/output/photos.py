@@ -77,6 +77,7 @@ def _found_face_record(face: FoundFace, group: int | None) -> dict[str, Any]:
         "face_id": face.occurrence.face_id,
         "box": dict(sides),
         "quality": round(face.occurrence.quality, 4),
+        "age": _age_value(face.ages),
         "frame_time": face.occurrence.frame_time,
     }
 

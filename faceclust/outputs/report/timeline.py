@@ -19,7 +19,9 @@ def to_face_picture(
     """Convert a face to its form in the report. `number_of`: see `types.face_numbers.number_faces`."""
     face, taken = occurrence.face_id, occurrence.taken_at
     age = format_age(facts, taken.date()) if taken else ""
-    return FacePicture(face, occurrence.photo, number_of[face], taken, face in confirmed, age)
+    return FacePicture(
+        face, occurrence.photo, number_of[face], taken, face in confirmed, age=age, frame_time=occurrence.frame_time
+    )
 
 
 def select_faces_across_years(faces: Iterable[FaceOccurrence], count: int) -> list[FaceOccurrence]:

@@ -12,9 +12,9 @@ from faceclust.types.frames import format_frame_time
 
 @dataclass(frozen=True)
 class FacePicture:
-    """A face in a photo (POSIX path below the library), on which it is face `number` from the left.
+    """A face in a photo (POSIX path below the library), on which it is face `number` from the left, or in a video.
 
-    `age` is that of the person on the photo in words, "" if unknown.
+    `age` is that of the person on the photo in words, "" if unknown. `frame_time`: seconds from the start of the video.
     """
 
     face_id: str
@@ -23,6 +23,12 @@ class FacePicture:
     taken_at: datetime | None
     confirmed: bool
     age: str = ""
+    frame_time: float | None = None
+
+    @property
+    def time(self) -> str:
+        """The time of the frame in a video, such as "1:23"; "" for a photo."""
+        return "" if self.frame_time is None else format_frame_time(self.frame_time)
 
     @property
     def address(self) -> str:
