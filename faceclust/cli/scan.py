@@ -166,6 +166,7 @@ def command(
     is_new = not LibraryHome(root, cache_dir=cache_dir).exists()
     nested = _confirm_nesting(root, may_ask=not as_json, yes=yes) if is_new else []
     default_before = _find_default()
+    changes = []
     if add_root or remove_root or move_root:
         changes = _change_roots(root, cache_dir, add_root, remove_root, move_root, is_copy=yes)
         if not (add_root or move_root or folders):
@@ -180,7 +181,7 @@ def command(
         result = _run_scan(root, cache_dir, folders, **options, **typed)
     _print_changes_of_libraries(root, nested, default_before)
     if as_json:
-        print_json(_scan_result_record(root, result))
+        print_json(_scan_result_record(root, result) | ({"roots": changes} if changes else {}))
     else:
         _print_added_faces(root, result) if again else _print_scan_result(root, result, min_face)
     _print_away(result)

@@ -109,6 +109,9 @@ class _Watcher:
     def run_once(self) -> Generator[WatchedBatch, None, None]:
         """Process what is new, waiting while another process works on the library."""
         with hold_watch_lock(self._library.root):
+            for root in self._runner.find_roots()[1]:
+                if root != self._library.root:  # without it, the batch fails
+                    self._library.progress.note(f"{root} is away; its photos stay known")
             while not self._should_stop():
                 try:
                     batch = self._runner.run(None)

@@ -93,6 +93,8 @@ def _leave_out_lost_disks(
             for name in [name for name in folders if is_at_or_below(name, root.path)]:
                 folder = folders.pop(name)
                 result.photos -= len(folder.photo_folder.photos)
+                result.videos -= sum(is_video_name(ref.name) for ref in folder.photo_folder.photos)
+                result.movies_of_photos -= len(folder.photo_folder.movies_of_photos)
                 result.unchanged -= len(folder.unchanged)
                 result.removed -= len(folder.removed)
 

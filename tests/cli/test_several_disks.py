@@ -163,6 +163,7 @@ def test_nothing_is_forgotten_while_a_disk_is_away(scanned: Disks, empty_mount_p
         assert f"{scanned.other} is away: 3 photos stay known\n" in done.stderr
         assert done.stdout == "2 photos: 0 scanned, 2 unchanged\n"
     assert json.loads(succeed("scan", "--json", cwd=scanned.own).stdout)["away"] == {str(scanned.other): 3}
+    assert f"{scanned.other} is away" in succeed("watch", "--once", "-j1", cwd=scanned.own).stderr
     succeed("cluster", "--full", cwd=scanned.own)
     assert succeed("people", cwd=scanned.own).stdout == people
     assert {person: photos_of(scanned, person) for person in (COLLINS, HOPPER)} == known
