@@ -44,5 +44,10 @@ def print_album_plan(plan: AlbumPlan, skipped: Sequence[SkippedPath], dry_run: b
         f"{plan.out}: {format_count(len(plan.albums), 'album')}; {would}made {len(plan.make) - len(skipped):,}, "
         f"{would}removed {len(plan.remove):,}, kept {len(plan.keep):,} ({plan.kind})"
     )
+    linked = {note.photo for note in (*plan.make.values(), *plan.keep.values())}
+    if plan.roots and (away := plan.roots.count_away(linked)):
+        print_line(
+            f"{format_count(away, 'photo')} in them {'is' if away == 1 else 'are'} on a disk that is away", err=True
+        )
     if not plan.albums:
         print_line("no photos match; name people first (faceclust label) or add --unnamed", err=True)
