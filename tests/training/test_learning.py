@@ -49,7 +49,7 @@ BACKBONE_RUNS = {
     "nn2": Run(32, 100, 4, 16, 8, 0.08, head="softmax"),
     "nn3": Run(32, 100, 4, 16, 8, 0.08, head="softmax"),
     "nn4": Run(32, 100, 4, 16, 8, 0.1, head="softmax"),
-    "nns1": Run(64, 200, 4, 16, 1, 0.08),
+    "nns1": Run(64, 100, 4, 16, 6, 0.08, head="softmax"),
     "nns2": Run(64, 200, 5, 32, 2, 0.2),
     "ir-resnet-18": Run(32, 100, 4, 16, 2, 0.2, head="softmax", settings=(("dropout", 0.0),)),
     "ir-resnet-50": Run(32, 60, 4, 16, 2, 0.2, head="softmax", settings=(("dropout", 0.0),)),
