@@ -51,7 +51,7 @@ def describe_program_folder(folder: str, program: str) -> str:
 
 def is_skipped(roots: LibraryRoots, folder: str, included: Collection[str]) -> bool:
     """Do scans of the library with these roots skip `folder` because another program keeps copies there?
-    `included`: folders to scan all the same, and everything below them. Raises UnsafeFileError if the folder
+    `included`: folders that are scanned, with all below them. Raises UnsafeFileError if the folder
     lies outside of the roots."""
     if any(is_at_or_below(folder, one) for one in included):
         return False

@@ -115,7 +115,7 @@ def _require_birth_date(library: Catalogue, selector: Selector, subject: Subject
 
 
 def _everybody_born(library: Catalogue) -> Subject:
-    """The people with a known birth date. Raises UsageError if there is none."""
+    """The people with a known birth date. Raises UsageError if nobody has one."""
     people = [person for person in library.people() if person.facts.born]
     if not people:
         raise UsageError("no birth date is known, so no age is", hint="faceclust person NAME --born 1987-05-03")

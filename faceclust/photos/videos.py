@@ -203,11 +203,11 @@ class Video:
                 return
 
     def first_frame(self) -> UInt8 | None:
-        """Return the pixels of the first frame that can be decoded; None if there is none."""
+        """Return the pixels of the first frame that can be decoded; None if all are damaged."""
         return next((frame.pixels for frame in self.sample_frames()), None)
 
     def frame_at(self, time: float) -> UInt8 | None:
-        """Return the pixels of the key frame at a time that `sample_frames` yielded; None if there is none."""
+        """Return the pixels of the key frame at a time that `sample_frames` yielded; None if it is missing."""
         for packets in (self._seek(time), self._sample_all()):
             for found, packet in packets:
                 if abs(_as_float32(found) - time) <= max(_TIME_TOLERANCE, time * 1e-6):

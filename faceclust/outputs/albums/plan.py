@@ -77,7 +77,7 @@ def build_album_plan(
     """Plan the changes that these albums need in `out`.
 
     `photos` are all photos of the library at `root`, or with these roots, by path; `folders` are the folders they
-    are in. Symbolic links to photos on a disk that is away are planned all the same; of other links to them, the
+    are in. Symbolic links to photos on a disk that is away are planned, too; of other links to them, the
     existing ones are kept.
     With `absolute`, symbolic links have absolute targets. Raises UsageError for an invalid layout or
     an unsuitable `out`. Raises FaceclustError if the manifest cannot be read or no photo is available.
