@@ -17,6 +17,7 @@ from faceclust.errors import PackError
 from faceclust.files.names import DEFAULT_PACK
 from faceclust.packs.registry import load_pack
 from faceclust.photos.face_ids import content_hash
+from faceclust.scan import examine_pool
 from faceclust.scan.examine import ExaminedPhoto, ExamineTask, KnownPhoto, ScanSettings
 from faceclust.scan.examine_pool import examine_photos
 from faceclust.types import DrawnFace, PhotoRef, ScannedPhoto, SkippedPhoto, SkipReason
@@ -126,7 +127,7 @@ def test_a_photo_that_hangs_is_skipped_alone(
 ) -> None:
     write_patch(tmp_path / "patch")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "patch"), prepend=os.pathsep)
-    monkeypatch.setattr(team, "PHOTO_TIME_LIMIT", 3.0)
+    monkeypatch.setattr(examine_pool, "PHOTO_TIME_LIMIT", 3.0)
     root = tmp_path / "photos"
     save_photo(make_scenery(), root / "nobody.jpg")
     write_deadly_photo(root, "hangs")

@@ -252,7 +252,7 @@ def listening_sockets(pids: Iterable[int]) -> set[tuple[str, int]]:
     found: set[tuple[str, int]] = set()
     for pid in pids:
         with suppress(OSError):
-            own = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
+            own = set(_read_links(Path(f"/proc/{pid}/fd")))
             for family, table in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
                 for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
                     columns = line.split()
@@ -260,6 +260,12 @@ def listening_sockets(pids: Iterable[int]) -> set[tuple[str, int]]:
                         address, _, port = columns[1].partition(":")
                         found.add((_decode_address(family, address), int(port, 16)))
     return found
+
+
+def _read_links(folder: Path) -> Iterator[str]:
+    for link in folder.iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            yield str(link.readlink())
 
 
 def _decode_address(family: socket.AddressFamily, text: str) -> str:

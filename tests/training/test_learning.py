@@ -41,11 +41,12 @@ class Run(NamedTuple):
     margin: float
     head: str = "triplet"
     settings: tuple[tuple[str, Setting], ...] = ()
+    learning_rate: float | None = None
 
 
 BACKBONE_RUNS = {
     "mobilefacenet": Run(64, 200, 5, 16, 1, 0.2, settings=(("width", 0.25),)),
-    "nn1": Run(32, 200, 4, 16, 1, 0.05),
+    "nn1": Run(32, 200, 4, 16, 1, 0.05, learning_rate=0.02),
     "nn2": Run(32, 100, 4, 16, 8, 0.08, head="softmax"),
     "nn3": Run(32, 100, 4, 16, 8, 0.08, head="softmax"),
     "nn4": Run(32, 100, 4, 16, 8, 0.1, head="softmax"),
@@ -75,10 +76,11 @@ def learn(options: TrainingOptions, train_set: FaceSet, held_out: FaceSet) -> tu
     backbone = build_backbone(options.backbone, options.backbone_settings)
     head = build_head(options.head, backbone.dimension, len(train_set.people), options.head_settings)
     untrained = copy.deepcopy(backbone).train()
-    chips = normalise_chips(train_set.read(np.arange(64)), torch.device("cpu"))
+    for module in untrained.modules():
+        if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+            module.momentum = 0.88  # as after 20 such batches with a momentum of 0.1
     with torch.no_grad():
-        for _ in range(20):
-            untrained(chips)
+        untrained(normalise_chips(train_set.read(np.arange(64)), torch.device("cpu")))
 
     def measure(network: Backbone) -> float:
         units, _ = embed_faces(network, head, held_out)
@@ -119,6 +121,7 @@ def test_a_backbone_learns(backbone: str) -> None:
         head_settings={"scale": 8.0} if run.head == "softmax" else {},
         epochs=run.epochs,
         batch=run.batch,
+        learning_rate=run.learning_rate,
         seed=SEED,
     )
     people = draw_people(run.people, run.photos, side=run.side)
