@@ -17,7 +17,6 @@ from faceclust.library.forgotten_filter import ForgottenFilter, erase_forgotten,
 from faceclust.library.sent_pages import erase_from_sent_pages
 from faceclust.people.erasure import (
     Erasure,
-    FaceIdOf,
     final_person_keys,
     find_journal_person,
     find_mentions,
@@ -30,6 +29,7 @@ from faceclust.people.hand_edits import replay_hand_edits
 from faceclust.people.journal import Journal
 from faceclust.people.journal_reader import read_journal
 from faceclust.people.names import person_key, shorten_name
+from faceclust.people.remaining_faces import FaceIdOf
 from faceclust.people.replay import is_removed
 from faceclust.store.erase import LibraryTraces, erase_from_cache, erase_from_home, find_traces
 from faceclust.store.find_library import enclosing_library
