@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import islice
+from pathlib import PurePosixPath
 
 from faceclust.files.library_roots import AdditionalRoot
 from faceclust.scan.listing import list_folders
 from faceclust.store.folder_cache import FolderCache, UnusableCacheError
 from faceclust.store.home import LibraryHome
 from faceclust.store.scan_snapshot import read_scan_snapshot
-from faceclust.store.schema import CacheInfo, stored_name
+from faceclust.store.schema import CachedPhoto, CacheInfo, stored_name
 from faceclust.types import PhotoRef
 
 #: Folders whose files are compared to recognise a disk.
@@ -33,10 +35,27 @@ def count_known_photos(home: LibraryHome, info: CacheInfo, root: AdditionalRoot)
 
 
 def _count_cached_photos(home: LibraryHome, info: CacheInfo, folder: str) -> int:
+    return len(_read_index(home, info, folder))
+
+
+def _read_index(home: LibraryHome, info: CacheInfo, folder: str) -> dict[str, CachedPhoto]:
     try:
-        return len(FolderCache(home.cache_paths(folder, info.pack), info).index())
+        return FolderCache(home.cache_paths(folder, info.pack), info).index()
     except UnusableCacheError:
-        return 0
+        return {}
+
+
+def is_another_disk(home: LibraryHome, info: CacheInfo, root: AdditionalRoot, found: Collection[PhotoRef]) -> bool:
+    """Is none of the photos known on an additional root there any more, neither at its place nor as one of those
+    `found` in the root now, by name and size? The path then seems to lead to another disk. Raises CacheError."""
+    known = set[tuple[str, int]]()
+    for folder in home.cached_folders_of(root, info.pack):
+        rows = _read_index(home, info, folder)
+        listing = next(list_folders(home.root, folder, videos=True), None)
+        if listing and not rows.keys().isdisjoint(stored_name(PhotoRef(*file)) for file in listing.files):
+            return False
+        known |= {(PurePosixPath(name).name, photo.size) for name, photo in rows.items()}
+    return bool(known) and known.isdisjoint((PurePosixPath(stored_name(ref)).name, ref.size) for ref in found)
 
 
 def holds_known_photos(home: LibraryHome, info: CacheInfo, root: AdditionalRoot, path: str) -> bool | None:
@@ -44,10 +63,7 @@ def holds_known_photos(home: LibraryHome, info: CacheInfo, root: AdditionalRoot,
     names and sizes? None if none are known, in a few folders of the root. Raises CacheError."""
     total = matches = 0
     for folder in islice(home.cached_folders_of(root, info.pack), _MAX_COMPARED_FOLDERS):
-        try:
-            known = FolderCache(home.cache_paths(folder, info.pack), info).index()
-        except UnusableCacheError:
-            continue
+        known = _read_index(home, info, folder)
         here = path + folder[len(root.path) :]
         listing = next(list_folders(home.root, here, videos=True), None)
         sizes = {stored_name(PhotoRef(*file)): file[1] for file in listing.files} if listing else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +12,7 @@ from faceclust.files.names import is_video_name, pack_of_cache_file
 from faceclust.files.program_folders import describe_program_folder
 from faceclust.files.safe_paths import is_at_or_below
 from faceclust.progress import Progress
+from faceclust.scan.away import is_another_disk
 from faceclust.scan.copies import ContentIndex
 from faceclust.scan.crawl import PhotoFolder, crawl
 from faceclust.scan.examine import ScanSettings
@@ -70,33 +72,47 @@ def compare_folders(
                 result.unreadable += found.listing.is_unreadable
             elif found.rel_path not in folders:
                 folder = folders[found.rel_path] = _compare_folder(home, info, found, settings, note, face_filter)
-                result.photos += len(found.photos)
-                result.videos += sum(is_video_name(ref.name) for ref in found.photos)
-                result.movies_of_photos += len(found.movies_of_photos)
-                result.unchanged += len(folder.unchanged)
-                result.removed += len(folder.removed)
+                _count(result, folder, 1)
                 progress.advance(len(found.photos))
     progress.finish()
-    _leave_out_lost_disks(home, folders, result, note)
+    _leave_out_lost_disks(home, info, folders, result, note)
     if program_folders:
         note(_describe_program_folders(program_folders))
     return list(folders.values())
 
 
 def _leave_out_lost_disks(
-    home: LibraryHome, folders: dict[str, ScanFolder], result: ScanResult, note: NoteCallback
+    home: LibraryHome, info: CacheInfo, folders: dict[str, ScanFolder], result: ScanResult, note: NoteCallback
 ) -> None:
-    """Leave out additional roots whose disks went away while they were listed: their photos are not gone."""
+    """Leave out additional roots whose disks went away while they were listed, or in whose place another disk is:
+    their photos are not gone."""
     for root in home.roots.here:
-        if not is_mounted(Path(root.path)) and any(is_at_or_below(name, root.path) for name in folders):
+        below = [folder for name, folder in folders.items() if is_at_or_below(name, root.path)]
+        if not below:
+            continue
+        if not is_mounted(Path(root.path)):
             note(f"{root.path} went away during the scan; its photos stay known")
-            for name in [name for name in folders if is_at_or_below(name, root.path)]:
-                folder = folders.pop(name)
-                result.photos -= len(folder.photo_folder.photos)
-                result.videos -= sum(is_video_name(ref.name) for ref in folder.photo_folder.photos)
-                result.movies_of_photos -= len(folder.photo_folder.movies_of_photos)
-                result.unchanged -= len(folder.unchanged)
-                result.removed -= len(folder.removed)
+        elif not any(folder.cached_rows.keys() - folder.removed for folder in below) and is_another_disk(
+            home, info, root, [ref for folder in below for ref in folder.photo_folder.photos]
+        ):
+            note(
+                f"{root.path}: none of its photos is there; is another disk mounted? They stay known, and nothing "
+                f"there is scanned (if they are gone: faceclust scan --remove-root {shlex.quote(root.path)})"
+            )
+        else:
+            continue
+        for folder in below:
+            del folders[folder.name]
+            _count(result, folder, -1)
+
+
+def _count(result: ScanResult, folder: ScanFolder, times: int) -> None:
+    found = folder.photo_folder
+    result.photos += times * len(found.photos)
+    result.videos += times * sum(is_video_name(ref.name) for ref in found.photos)
+    result.movies_of_photos += times * len(found.movies_of_photos)
+    result.unchanged += times * len(folder.unchanged)
+    result.removed += times * len(folder.removed)
 
 
 def _describe_program_folders(program_folders: dict[str, str]) -> str:

@@ -208,6 +208,29 @@ def test_what_changed_on_a_disk_is_found_when_it_is_back(scanned: Disks) -> None
     assert photos_of(scanned, HOPPER) == {"2019/2.bmp", scanned.path("2019/moved.bmp")}
 
 
+@pytest.mark.parametrize("start", ["", "2019"])
+def test_another_disk_in_the_same_place_does_not_delete_photos(scanned: Disks, start: str) -> None:
+    scanned.unmount()
+    write_photo(scanned.other / "2019" / "9.bmp", make_face_photo(COLLINS, 9))
+    starts = [scanned.path(start)] if start else []
+    result = scanned.library().scan(starts, workers=0)
+    assert (result.removed, result.scanned) == (0, 0)
+    (note,) = result.notes
+    assert "is another disk mounted?" in note
+    shutil.rmtree(scanned.other)
+    scanned.mount()
+    again = scanned.library().scan(workers=0)
+    assert (again.scanned, again.photos) == (0, 5)
+
+
+def test_photos_that_were_all_moved_on_a_disk_are_found(scanned: Disks) -> None:
+    (scanned.other / "new").mkdir()
+    for name in ("2019/1.bmp", "2.bmp", "copy.bmp"):
+        (scanned.other / name).rename(scanned.other / "new" / Path(name).name)
+    result = scanned.library().scan(workers=0)
+    assert (result.scanned, result.copied, result.removed) == (0, 3, 0)
+
+
 def test_pictures_come_from_copies_that_are_here(scanned: Disks) -> None:
     scanned.unmount()
     library = scanned.library()
