@@ -92,9 +92,8 @@ def _show_facts(library: Library, name: str, as_json: bool) -> None:
         return
     print_line(called, bold=True)
     lines = fact_lines(facts, _picture_address(library, facts)) or [("", "no facts yet: faceclust person --help")]
-    lines.append(
-        ("faces", f"{counts['faces']:,}, {counts['confirmed']:,} confirmed" if person else "on missing photos")
-    )
+    without_faces = "on missing photos" if called in library.answers.missing_names else "none; the facts are kept"
+    lines.append(("faces", f"{counts['faces']:,}, {counts['confirmed']:,} confirmed" if person else without_faces))
     width = max(len(word) for word, _ in lines)
     print_lines([f"  {word.ljust(width)}  {text}" for word, text in lines])
 

@@ -22,6 +22,7 @@ from faceclust.errors import CacheError, FaceclustError, UsageError
 from faceclust.files.names import is_video_name
 from faceclust.library.birth_dates import note_named_before_birth
 from faceclust.library.doubtful import check_twice_on_photo, settle_name
+from faceclust.library.kept_facts import note_kept_facts
 from faceclust.library.naming import journal_transaction, record_answer, validate_name
 from faceclust.library.selection import Selector, Selectors, require_face, resolve_faces
 from faceclust.packs.verify import require_files
@@ -281,6 +282,8 @@ def _record(
     drawn = JournalFace(face.face_id, face.photo_hash, face.photo, face.box, True, face.taken_at)
     before = [] if rest is None else [JournalFace.from_occurrence(rest, confirmed=True)]
     knows_births = name is not None and bool(library.date_evidence)
+    if name is not None:
+        note_kept_facts(library, name)
     with journal_transaction(library):
         event = library.journal.record(kind, [drawn], rest=before, name=name)
     if name is not None and knows_births:

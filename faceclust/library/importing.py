@@ -17,6 +17,7 @@ from faceclust.importers.reconcile import reconcile
 from faceclust.importers.sources import classify_sources
 from faceclust.library.birth_dates import note_named_before_birth
 from faceclust.library.drawing_many import collect_hand_answers, draw_additions, record_additions
+from faceclust.library.kept_facts import note_kept_facts
 from faceclust.library.naming import journal_transaction
 from faceclust.people.events import Event, JournalFace, effective_events
 from faceclust.people.names import clean_name, person_key
@@ -104,6 +105,8 @@ def import_names(
             is_answered = label is not None and (label.confirmed or label.name is None)
             if naming.face_id in library.occurrences_of and not is_answered:
                 groups[person_key(naming.name), naming.name, naming.sources, naming.confirmed].append(naming)
+        for name in dict.fromkeys(sorted(name for _, name, _, _ in groups)):
+            note_kept_facts(library, name)
         for (_, name, sources, confirmed), namings in sorted(groups.items()):
             faces = [
                 JournalFace.from_occurrence(library.occurrences_of[naming.face_id][0], confirmed=confirmed)

@@ -27,6 +27,7 @@ from faceclust.files.own_files import UnsafeFileError, read_own
 from faceclust.files.user_folders import expand_user
 from faceclust.library.birth_dates import note_contradictions
 from faceclust.library.doubtful import check_same_photo, settle_name
+from faceclust.library.kept_facts import note_kept_facts
 from faceclust.library.selection import (
     Selector,
     Selectors,
@@ -345,7 +346,7 @@ def record_answer(
 ) -> Event:
     """Record an event about faces, given by their ids. `shown`: the confirmed ones, None for all.
 
-    If dates contradict it, that is noted afterwards.
+    If a name has facts of somebody whose faces are gone, that is noted; so is what dates contradict, afterwards.
     """
     faces = list(faces)
     seen = set(faces if shown is None else shown)
@@ -354,6 +355,8 @@ def record_answer(
         return JournalFace.from_occurrence(library.occurrences_of[face][0], confirmed=confirmed)
 
     journal_faces = [journal_face(face, face in seen) for face in faces]
+    if kind in ("name", "confirm", "rename") and (given := to or name):
+        note_kept_facts(library, given)
     # Without birth dates, the answers need not be replayed yet.
     knows_births = bool(library.date_evidence) or (facts is not None and bool(facts.born))
     with journal_transaction(library):

@@ -11,6 +11,7 @@ from typing import TypedDict, Unpack
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import UsageError
 from faceclust.library.doubtful import is_face
+from faceclust.library.kept_facts import find_kept_facts
 from faceclust.library.naming import record_answer, validate_name
 from faceclust.library.selection import Selector, require_face
 from faceclust.people.events import Event
@@ -48,10 +49,13 @@ class FactPlan:
 def facts_of(library: Catalogue, name: str) -> tuple[str, PersonFacts]:
     """Return the name of the person that a name or an alias means, as it is spelt, and the facts.
 
-    The photos of the person may be missing. Raises UsageError if no person has this name.
+    The photos of the person may be missing, and facts are kept for a name that no face has any more. Raises
+    UsageError if no person has this name.
     """
     require_text("a name", name)
     known = library.known_names.get(person_key(shorten_name(name)))
+    if known is None and (kept := find_kept_facts(library, shorten_name(name))) != NO_FACTS:
+        return clean_name(shorten_name(name)), kept
     spelling = known if known is not None else library.find_person(name).label  # raises, with similar names in the hint
     return spelling, library.answers.facts.get(person_key(spelling), NO_FACTS)
 

@@ -261,3 +261,29 @@ def test_rejecting_by_an_alias_records_the_name(named: Library) -> None:
     person(named, "Anna", "--alias", "Anni")
     run_checked("reject", "Anni", face, "-l", named.root)
     assert Library(named.root).journal.events()[-1].name == "Anna"
+
+
+@pytest.mark.parametrize("how", ["ignore", "reject"])
+def test_facts_of_a_name_without_faces_are_kept_and_noted(named: Library, how: str) -> None:
+    named.set_facts("Anna", born="1987")
+    run_checked(*(("ignore", "Anna") if how == "ignore" else ("reject", "Anna", "1")), "-l", named.root)
+    shown = person(named, "anna")
+    assert "  born   1987, " in shown and "  faces  none; the facts are kept" in shown
+    face = named.find_person("Grace").face_ids[0]
+    given = run("name", face, "Anna", "--new", "-l", named.root)
+    note = "note: facts about Anna were recorded earlier and apply again (faceclust person Anna)"
+    assert given.returncode == 0 and note in given.stderr
+    assert "recorded earlier" not in run("confirm", "Anna", face, "-l", named.root).stderr
+    for _ in range(3):
+        run_checked("undo", "-l", named.root)
+    assert Library(named.root).find_person("Anna").facts.born == PartialDate(1987)
+
+
+def test_a_rename_to_a_name_with_kept_facts_is_noted_and_they_can_be_cleared(named: Library) -> None:
+    named.set_facts("Anna", born="1987")
+    named.ignore("Anna")
+    assert "facts about Anna were recorded earlier" in run("rename", "Grace", "Anna", "-l", named.root).stderr
+    run_checked("undo", "-l", named.root)
+    person(named, "Anna", "--born", "")
+    assert "nobody is called Anna" in refused(named, "person", "Anna")
+    assert "recorded earlier" not in run("rename", "Grace", "Anna", "-l", named.root).stderr
