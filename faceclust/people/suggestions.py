@@ -43,7 +43,8 @@ class Suggestions:
                 self.names[face] = new, suggester
         for (face, key), suggester in list(self.rejections.items()):
             if key == old:
-                self.rejections[face, new] = suggester
+                del self.rejections[face, old]
+                self.rejections.setdefault((face, new), suggester)
 
 
 def collect_suggestions(events: Iterable[Event]) -> Suggestions:

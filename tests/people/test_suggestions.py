@@ -55,6 +55,14 @@ def test_a_rejection_of_the_user_replaces_a_suggested_one() -> None:
     assert collect_suggestions([suggested, own]).rejections == {}
 
 
+@pytest.mark.parametrize("kind", ["rename", "merge"])
+def test_a_suggested_rejection_follows_the_name(kind: str) -> None:
+    suggested, renamed = make_event("reject", A, by="Bob", name="Anna"), new_event(kind, name="Anna", to="Anne")
+    assert collect_suggestions([suggested, renamed]).rejections == {(A, person_key("Anne")): "Bob"}
+    spelling = new_event("rename", name="Anna", to="ANNA")
+    assert collect_suggestions([suggested, spelling]).rejections == {(A, person_key("Anna")): "Bob"}
+
+
 def test_a_source_of_a_hostile_journal_is_cleaned() -> None:
     assert suggester_of(suggest("Anna", A, by="\x1b[31mMary\u202e")) == "[31mMary"
     assert suggester_of(suggest("Anna", A, by="\x07")) is None
