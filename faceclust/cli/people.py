@@ -18,6 +18,7 @@ from faceclust.cli.common import (
 from faceclust.cli.output.facts import facts_record
 from faceclust.cli.output.people import print_people_table
 from faceclust.cli.terminal.printing import print_line
+from faceclust.errors import UsageError
 from faceclust.outputs.overview import format_year_range
 from faceclust.text.plural import format_count
 from faceclust.types.face_numbers import split_face_address
@@ -30,25 +31,29 @@ if TYPE_CHECKING:
 @click.command("people")
 @library_option
 @click.option("--all", "everyone", is_flag=True, help="Include groups without a name.")
+@click.option("--group", metavar="GROUP", help="Only people of this group, such as Family.")
 @folder_option
 @json_option
-def command(library: Path | None, everyone: bool, folder: Path | None, as_json: bool) -> None:
+def command(library: Path | None, everyone: bool, group: str | None, folder: Path | None, as_json: bool) -> None:
     """List the people: counts of faces and photos, first and last date, best face, groups.
 
     Confirmed faces are those you saw or chose when you gave the name. Suggested faces came with
     their group. --json lists the ids of both.
 
     With --folder, only people on the photos there are listed. Counts, dates and the best face are
-    those of these photos.
+    those of these photos. --group lists the people of a group that `person NAME --group GROUP` made.
 
     \b
     Examples:
       faceclust people
       faceclust people --folder 2019/italy
+      faceclust people --group Family
       faceclust people --all --json
     """
+    if everyone and group is not None:
+        raise UsageError("--all and --group contradict each other", hint="groups without a name are in no group")
     opened = open_library(library)
-    overviews = opened.overviews(include_unnamed=everyone, folder=folder)
+    overviews = opened.overviews(include_unnamed=everyone, folder=folder, group=group)
     rows = [_person_record(overview, opened) for overview in overviews]
     missing = opened.answers.missing_count
     if as_json:
@@ -58,10 +63,11 @@ def command(library: Path | None, everyone: bool, folder: Path | None, as_json: 
     if rows:
         print_people_table(rows)
     elif folder is not None:
-        print_line(f"nobody {'' if everyone else 'with a name '}is on the photos in {folder}")
+        who = f"of {group} " if group is not None else "" if everyone else "with a name "
+        print_line(f"nobody {who}is on the photos in {folder}")
     elif not missing:
         print_line("nobody has a name yet; next: faceclust label")
-    if missing and folder is None:
+    if missing and folder is None and group is None:
         print_line(f"{format_count(missing, 'named face')} on missing photos; the names return with the photos")
 
 

@@ -24,8 +24,9 @@ from faceclust.text.plural import format_count
 def command(who: tuple[str, ...], min_photos: int, confirmed: bool, library: Path | None, as_json: bool) -> None:
     """Count the photos that two people share.
 
-    With a NAME, list the pairs with that person only. Copies of a photo count once. "confirmed"
-    counts the photos on which both people are confirmed, "suggested" the others.
+    With a NAME, list the pairs with that person only; a group such as Family stands for its people.
+    Copies of a photo count once. "confirmed" counts the photos on which both people are confirmed,
+    "suggested" the others.
 
     \b
     Examples:

@@ -30,7 +30,7 @@ from faceclust.outputs.search import (
 from faceclust.people.names import person_key
 from faceclust.store.find_library import relative_folder, resolve_folder
 from faceclust.types import FaceOccurrence, Person
-from faceclust.types.arguments import as_list, require_number
+from faceclust.types.arguments import as_list, require_number, require_text
 
 
 def search(
@@ -125,24 +125,33 @@ def _everybody_born(library: Catalogue) -> Subject:
 def co_occurrences(library: Catalogue, *people: str, confirmed: bool = False, min_photos: int = 1) -> list[PersonPair]:
     """Return the pairs of named persons who share photos, most photos first.
 
-    `people`: only pairs with one of these names. `confirmed`: count confirmed faces only.
-    `min_photos`: only pairs on at least this many photos. Raises UsageError for an unknown name.
+    `people`: only pairs with one of these names, or with somebody of these groups of people. `confirmed`: count
+    confirmed faces only. `min_photos`: only pairs on at least this many photos. Raises UsageError for an unknown name.
     """
     require_number("min_photos", min_photos)
-    ids = {library.find_person(name).id for name in people}
+    ids = {
+        person.id for name in people for person in _find_group_of_people(library, name) or (library.find_person(name),)
+    }
     pairs = count_pairs(library.occurrences, library.people(), ids, confirmed=confirmed)
     return [pair for pair in pairs if pair.photos >= min_photos]
 
 
 def overviews(
-    library: Catalogue, *, include_unnamed: bool = False, folder: str | os.PathLike[str] | None = None
+    library: Catalogue,
+    *,
+    include_unnamed: bool = False,
+    folder: str | os.PathLike[str] | None = None,
+    group: str | None = None,
 ) -> list[Overview]:
     """Return counts, dates and the best face of each named person, most faces first.
 
     `include_unnamed`: groups without a name as well. `folder`: only people on photos in and below it, and
-    only their faces there; it is given as in `search`. Raises UsageError if it is not in the library.
+    only their faces there; it is given as in `search`. `group`: only people of this group of people. Raises
+    UsageError if the folder is not in the library, and for an unknown group.
     """
     persons = library.persons if include_unnamed else library.people()
+    if group is not None:
+        persons = require_group_of_people(library, group)
     if folder is None:
         return [build_overview(person, library.occurrences_of) for person in persons]
     there: dict[str, list[FaceOccurrence]] = defaultdict(list)
@@ -183,6 +192,16 @@ def _find_group_of_people(library: Catalogue, selector: Selector) -> tuple[Perso
     if not isinstance(selector, str) or selector.isdecimal() or person_key(selector) in library.known_names:
         return None
     return library.find_group(selector)
+
+
+def require_group_of_people(library: Catalogue, group: str) -> tuple[Person, ...]:
+    """Return the people of a group such as "Family". Raises UsageError if there is no such group."""
+    require_text("a group", group)
+    if (people := library.find_group(group)) is None:
+        groups = ", ".join(library.people_groups)
+        hint = f"the groups are: {groups}" if groups else "faceclust person NAME --group GROUP makes one"
+        raise UsageError(f"there is no group of people called {group}", hint=hint)
+    return people
 
 
 def _to_subject(people: Iterable[Person]) -> Subject:

@@ -14,6 +14,12 @@ _YEARS_IN_MONTHS = 2
 _MAX_AGE_TODAY = 110
 
 
+def find_age(facts: PersonFacts, day: date) -> int | None:
+    """Return the age on a day in completed years, the higher one of two; None whenever `format_age` is empty."""
+    ages = facts.ages_on(day) if format_age(facts, day) else None
+    return ages[1] if ages else None
+
+
 def format_age(facts: PersonFacts, day: date | None) -> str:
     """Format the age on a day: "3 years", "14 months" below two years, or "about 3 years" if the birth date has no day.
 

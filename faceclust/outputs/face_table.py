@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from faceclust.outputs.ages import find_age
 from faceclust.text.csv_cells import guard_cell
 from faceclust.text.json_text import to_json
 from faceclust.types import FaceOccurrence, Float32, Person, PhotoInfo
@@ -40,6 +41,8 @@ SCHEMA = pa.schema(
         pa.field("taken_at_source", pa.string()),
         pa.field("by_hand", pa.bool_(), nullable=False),
         pa.field("frame_time", pa.float32()),
+        pa.field("age", pa.int32()),
+        pa.field("groups", pa.string()),
     ]
 )
 _PARQUET_ROW_GROUP = 20_000  # rows; they are held in memory together
@@ -60,9 +63,10 @@ def build_rows(
 
     Photo paths are relative to the library. Boxes are in pixels of the upright photo. The cluster is
     None for a face that is alone, the person None for an unnamed face. A person without a face to be seen
-    has the box of the whole photo, drawn by hand. Only a face of a video has a frame time, in seconds. `photos` are
-    those of the occurrences, in the same order, with others between them. `embeddings`: float32 (d,) by face id, for
-    one more column, in which a face that cannot be compared has None. Only one row is held in memory.
+    has the box of the whole photo, drawn by hand. The age is in completed years, the higher one of two; the groups are
+    those that the person is in, with "; " between them. Only a face of a video has a frame time, in seconds. `photos`
+    are those of the occurrences, in the same order, with others between them. `embeddings`: float32 (d,) by face id,
+    for one more column, in which a face that cannot be compared has None. Only one row is held in memory.
     """
     person_of = {face: person for person in persons if person.name for face in person.face_ids}
     for face, photo in _pair_with_photos(occurrences, photos):
@@ -90,6 +94,8 @@ def build_rows(
             "taken_at_source": photo.taken_at_source,
             "by_hand": face.by_hand,
             "frame_time": None if face.frame_time is None else round(face.frame_time, 3),
+            "age": find_age(person.facts, face.taken_at.date()) if person and face.taken_at else None,
+            "groups": "; ".join(person.facts.groups) or None if person else None,
         }
         yield row if embeddings is None else row | {"embedding": embeddings.get(face.face_id)}
 

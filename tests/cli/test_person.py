@@ -161,6 +161,19 @@ def test_a_group_of_people_is_found_in_any_spelling(named: Library) -> None:
     assert [one.label for one in named.find_group("chess") or ()] == ["Grace"]
     with pytest.raises(UsageError, match="Family is a group of people, not a person"):
         named.rename("Grace", "Family")
+    assert run_checked("together", "chess", "-l", named.root) == run_checked("together", "Grace", "-l", named.root)
+    assert len(named.co_occurrences("Family")) == len(named.co_occurrences())
+
+
+def test_people_of_a_group_are_listed(named: Library) -> None:
+    named.set_facts("Grace", groups="Chess")
+    listed = json.loads(run_checked("people", "--group", "chess", "--json", "-l", named.root))["people"]
+    assert [one["name"] for one in listed] == ["Grace"] and listed[0]["facts"]["groups"] == ["Chess"]
+    assert "Anna" not in run_checked("people", "--group", "Chess", "-l", named.root)
+    assert "hint: the groups are: Chess" in refused(named, "people", "--group", "Golf")
+    assert "contradict each other" in refused(named, "people", "--group", "Chess", "--all")
+    rows = map(json.loads, run_checked("export", "-f", "jsonl", "-l", named.root).splitlines())
+    assert {(row["person"], row["groups"]) for row in rows} >= {("Grace", "Chess"), ("Anna", None)}
 
 
 def test_scripts_set_facts(named: Library) -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from faceclust.importers.csv_table import read_table
 from faceclust.outputs.face_table import BINARY_FORMATS, FORMAT_BY_SUFFIX, FORMATS, SCHEMA, build_rows, write_rows
-from faceclust.types import WHOLE_PHOTO, FaceOccurrence, Person, PhotoInfo
+from faceclust.types import WHOLE_PHOTO, FaceOccurrence, PartialDate, Person, PersonFacts, PhotoInfo
 
 TAKEN = datetime(2020, 6, 1, 12)
 VECTOR = np.array([0.1, -1 / 3, 1e-9, 3.0], np.float32)
@@ -30,6 +30,7 @@ def make_row(**values: Any) -> dict[str, Any]:
         "person": "Anna", "confirmed": True, "score": 0.5, "quality": 0.25, "taken_at": TAKEN, "camera": "Canon",
         "latitude": 48.5, "longitude": -11.25, "width": 4000, "height": 3000, "photo_hash": "h",
         "taken_at_source": "exif", "by_hand": False, "frame_time": None,
+        "age": 33, "groups": "Family; Chess",
     }  # fmt: skip
     return known | values
 
@@ -76,7 +77,8 @@ def convert_to_format(rows: list[dict[str, Any]], format: str) -> list[dict[str,
 def test_rows_have_person_box_and_photo() -> None:
     place = FaceOccurrence("1", "ä, b.jpg", "h", (0.1, 0.2, 0.3, 0.4), (4000, 3000), 0.25, 0.5, TAKEN)
     facts = PhotoInfo("ä, b.jpg", "h", (4000, 3000), 6, TAKEN, "Canon", 48.5, -11.25, "exif")
-    anna = Person("p", "Anna", ("1", "2"), frozenset("1"), (1,))
+    known = PersonFacts(PartialDate(1987), groups=("Family", "Chess"))
+    anna = Person("p", "Anna", ("1", "2"), frozenset("1"), (1,), facts=known)
     (with_embedding,) = build_rows([place], [anna], {"1": 1}, [facts], {"1": VECTOR})
     assert with_embedding["embedding"] is VECTOR and list(with_embedding) == [*SCHEMA.names, "embedding"]
     unnamed = Person("group-1", None, ("1",), frozenset(), (1,))
@@ -86,7 +88,7 @@ def test_rows_have_person_box_and_photo() -> None:
     (whole,) = build_rows([by_hand], [anna], {}, [facts], {})
     assert [whole[side] for side in ("left", "top", "right", "bottom")] == [0, 0, 4000, 3000]
     assert whole["by_hand"] and whole["embedding"] is None and whole["person"] == "Anna" and whole["quality"] == 0
-    nobody = make_row(person=None, confirmed=False, cluster=None)
+    nobody = make_row(person=None, confirmed=False, cluster=None, age=None, groups=None)
     assert list(build_rows([place], [unnamed], {}, [facts])) == [nobody]
     with pytest.raises(ValueError, match="no photo of the library"):
         list(build_rows([place], [], {}, [other]))
