@@ -17,7 +17,7 @@ from faceclust.people.event_text import describe_event
 from faceclust.people.events import Event
 from faceclust.people.groups import Groups
 from faceclust.people.similarity import GroupDistances
-from faceclust.people.suggestions import find_unconfirmed
+from faceclust.people.suggestions import SuggestionReplay, find_unconfirmed
 from faceclust.text.plural import format_count
 from faceclust.types import Clustering, FaceTable, Person
 
@@ -40,6 +40,7 @@ class Interview:
         #: With the faces that they are known to cover.
         self._distances: tuple[FaceTable, Clustering | None, GroupDistances] | None = None
         self._ungrouped: tuple[FaceTable, Groups | None, list[str]] | None = None
+        self._suggestions = SuggestionReplay()
         self.answer_count = 0
 
     @property
@@ -114,7 +115,7 @@ class Interview:
             photo_of=library.picture_of,
             new_faces=library.new_faces,
             evidence=library.date_evidence,
-            suggested_by=find_unconfirmed(library.journal.events(), answers),
+            suggested_by=find_unconfirmed(self._suggestions.suggestions(library.journal.events()), answers),
         )
 
     def _faces_without_group(self) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from faceclust.people.events import Event, effective_events, suggester_of
@@ -56,10 +56,29 @@ def collect_suggestions(events: Iterable[Event]) -> Suggestions:
     return suggestions
 
 
-def find_unconfirmed(events: Iterable[Event], answers: ReplayedAnswers) -> dict[str, str]:
+class SuggestionReplay:
+    """Collects the suggestions of a journal, and goes on from there once it has more events."""
+
+    def __init__(self) -> None:
+        self._applied: list[Event] = []
+        self._suggestions = Suggestions()
+
+    def suggestions(self, events: Sequence[Event]) -> Suggestions:
+        """Return the result of `collect_suggestions`; the next call may change it."""
+        effective = effective_events(events)
+        count = len(self._applied)
+        if effective[:count] != self._applied:  # an answer was undone, or a journal merged
+            count, self._suggestions = 0, Suggestions()
+        for event in effective[count:]:
+            self._suggestions.apply(event)
+        self._applied = effective
+        return self._suggestions
+
+
+def find_unconfirmed(suggestions: Suggestions, answers: ReplayedAnswers) -> dict[str, str]:
     """Map each face whose suggested name is not confirmed yet to who suggested it."""
     found = {}
-    for face, (key, suggester) in collect_suggestions(events).names.items():
+    for face, (key, suggester) in suggestions.names.items():
         label = answers.labels.get(face)
         if label is not None and not label.confirmed and label.name is not None and person_key(label.name) == key:
             found[face] = suggester

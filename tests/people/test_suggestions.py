@@ -9,7 +9,7 @@ import pytest
 from faceclust.people.events import Event, JournalFace, new_event, suggester_of, suggestion_source
 from faceclust.people.names import person_key
 from faceclust.people.replay import replay_events
-from faceclust.people.suggestions import collect_suggestions, find_unconfirmed
+from faceclust.people.suggestions import SuggestionReplay, collect_suggestions, find_unconfirmed
 from faceclust.types import FaceOccurrence
 
 A, B = "a" * 16, "b" * 16
@@ -30,7 +30,7 @@ def suggest(name: str, *faces: str, by: str = "Mary") -> Event:
 
 
 def unconfirmed(*events: Event) -> dict[str, str]:
-    return find_unconfirmed(events, replay_events(events, PLACES))
+    return find_unconfirmed(collect_suggestions(events), replay_events(events, PLACES))
 
 
 def test_a_suggestion_counts_until_it_is_confirmed_or_replaced() -> None:
@@ -67,3 +67,17 @@ def test_a_source_of_a_hostile_journal_is_cleaned() -> None:
     assert suggester_of(suggest("Anna", A, by="\x1b[31mMary\u202e")) == "[31mMary"
     assert suggester_of(suggest("Anna", A, by="\x07")) is None
     assert suggester_of(make_event("name", A, name="Anna")) is None
+
+
+def test_suggestions_kept_up_to_date_are_those_from_scratch() -> None:
+    first, replay = suggest("Anna", A, B), SuggestionReplay()
+    later = [
+        make_event("reject", B, by="Bob", name="Ben"),
+        new_event("rename", name="Anna", to="Anne"),
+        make_event("confirm", A, name="Anne"),
+        new_event("undo", undoes=first.id),
+        suggest("Ben", B, by="Bob"),
+    ]
+    for count in (*range(len(later) + 1), 2):  # the last time, with fewer events
+        events = [first, *later[:count]]
+        assert replay.suggestions(events) == collect_suggestions(events)
