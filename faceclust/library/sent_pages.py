@@ -13,6 +13,9 @@ from faceclust.files.own_files import UnsafeFileError, list_own, read_own
 from faceclust.people.sent_page import MAX_PAGE_SIZE, SentPage, decode_page, encode_page
 from faceclust.store.home import SENT_PAGES_NAME
 
+#: Pages kept in a home. Answers to older ones cannot be taken in any more.
+MAX_SENT_PAGES = 200
+
 
 def save_sent_page(library: Catalogue, page: SentPage) -> None:
     """Keep the questions of a page. Raises CacheError, UsageError if they could not be read again."""
@@ -22,6 +25,19 @@ def save_sent_page(library: Catalogue, page: SentPage) -> None:
         raise UsageError("the page is about too many faces with long paths", hint="ask fewer questions: --questions 10")
     make_private_folder(file.parent)
     write_private_atomically(file, lambda stream: stream.write(content))
+    _remove_oldest_pages(library.home.home, keep=file)
+
+
+def _remove_oldest_pages(home: Path, keep: Path) -> None:
+    """Remove the oldest pages above `MAX_SENT_PAGES`, except `keep`. One that cannot be removed stays."""
+    ages = []
+    for file in _list_pages(home):
+        with contextlib.suppress(OSError):
+            ages.append((file.lstat().st_mtime_ns, file))
+    for _, file in sorted(ages)[:-MAX_SENT_PAGES]:
+        if file != keep:
+            with contextlib.suppress(CacheError):
+                remove_file(file)
 
 
 def remove_sent_page(library: Catalogue, page: SentPage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +16,10 @@ from faceclust import Library
 from faceclust.errors import CacheError, UsageError
 from faceclust.interview.questions_to_send import choose_questions
 from faceclust.interview.session import Interview
-from faceclust.library import answers_file
+from faceclust.library import answers_file, sent_pages
 from faceclust.library.answers_file import AnswersPlan
 from faceclust.people.event_text import describe_event
-from faceclust.people.suggestions import find_unconfirmed
+from faceclust.people.suggestions import collect_suggestions, find_unconfirmed
 from tests.support.question_pages import merge_answers, send_page, write_answers
 from tests.support.sample_photos import COLLINS, HOPPER
 
@@ -62,7 +63,7 @@ def test_one_look_settles_a_suggestion(collins: Collins, file: Path) -> None:
     assert question is not None
     interview.answer(question, "y")
     assert library.find_person(COLLINS).confirmed == set(question.numbered_faces)
-    assert not find_unconfirmed(library.journal.events(), library.answers)
+    assert not find_unconfirmed(collect_suggestions(library.journal.events()), library.answers)
     interview.go_back()
     interview.answer(question, "n")  # the faces that are not shown are not hers either
     assert library.people() == () and set(library.answers.rejected) == faces
@@ -167,7 +168,9 @@ def test_two_relatives_who_disagree(collins: Collins, file: Path) -> None:
     library.import_answers(plan(library, file))
     (person,) = library.people()
     assert person.name == "Joan" and not person.confirmed
-    assert set(find_unconfirmed(library.journal.events(), library.answers).values()) == {"Uncle Bob"}
+    assert set(find_unconfirmed(collect_suggestions(library.journal.events()), library.answers).values()) == {
+        "Uncle Bob"
+    }
     library.undo()
     assert [person.name for person in library.people()] == ["Eileen"]
 
@@ -251,6 +254,19 @@ def test_forgetting_the_last_person_of_a_page_removes_its_record(collins: Collin
     assert not list((library.home.home / "sent").iterdir())
     with pytest.raises(UsageError, match="not made in"):
         plan(library, write_answers(file, page, {"question": 1, "name": COLLINS}))
+
+
+def test_the_newest_pages_are_kept(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sent_pages, "MAX_SENT_PAGES", 2)
+    face = next(iter(library.occurrences_of))
+    pages = []
+    for age in (30, 20, 10, 0):
+        pages.append(send_page(library, ([face], None)).sent.id)
+        file = library.home.home / "sent" / f"{pages[-1]}.json"
+        os.utime(file, (1e9 - age, 1e9 - age))
+    (library.home.home / "sent" / "other.txt").touch()
+    assert {file.stem for file in (library.home.home / "sent").glob("*.json")} == set(pages[-2:])
+    assert (library.home.home / "sent" / "other.txt").exists()
 
 
 def test_a_face_is_found_again_in_an_edited_photo(collins: Collins, file: Path) -> None:
