@@ -5,18 +5,23 @@ from __future__ import annotations
 from contextvars import ContextVar
 
 import click
+from click.core import ParameterSource
 
 #: The commands that change something: their lines on standard output are a summary, not a result. With a
-#: parameter's name, this is so only if that parameter is given.
-_SUMMARISING_COMMANDS: dict[str, str | None] = {
+#: names of parameters, this is so only if one of them is typed.
+_SUMMARISING_COMMANDS: dict[str, tuple[str, ...] | None] = {
     **dict.fromkeys(("scan", "cluster", "label", "import", "albums", "export", "report", "map", "forget", "calibrate")),
     **dict.fromkeys(("watch", "crops")),
     **dict.fromkeys(("name", "confirm", "reject", "rename", "merge", "split", "ignore", "unignore", "undo", "redo")),
     **dict.fromkeys(("face add", "face move", "face remove")),
     **dict.fromkeys(("cache prune", "cache clear", "library move", "library dissolve")),
     **dict.fromkeys(("models pull", "models add", "models remove", "models calibrate")),
-    "journal": "other_journal",
-    "models use": "name",
+    "journal": ("other_journal",),
+    "models use": ("name",),
+    "person": (
+        *("born", "died", "note", "picture", "no_picture", "favourite"),
+        *("groups", "no_groups", "aliases", "no_aliases"),
+    ),
 }
 #: Lines that were left out. They may explain a question that comes after them.
 hidden_lines: list[str] = []
@@ -67,4 +72,5 @@ def hides_summary() -> bool:
         return False
     command = context.command_path.partition(" ")[2]
     needed = _SUMMARISING_COMMANDS.get(command)
-    return command in _SUMMARISING_COMMANDS and (needed is None or context.params.get(needed) is not None)
+    is_typed = (context.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in needed or ())
+    return command in _SUMMARISING_COMMANDS and (needed is None or any(is_typed))
