@@ -271,7 +271,10 @@ def redo(library: Catalogue) -> Event | None:
     None if nothing was undone, or an answer was recorded since.
     """
     with journal_transaction(library):
-        return library.journal.redo()
+        event = library.journal.redo()
+    if event is not None and library.date_evidence:
+        note_contradictions(library, event)
+    return event
 
 
 def import_journal(library: Catalogue, other: str | os.PathLike[str], *, dry_run: bool = False) -> int:

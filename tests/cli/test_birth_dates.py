@@ -95,6 +95,8 @@ def test_confirming_a_face_from_before_the_birth_warns_and_goes_on(root: Path, w
     ]
     assert photos_of(root, "Anna", "confirmed_faces") == {"early.jpg", "late.jpg"}
     assert photos_of(root, "Anna") == PHOTOS.keys() - EXCLUDED - {"late.jpg"}
+    run_checked("undo", "-l", root)
+    assert notes_of(run("redo", "-l", root)) == notes_of(done)
 
 
 def test_json_output_stays_json_and_quiet_hides_the_note(root: Path) -> None:
