@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
@@ -13,14 +12,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from faceclust.catalogue.face_selection import FaceSelection, find_named_person, group_number_text
+from faceclust.catalogue import face_selection
 from faceclust.catalogue.face_snapshot import FaceSnapshot
 from faceclust.catalogue.models_in_use import ModelsInUse
 from faceclust.catalogue.people_snapshot import PeopleSnapshot
-from faceclust.catalogue.photo_addresses import find_numbered_face, find_photo
 from faceclust.catalogue.remap import pack_of_clustering
 from faceclust.catalogue.stored_faces import StoredFaces
-from faceclust.errors import FaceclustError, UsageError
+from faceclust.errors import FaceclustError
 from faceclust.files.library_roots import LibraryRoots
 from faceclust.packs.pack import Pack
 from faceclust.people.date_evidence import DateEvidence
@@ -28,19 +26,16 @@ from faceclust.people.doubts import Doubts, NoDoubts
 from faceclust.people.groups import Groups
 from faceclust.people.hidden_faces import HiddenFaces
 from faceclust.people.journal import Journal
-from faceclust.people.names import person_key, shorten_name
 from faceclust.people.replay import ReplayedAnswers
 from faceclust.progress import Progress, SilentProgress
 from faceclust.store.calibrations import Calibration, read_calibration
 from faceclust.store.find_library import resolve_folder
 from faceclust.store.home import LibraryHome
 from faceclust.store.library_table import LibraryTable
-from faceclust.store.scan_snapshot import read_scan_snapshot
 from faceclust.store.schema import CacheInfo
 from faceclust.store.spilled_embeddings import SpilledEmbeddings
 from faceclust.types import Clustering, FaceOccurrence, FaceTable, Float32, Float64, Person, PhotoInfo, ScannedPhoto
 from faceclust.types.arguments import require_path
-from faceclust.types.face_numbers import format_face_address, split_face_address
 
 
 class Catalogue:
@@ -90,26 +85,11 @@ class Catalogue:
 
     def __repr__(self) -> str:
         """The root and the counts that are known without reading the caches."""
-        facts = ", ".join(self._known_counts()) or "nothing scanned"
+        facts = ", ".join(self._face_snapshot.describe_counts()) or "nothing scanned"
         try:
             return f"<{type(self).__name__} {self.root}: {facts}; pack {self.pack_name}>"
         except FaceclustError:  # a configuration file that cannot be read
             return f"<{type(self).__name__} {self.root}: {facts}>"
-
-    def _known_counts(self) -> list[str]:
-        counts: list[tuple[int, str]] = []
-        table = self._face_snapshot.stored.loaded_table
-        with contextlib.suppress(FaceclustError):
-            if table is not None:
-                counts += [(table.photo_count, "photos"), (len(self.occurrences_of), "faces")]
-            elif seen := read_scan_snapshot(self.home.scan_snapshot_of(self.pack_name)):
-                counts.append((sum(folder.photo_count for folder in seen.folders.values()), "photos"))
-        with contextlib.suppress(FaceclustError):
-            if clustering := self._face_snapshot.saved_clustering:
-                if table is None:
-                    counts.append((len(clustering.face_ids), "faces"))
-                counts.append((len(set(clustering.labels.tolist()) - {-1}), "groups"))
-        return [f"{number:,} {unit}" for number, unit in counts]
 
     # -- the snapshots ------------------------------------------------------
 
@@ -377,9 +357,12 @@ class Catalogue:
 
     # -- look-ups -----------------------------------------------------------
 
-    def find_person(self, name: str) -> Person:
-        """Return the person of this name or alias. Raises UsageError if no person has this name."""
-        return find_named_person(self.people(), name)
+    find_person = face_selection.find_person
+    find_group = face_selection.find_group
+    select_faces = face_selection.select_faces
+    find_face = face_selection.find_face
+    faces_in_group = face_selection.faces_in_group
+    address_of = face_selection.address_of
 
     @property
     def known_names(self) -> Mapping[str, str]:
@@ -394,42 +377,6 @@ class Catalogue:
         """Group of people, such as "Family" → the named persons in it; in alphabetical order."""
         return self._people_snapshot.people_groups
 
-    def find_group(self, text: str) -> tuple[Person, ...] | None:
-        """Return the named persons of a group of people, such as "Family"; None if there is no such group."""
-        key = person_key(shorten_name(text))
-        return next((people for group, people in self.people_groups.items() if person_key(group) == key), None)
-
-    def select_faces(self, selector: int | str) -> FaceSelection:
-        """Return the faces of a group by its number, a face by its id or as PHOTO#N, or a person by name.
-
-        Raises UsageError if there is no such group, face, photo or person.
-        """
-        text = selector if isinstance(selector, str) else group_number_text(selector)
-        if (face := self.find_face(text)) is not None:
-            owner = self.person_of.get(face)
-            return FaceSelection(f"face {text}", (face,), owner.label if owner else None)
-        if re.fullmatch("[0-9]{1,9}", text):
-            return self._select_group(int(text))
-        person = self.find_person(text)
-        return FaceSelection(person.label, person.face_ids, person.label, is_person=True)
-
-    def find_face(self, selector: int | str) -> str | None:
-        """Return the id of the face that is given by its id or as PHOTO#N; None for a group or a name.
-
-        Raises UsageError if there is no such face or photo.
-        """
-        if not isinstance(selector, str):
-            return None
-        if re.fullmatch("[0-9a-fA-F]{16}", selector):
-            if selector.lower() not in self.occurrences_of:
-                raise UsageError(f"there is no face {selector}", hint="faceclust export lists the faces")
-            return selector.lower()
-        typed, number = split_face_address(selector)
-        if number is None or person_key(selector) in self.known_names:
-            return None
-        photo = find_photo(self.roots, self.photos, typed)
-        return find_numbered_face(self.faces_on.get(self.photos[photo].photo_hash, ()), photo, number)
-
     def path_of(self, photo: str) -> Path:
         """Return where a photo of the library lies; on a disk that is away, where it would be.
         Raises UnsafeFileError if its path leads out of the library."""
@@ -443,29 +390,3 @@ class Catalogue:
         """Return a face on a photo to look at: of several copies, one whose disk is mounted."""
         found = self.occurrences_of[face]
         return next((one for one in found if self.roots.is_here(one.photo)), found[0]) if self.roots.away else found[0]
-
-    def address_of(self, face: str) -> str:
-        """Return a face of the library as PHOTO#N: its number from the left on the photo."""
-        found = self.occurrences_of[face][0]
-        numbers = [other.face_id for other in self.faces_on[found.photo_hash]]
-        return format_face_address(found.photo, numbers.index(face) + 1)
-
-    def _select_group(self, number: int) -> FaceSelection:
-        faces, all_faces = self.faces_in_group(number), self.group_members[number]
-        owners = {self.person_of[face].label if face in self.person_of else None for face in faces}
-        name = owners.pop() if len(owners) == 1 else None
-        return FaceSelection(f"group {number}", faces, name, all_faces=all_faces)
-
-    def faces_in_group(self, number: int) -> tuple[str, ...]:
-        """Return the face ids of a group that an answer about the group is about.
-
-        These are its faces without a name, or else its ignored ones, or else all; faces of groups
-        declared the same person are included. Raises UsageError if there is no such group.
-        """
-        number = int(group_number_text(number))
-        if number not in self.group_members:
-            known = "faceclust people --all lists them" if self.group_members else "faceclust cluster"
-            raise UsageError(f"there is no group {number}", hint=known)
-        unnamed = [person for person in self.persons if person.name is None and number in person.clusters]
-        unnamed.sort(key=lambda person: person.ignored)
-        return unnamed[0].face_ids if unnamed else self.group_members[number]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from typing import TypeVar
@@ -15,6 +16,7 @@ from faceclust.catalogue.remap import pack_of_clustering, remap_clustering, rena
 from faceclust.catalogue.stored_faces import StoredFaces
 from faceclust.cluster.local_scaling import Surroundings
 from faceclust.cluster.numbering import find_sorted
+from faceclust.errors import FaceclustError
 from faceclust.people.date_evidence import FaceDates
 from faceclust.people.events import Event, effective_events
 from faceclust.people.groups import Groups
@@ -24,6 +26,7 @@ from faceclust.people.replay import JournalReplay, ReplayedAnswers
 from faceclust.store.clusters import read_clusters
 from faceclust.store.home import LibraryHome
 from faceclust.store.library_table import LibraryTable
+from faceclust.store.scan_snapshot import read_scan_snapshot
 from faceclust.types import (
     Clustering,
     FaceOccurrence,
@@ -141,6 +144,22 @@ class FaceSnapshot:
     def photos(self) -> dict[str, PhotoInfo]:
         """Photo path → photo, for every readable photo, with faces or without."""
         return self.stored.photos
+
+    def describe_counts(self) -> list[str]:
+        """Describe the counts that are known without reading the caches, as in "1,204 photos"."""
+        counts: list[tuple[int, str]] = []
+        table = self.stored.loaded_table
+        with contextlib.suppress(FaceclustError):
+            if table is not None:
+                counts += [(table.photo_count, "photos"), (len(self.occurrences_of), "faces")]
+            elif seen := read_scan_snapshot(self._home.scan_snapshot_of(self._models.pack_name)):
+                counts.append((sum(folder.photo_count for folder in seen.folders.values()), "photos"))
+        with contextlib.suppress(FaceclustError):
+            if clustering := self.saved_clustering:
+                if table is None:
+                    counts.append((len(clustering.face_ids), "faces"))
+                counts.append((len(set(clustering.labels.tolist()) - {-1}), "groups"))
+        return [f"{number:,} {unit}" for number, unit in counts]
 
     @cached_property
     def saved_clustering(self) -> Clustering | None:
