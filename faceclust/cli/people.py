@@ -41,7 +41,8 @@ def command(library: Path | None, everyone: bool, group: str | None, folder: Pat
     their group. --json lists the ids of both.
 
     With --folder, only people on the photos there are listed. Counts, dates and the best face are
-    those of these photos. --group lists the people of a group that `person NAME --group GROUP` made.
+    those of these photos. The exit code is 1 if nobody is on them. --group lists the people of a
+    group that `person NAME --group GROUP` made.
 
     \b
     Examples:
@@ -58,7 +59,21 @@ def command(library: Path | None, everyone: bool, group: str | None, folder: Pat
     missing = opened.answers.missing_count
     if as_json:
         print_json({"library": str(opened.root), "people": rows, "waiting": missing})
-        return
+    else:
+        _print_people(opened, rows, missing, everyone=everyone, group=group, folder=folder)
+    if folder is not None and not rows:
+        click.get_current_context().exit(1)
+
+
+def _print_people(
+    opened: Library,
+    rows: list[dict[str, Any]],
+    missing: int,
+    *,
+    everyone: bool,
+    group: str | None,
+    folder: Path | None,
+) -> None:
     remind_to_regroup(opened)
     if rows:
         print_people_table(rows)

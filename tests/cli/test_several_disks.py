@@ -16,6 +16,7 @@ import pytest
 
 from faceclust import Library
 from faceclust.catalogue.catalogue import Catalogue
+from faceclust.cli.output.photos import print_away
 from faceclust.engines.dask.address import DaskOptions
 from faceclust.errors import UsageError
 from faceclust.files.own_files import walk_own
@@ -152,7 +153,9 @@ def test_photos_are_typed_by_their_paths(scanned: Disks) -> None:
 
 
 @pytest.mark.parametrize("empty_mount_point", [False, True])
-def test_nothing_is_forgotten_while_a_disk_is_away(scanned: Disks, empty_mount_point: bool) -> None:
+def test_nothing_is_forgotten_while_a_disk_is_away(
+    scanned: Disks, empty_mount_point: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
     known = {person: photos_of(scanned, person) for person in (COLLINS, HOPPER)}
     people = succeed("people", cwd=scanned.own).stdout
     scanned.unmount()
@@ -169,6 +172,9 @@ def test_nothing_is_forgotten_while_a_disk_is_away(scanned: Disks, empty_mount_p
     assert {person: photos_of(scanned, person) for person in (COLLINS, HOPPER)} == known
     done = succeed("find", HOPPER, cwd=scanned.own)
     assert scanned.path("copy.bmp") in done.stdout and "2 of them are on a disk that is away\n" in done.stderr
+    capsys.readouterr()
+    print_away([photo for photo in done.stdout.splitlines() if photo.endswith("copy.bmp")], Library(scanned.own).roots)
+    assert capsys.readouterr().err == "it is on a disk that is away\n"
     found = json.loads(succeed("find", HOPPER, "--json", cwd=scanned.own).stdout)["photos"]
     assert {photo["photo"]: photo["is_here"] for photo in found} == {
         "2019/2.bmp": True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from faceclust.cli.common import print_json
@@ -43,7 +44,10 @@ def print_changes(
         print_json({"library": str(library.root), key: answers, "changed": records, **written})
         return
     for event in events:
-        print_line(f"{f'{done}: ' if done not in ('', 'redone') else ''}{describe_event(event)}")
+        if done in ("", "redone"):
+            print_line(describe_event(event))
+        else:  # it is undone now, whether or not it was redone before
+            print_line(f"{done}: {describe_event(replace(event, redoes=None))}")
     if all(event.kind == "rename" for event in events):
         return  # the faces stay with the person
     for name in changed:

@@ -25,8 +25,10 @@ def photo_records(
 
 def print_away(photos: Iterable[str], roots: LibraryRoots) -> None:
     """Say on stderr how many of these photos are on a disk that is away."""
+    photos = list(photos)
     if away := roots.count_away(photos):
-        print_line(f"{away:,} of them {'is' if away == 1 else 'are'} on a disk that is away", err=True)
+        which = "it" if len(photos) == 1 else f"{away:,} of them"
+        print_line(f"{which} {'is' if away == 1 else 'are'} on a disk that is away", err=True)
 
 
 def print_paths(photos: Sequence[str], root: Path, null_terminated: bool) -> None:
