@@ -334,9 +334,9 @@ def _describe_videos(result: ScanResult) -> str:
     if result.frames:
         text += f", {format_count(result.frames, 'frame')} looked at"
     if result.movies_of_photos:
-        text += (
-            f"; {format_count(result.movies_of_photos, 'movie')} of Live Photos and motion photos count as the photo"
-        )
+        movies = format_count(result.movies_of_photos, "movie")
+        verb = "counts" if result.movies_of_photos == 1 else "count"
+        text += f"; {movies} of Live Photos and motion photos {verb} as the photo"
     return text
 
 

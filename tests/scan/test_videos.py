@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from faceclust import Library
+from faceclust.cli.scan import _describe_videos
+from faceclust.scan.result import ScanResult
 from faceclust.types import EXTRA_MODULE_BY_REASON, SkipReason
 from tests.support.command import run
 from tests.support.sample_photos import COLLINS, HOPPER, make_variant, save_photo
@@ -158,6 +160,34 @@ def test_the_movie_of_a_live_photo_is_not_scanned(tmp_path: Path) -> None:
     assert "2 photos: 2 scanned" in result.stdout
     assert "1 video among them" in result.stdout and "1 movie of Live Photos" in result.stdout
     assert set(Library(tmp_path).photos) == {"IMG_1.jpg", "IMG_2.MOV"}
+
+
+def test_the_movie_at_the_end_of_a_motion_photo_is_not_examined(tmp_path: Path) -> None:
+    """It shows somebody else, who would be found in it, and is long enough for several frames."""
+    pytest.importorskip("pillow_heif")
+    movie = write_video(tmp_path / "movie.mp4", [(6.0, [HOPPER])]).read_bytes()
+    (tmp_path / "movie.mp4").unlink()
+    heif_movie = (len(movie) + 8).to_bytes(4, "big") + b"mpvd" + movie  # as Google and Samsung store it
+    for name, tail in (("PXL_1.MP.jpg", movie), ("PXL_2.MP.heic", heif_movie)):
+        save_photo(make_variant(COLLINS, 0), tmp_path / name)
+        with (tmp_path / name).open("ab") as stream:
+            stream.write(tail)
+    record = json.loads(run("scan", tmp_path, "--videos", "-j", "1", "--json").stdout)
+    expected = {"photos": 2, "videos": 0, "frames": 0, "movies_of_photos": 0, "faces": 2, "skipped": []}
+    assert {key: record[key] for key in expected} == expected
+    assert {face.frame_time for face in Library(tmp_path).occurrences} == {None}
+
+
+@pytest.mark.parametrize(
+    ("videos", "frames", "movies", "text"),
+    [
+        (1, 1, 0, "1 video among them, 1 frame looked at"),
+        (2, 0, 1, "2 videos among them; 1 movie of Live Photos and motion photos counts as the photo"),
+        (0, 0, 1200, "0 videos among them; 1,200 movies of Live Photos and motion photos count as the photo"),
+    ],
+)
+def test_the_summary_counts_videos_and_movies_of_photos(videos: int, frames: int, movies: int, text: str) -> None:
+    assert _describe_videos(ScanResult(videos=videos, frames=frames, movies_of_photos=movies)) == text
 
 
 def test_copies_and_moved_videos_are_known(scanned: Path, tmp_path: Path) -> None:
