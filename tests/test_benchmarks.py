@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -148,7 +149,7 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[str | Path]]] = {
     "kills": lambda inputs: [inputs.library.root, "--kills", "2"],
     "lfw": lambda inputs: [inputs.labelled(), "--workers", "1", "--embeddings", inputs.folder / "lfw.npz"],
     "map": lambda inputs: ["layout", "100", "--method", "tsne"],
-    "mutants": lambda inputs: ["--count", "4", "JPEG", "PNG"],
+    "mutants": lambda inputs: ["--count", "4", "JPEG", *(["WMV"] if find_spec("av") else [])],
     "naming_time": lambda inputs: [*inputs.many_people_and_truth(), "--rows", "3"],
     "page_keys": lambda inputs: require_browser() or ["--groups", "24", "--questions", "4"],  # type: ignore[func-returns-value]
     "page_kills": lambda inputs: require_browser() or [inputs.drawn_library(), "--kills", "2"],  # type: ignore[func-returns-value]

@@ -1,11 +1,12 @@
-"""Damaged photos of every format in the decoders: crashes, hangs and memory.
+"""Damaged photos and videos of every format in the decoders: crashes, hangs and memory.
 
     python -m tests.benchmarks.mutants [--count 5000] [--seed 0] [--limit 20] [FORMAT ...]
 
-Each mutant is a small photo with seeded damage, so `make_mutant(FORMAT, SEED, NUMBER)` makes it again. Mutants
+Each mutant is a small file with seeded damage, so `make_mutant(FORMAT, SEED, NUMBER)` makes it again. Photos
 are decoded one after the other in a separate process. If it dies, or spends more than the limit (seconds)
-on one, that mutant is counted and named, and a new process continues after it. Prints a row for each
-format, and exits with 1 after a crash or a hang. A refused mutant got a reason, like any bad photo.
+on one, that mutant is counted and named, and a new process continues after it. Videos are examined by the worker
+processes of a scan. Prints a row for each format, and exits with 1 after a crash or a hang. A refused mutant got a
+reason, like any bad photo.
 """
 
 from __future__ import annotations
@@ -15,21 +16,38 @@ import multiprocessing
 import random
 import resource
 import sys
+import tempfile
 import time
 import zlib
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from multiprocessing.sharedctypes import Synchronized, SynchronizedArray
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageCms
 
+from faceclust.files.names import DEFAULT_PACK
+from faceclust.packs.registry import load_pack
 from faceclust.photos.decode import decode_photo
 from faceclust.photos.errors import UndecodableError
-from faceclust.types import PhotoRef
+from faceclust.scan import examine_pool
+from faceclust.scan.examine import ExamineTask, ScanSettings
+from faceclust.types import PhotoRef, SkippedPhoto, SkipReason
 from tests.support.photo_files import build_dng, encode_animation, encode_cmyk_jpeg, encode_image
-from tests.support.sample_photos import DATE_TAKEN, EXIF_IFD, MAKE, ORIENTATION, make_scenery
+from tests.support.sample_photos import COLLINS, DATE_TAKEN, EXIF_IFD, MAKE, ORIENTATION, make_scenery
+from tests.support.sample_videos import write_video
 
 SIDE = 160  # px
+#: The varieties (extension, encoder) of each container.
+VIDEOS = {
+    "MP4": ((".mp4", "libx264"), (".mp4", "libx265"), (".3gp", "mpeg4"), (".mov", "mjpeg")),
+    "MKV": ((".mkv", "libx264"), (".mkv", "mpeg4"), (".webm", "libvpx"), (".webm", "libvpx-vp9")),
+    "AVI": ((".avi", "mpeg4"), (".avi", "mjpeg"), (".avi", "msmpeg4")),
+    "MPEG-TS": ((".mts", "libx264"), (".m2ts", "mpeg2video")),
+    "WMV": ((".wmv", "wmv2"),),
+}
 EXTREMES = (b"\0", b"\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x80", b"\xff\xff", b"\0\0\1\0")
 
 
@@ -90,10 +108,29 @@ def make_originals() -> dict[str, tuple[bytes, ...]]:
     }
 
 
+@cache
+def make_videos(format: str) -> tuple[bytes, ...]:
+    """Return a video of three seconds with a face in each variety of a container."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for suffix, codec in VIDEOS[format]:
+            rate = 25 if codec == "mpeg2video" else 1
+            path = write_video(
+                Path(folder) / f"video{suffix}",
+                [(3.0, [COLLINS])],
+                codec=codec,
+                size=(SIDE, SIDE * 4 // 5),
+                rate=rate,
+                key_interval=rate,
+            )
+            found.append(path.read_bytes())
+    return tuple(found)
+
+
 def make_mutant(format: str, seed: int, number: int) -> bytes:
-    """Damage a photo of this format: change, overwrite, remove, double or truncate bytes."""
+    """Damage a photo or video of this format: change, overwrite, remove, double or truncate bytes."""
     chance = random.Random(f"{seed} {format} {number}")
-    kinds = make_originals()[format]
+    kinds = make_videos(format) if format in VIDEOS else make_originals()[format]
     data = bytearray(kinds[number % len(kinds)])
     # Half of the damage is near the start, where the headers are.
     for _ in range(chance.choice((1, 1, 2, 4, 16))):
@@ -173,10 +210,41 @@ def run(format: str, seed: int, count: int, limit: float) -> tuple[list[int], li
     return crashed, hung, list(counts)
 
 
+def run_videos(format: str, seed: int, count: int, limit: float) -> tuple[list[int], list[int], list[int]]:
+    """Return the same for videos, which the worker processes of a scan examine."""
+    crashed: list[int] = []
+    hung: list[int] = []
+    counts = [0, 0]
+    examine_pool.PHOTO_TIME_LIMIT = examine_pool.VIDEO_TIME_LIMIT = limit
+    with tempfile.TemporaryDirectory() as folder:
+        root, settings = Path(folder), ScanSettings(load_pack(DEFAULT_PACK))
+
+        def write_mutants() -> Iterator[ExamineTask]:
+            for number in range(count):
+                (root / f"{number}.mp4").write_bytes(make_mutant(format, seed, number))
+                yield ExamineTask(PhotoRef(f"{number}.mp4", 1, 1))
+
+        for ref, examined in examine_pool.examine_photos(root, settings, 1, write_mutants(), lambda: False):
+            photo, number = examined.photo, int(ref.rel_path.removesuffix(".mp4"))
+            (root / ref.rel_path).unlink()
+            counts[isinstance(photo, SkippedPhoto)] += 1
+            if isinstance(photo, SkippedPhoto) and not _is_refused(photo):
+                (hung if photo.reason is SkipReason.TOO_SLOW else crashed).append(number)
+                print(f"{format} {number}: {photo.reason}: {photo.detail}", file=sys.stderr, flush=True)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return crashed, hung, [*counts, peak]
+
+
+def _is_refused(video: SkippedPhoto) -> bool:
+    """Was the video skipped for what is wrong with it, not for an exception that nothing caught?"""
+    expected = (SkipReason.TRUNCATED, SkipReason.NOT_A_VIDEO, SkipReason.TOO_LARGE, SkipReason.TOO_SMALL)
+    return video.reason in expected or (video.reason is SkipReason.FAILED and "its codec is" in video.detail)
+
+
 def main() -> None:
     """Decode the mutants of each format, and print a row for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("formats", nargs="*", metavar="FORMAT", default=list(make_originals()))
+    parser.add_argument("formats", nargs="*", metavar="FORMAT", default=[*make_originals(), *VIDEOS])
     parser.add_argument("--count", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=float, default=20.0)
@@ -186,7 +254,10 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|")
     for format in args.formats:
         began = time.monotonic()
-        crashed, hung, (photos, refused, peak) = run(format, args.seed, args.count, args.limit)
+        work = run_videos if format in VIDEOS else run
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:  # each has its own peak of memory
+            done = pool.submit(work, format, args.seed, args.count, args.limit)
+            crashed, hung, (photos, refused, peak) = done.result()
         print(
             f"| {format} | {args.count:,} | {photos:,} | {refused:,} | {len(crashed)} | {len(hung)} "
             f"| {peak / 1024:.0f} MiB | {time.monotonic() - began:.0f} |",
