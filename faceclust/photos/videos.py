@@ -22,6 +22,7 @@ import numpy as np
 from faceclust.files.own_files import UnsafeFileError
 from faceclust.photos.errors import UndecodableError
 from faceclust.photos.formats import HEAD_BYTES, describe_content, has_photo_signature
+from faceclust.photos.memory_limit import limit_memory_growth
 from faceclust.photos.optional import load_extra
 from faceclust.photos.reading import open_photo
 from faceclust.photos.video_metadata import read_video_metadata
@@ -32,6 +33,9 @@ from faceclust.types.frames import MAX_FRAME_TIME, MAX_FRAMES
 MAX_VIDEO_BYTES = 16_000_000_000
 #: Pixels of a frame, slightly more than 8K has. Decoders keep up to 17 frames.
 MAX_FRAME_PIXELS = 36_000_000
+#: Bytes that a video may take in memory. A frame of 8K in 10 bits has 108 MB. The index of a file of a few bytes may
+#: declare millions of frames, and FFmpeg allocates it.
+MAX_MEMORY = 2_500_000_000
 #: Pixels of the shorter side; smaller videos are icons or previews.
 MIN_FRAME_SIDE = 128
 #: Seconds between two sampled frames, at least.
@@ -119,15 +123,10 @@ def read_frames(path: Path, times: Collection[float | None]) -> dict[float | Non
     """Return the pixels of frames of a video by their times; that of None is the first frame.
 
     Frames that are missing or damaged are left out. Raises OSError. Raises UndecodableError for a file that cannot be
-    decoded, whatever the decoder raised.
+    decoded.
     """
-    try:
-        with open_video(path) as video:
-            found = {time: video.frame_at(time) if time is not None else video.first_frame() for time in times}
-    except (OSError, UndecodableError):
-        raise
-    except Exception as error:
-        raise UndecodableError(SkipReason.TRUNCATED, f"{type(error).__name__}: {error}") from error
+    with open_video(path) as video:
+        found = {time: video.frame_at(time) if time is not None else video.first_frame() for time in times}
     return {time: pixels for time, pixels in found.items() if pixels is not None}
 
 
@@ -135,22 +134,25 @@ def read_frames(path: Path, times: Collection[float | None]) -> dict[float | Non
 def open_video(path: Path) -> Iterator[Video]:
     """Open a video file for its frames. Raises OSError, UndecodableError."""
     av = load_extra(SkipReason.NEEDS_VIDEO)
-    with _open_regular(path) as stream, _translate_errors(av.FFmpegError):
+    with _open_regular(path) as stream, limit_memory_growth(MAX_MEMORY):
         container = detect_container(stream.read(_HEAD_BYTES))
         stream.seek(0)
-        opened = av.open(
-            _NamelessFile(stream),
-            format=container,
-            options=_OPTIONS,
-            metadata_errors="replace",
-            io_open=_refuse_to_open,
-        )
+        with _translate_errors():
+            opened = av.open(
+                _NamelessFile(stream),
+                format=container,
+                options=_OPTIONS,
+                metadata_errors="replace",
+                io_open=_refuse_to_open,
+            )
         with opened:
-            yield Video(opened)
+            with _translate_errors():
+                video = Video(opened)
+            yield video
 
 
 class Video:
-    """An open video. Raises UndecodableError for one without frames that can be decoded.
+    """An open video. Its methods raise OSError and UndecodableError, whatever FFmpeg raised.
 
     `metadata`: its date if it is known with its time zone or in UTC, its camera and place.
     """
@@ -176,7 +178,8 @@ class Video:
 
     @cached_property
     def metadata(self) -> Metadata:
-        return read_video_metadata(self._container.metadata)
+        with _translate_errors():
+            return read_video_metadata(self._container.metadata)
 
     @property
     def duration(self) -> float:
@@ -189,18 +192,19 @@ class Video:
 
         Frames that cannot be decoded are left out. In a long video, the times between are skipped, not read.
         """
-        interval = max(FRAME_INTERVAL, self.duration / MAX_FRAMES)
-        times = self._sample_all() if interval == FRAME_INTERVAL else self._sample_by_seeking(interval)
-        earliest, count = 0.0, 0
-        for time, packet in times:
-            if time < earliest:
-                continue
-            pixels = self._decode(packet)
-            if pixels is not None:
-                earliest, count = time + FRAME_INTERVAL, count + 1
-                yield VideoFrame(_as_float32(time), pixels)
-            if count == MAX_FRAMES:
-                return
+        with _translate_errors():  # a caller's error is not raised here
+            interval = max(FRAME_INTERVAL, self.duration / MAX_FRAMES)
+            times = self._sample_all() if interval == FRAME_INTERVAL else self._sample_by_seeking(interval)
+            earliest, count = 0.0, 0
+            for time, packet in times:
+                if time < earliest:
+                    continue
+                pixels = self._decode(packet)
+                if pixels is not None:
+                    earliest, count = time + FRAME_INTERVAL, count + 1
+                    yield VideoFrame(_as_float32(time), pixels)
+                if count == MAX_FRAMES:
+                    return
 
     def first_frame(self) -> UInt8 | None:
         """Return the pixels of the first frame that can be decoded; None if all are damaged."""
@@ -208,12 +212,13 @@ class Video:
 
     def frame_at(self, time: float) -> UInt8 | None:
         """Return the pixels of the key frame at a time that `sample_frames` yielded; None if it is missing."""
-        for packets in (self._seek(time), self._sample_all()):
-            for found, packet in packets:
-                if abs(_as_float32(found) - time) <= max(_TIME_TOLERANCE, time * 1e-6):
-                    return self._decode(packet)
-                if found > time + FRAME_INTERVAL:
-                    break
+        with _translate_errors():
+            for packets in (self._seek(time), self._sample_all()):
+                for found, packet in packets:
+                    if abs(_as_float32(found) - time) <= max(_TIME_TOLERANCE, time * 1e-6):
+                        return self._decode(packet)
+                    if found > time + FRAME_INTERVAL:
+                        break
         return None
 
     def _sample_all(self) -> Iterator[tuple[float, Any]]:
@@ -253,16 +258,19 @@ class Video:
                 yield time, packet
 
     def _decode(self, packet: Any) -> UInt8 | None:
-        """Decode a key frame by itself; None if it is damaged."""
+        """Decode a key frame by itself; None if it is damaged. Raises MemoryError, UndecodableError."""
         try:
-            frames = [*self._decoder.decode(packet), *self._decoder.decode(None)]
-        except (OSError, ValueError):  # PyAV's errors are both
-            frames = []
-        finally:
-            self._decoder.flush_buffers()
-        frames = [frame for frame in frames if not frame.is_corrupt]
-        ratio = self._decoder.sample_aspect_ratio or self._stream.sample_aspect_ratio
-        return _to_upright_pixels(frames[0], ratio) if frames else None
+            try:
+                frames = [*self._decoder.decode(packet), *self._decoder.decode(None)]
+            finally:
+                self._decoder.flush_buffers()
+            frames = [frame for frame in frames if not frame.is_corrupt]
+            ratio = self._decoder.sample_aspect_ratio or self._stream.sample_aspect_ratio
+            return _to_upright_pixels(frames[0], ratio) if frames else None
+        except (MemoryError, UndecodableError):
+            raise
+        except Exception:  # of PyAV, NumPy or arithmetic with what the frame declares
+            return None
 
 
 def _to_upright_pixels(frame: Any, pixel_ratio: Fraction | None) -> UInt8:
@@ -321,9 +329,18 @@ def _refuse_to_open(*_: object) -> None:
 
 
 @contextlib.contextmanager
-def _translate_errors(errors: type[Exception]) -> Iterator[None]:
-    """Raise FFmpeg's errors as UndecodableError."""
+def _translate_errors() -> Iterator[None]:
+    """Raise whatever FFmpeg and PyAV raise as UndecodableError, and OSError for a file that cannot be read."""
+    from av import FFmpegError
+
     try:
         yield
-    except errors as error:
+    except UndecodableError:
+        raise
+    except MemoryError as error:
+        detail = "decoding it needs more memory than there is"
+        raise UndecodableError(SkipReason.OUT_OF_MEMORY, detail) from error
+    except Exception as error:
+        if isinstance(error, OSError) and not isinstance(error, FFmpegError):
+            raise
         raise UndecodableError(SkipReason.TRUNCATED, f"{type(error).__name__}: {error}") from error
