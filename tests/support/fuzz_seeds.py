@@ -40,6 +40,7 @@ from tests.support.metadata_files import raw_profile
 from tests.support.photo_files import build_dng, encode_image
 from tests.support.recordio_files import MAGIC, encode_face
 from tests.support.sample_photos import DATE_TAKEN, EXIF_IFD, MAKE, ORIENTATION
+from tests.support.sample_videos import write_video
 from tests.support.xmp_packets import CLUTTER, build_array, build_mwg_regions, build_region, build_sidecar
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -267,6 +268,19 @@ def _records() -> list[bytes]:
     return [build_records(), b"0\t0\n1\t40\n", b"3,112,112"]
 
 
+def _videos() -> list[bytes]:
+    """Return a tiny video of each container, with metadata."""
+    texts = {"creation_time": "2019-05-17T12:34:56Z", "location": "+52.5200+013.4050/"}
+    kinds = (("v.mp4", "libx264"), ("v.webm", "libvpx"), ("v.avi", "mpeg4"), ("v.wmv", "wmv2"), ("v.mov", "mjpeg"))
+    with tempfile.TemporaryDirectory() as folder:
+        return [
+            write_video(
+                Path(folder) / name, [(2.0, [])], codec=codec, size=(128, 128), rate=1, texts=texts
+            ).read_bytes()
+            for name, codec in kinds
+        ]
+
+
 SEEDS: dict[str, Callable[[], list[bytes]]] = {
     "xmp": _xmp,
     "boxes": _photos,
@@ -279,4 +293,5 @@ SEEDS: dict[str, Callable[[], list[bytes]]] = {
     "json": lambda: [*_journals(), *_notes()],
     "catalogues": _catalogues,
     "recordio": _records,
+    "videos": _videos,
 }

@@ -42,6 +42,7 @@ from faceclust.photos.iso_boxes import bytes_reader, iter_boxes
 from faceclust.photos.iso_metadata import iter_iso_blocks
 from faceclust.photos.jxl import read_jxl_orientation
 from faceclust.photos.limits import reject_decompression_bombs
+from faceclust.photos.live_photos import is_movie_of_photo
 from faceclust.photos.metadata import read_metadata
 from faceclust.photos.orientation import read_orientation
 from faceclust.photos.takeout import (
@@ -51,6 +52,7 @@ from faceclust.photos.takeout import (
     index_takeout_names,
     read_takeout,
 )
+from faceclust.photos.videos import MAX_FRAME_PIXELS, hash_video, open_video, read_frames
 from faceclust.store.calibrations import read_calibration
 from faceclust.store.clusters import read_clusters
 from faceclust.store.config import change_config, read_config
@@ -59,7 +61,8 @@ from faceclust.store.lock_owner import LockOwner
 from faceclust.store.scan_snapshot import read_scan_snapshot
 from faceclust.store.schema import read_cached_photos, read_scanned_photos
 from faceclust.training.data.recordio import RecordFile, check_property, select_indexed
-from faceclust.types import PhotoInfo
+from faceclust.types import PhotoInfo, PhotoRef
+from faceclust.types.frames import MAX_FRAME_TIME, MAX_FRAMES
 from faceclust.xmp.new_packet import build_new_packet
 from faceclust.xmp.packet import BadPacketError, parse_packet
 from faceclust.xmp.read import read_packet
@@ -370,6 +373,21 @@ def check_recordio(data: bytes, folder: Path) -> None:
         check_property(table, path)
 
 
+def check_videos(data: bytes, folder: Path) -> None:
+    """Decode the frames of a video as a scan does, and read the first one again for a picture."""
+    path = _write(folder, "video.mp4", data)
+    is_movie_of_photo(path, path)
+    with suppress(UndecodableError):
+        hash_video(path, PhotoRef(path.name, len(data), 0))
+        with open_video(path) as video:
+            metadata = video.metadata
+            assert metadata.latitude is None or abs(metadata.latitude) <= 90
+            frames = [(frame.time, frame.pixels.shape) for frame in video.sample_frames()]
+        assert len(frames) <= MAX_FRAMES
+        assert all(0 <= time <= MAX_FRAME_TIME and h * w <= MAX_FRAME_PIXELS for time, (h, w, _) in frames)
+        read_frames(path, [time for time, _ in frames[:1]])
+
+
 _XML = (b"<!-- -->", b"<![CDATA[x]]>", b"<!DOCTYPE x>", b'<!ENTITY a "b">', b"&amp;", b"&#0;", b"&#xD800;")
 _RDF = (b"rdf:parseType='Resource'", b"<rdf:Bag>", b"<rdf:li>", b"<rdf:value>", b"<rdf:Description>", b"rdf:about=''")
 _NUMBERS = tuple(rb"nan inf -1 1e999 99999999999999999999 0.5 1,5 \ud800 \u0000".split())
@@ -384,6 +402,10 @@ _TABLES = (*b'face_id person confirmed " rect64( faces= [Contacts2]'.split(), b"
 _SQLITE = (b"SQLite format 3\0", b"CREATE TABLE", b"CREATE VIEW", b"tagRegion", b"<rect x=", b"autodetectedPerson")
 _TOML = (*b"[[file]] ../ [scan] scan. [[scan]] {} ''' # nan [detector]".split(), b"embedded = true", b"\r\n", b'"""')
 _RECORDS = (MAGIC, b"\0\0\0\x20", b"\0\0\0\x40", b"\0\0\0\x60", b"\0\0\xc0\x7f", b"0\t0\n", b"3,112,112")
+_VIDEOS = (
+    *b"moov trak mdia stbl stsz stsc stts stco ctts elst tkhd mvhd moof trun avc1 mdat idx1 strf movi".split(),
+    *(b"\x1aE\xdf\xa3", b"\x1fC\xb6u", b"\x1cS\xbbk", b"\xff\xff\xff\xff", b"\xff\xd8\xff\xc0", b"#EXTM3U\n"),
+)
 _PICKLES = (b"c_codecs\nencode\n", b"cnumpy\nndarray\n", b"cbuiltins\nexec\n", b"\x93NUMPY\1\0", b"{'descr': '<f4', ")
 
 TARGETS = {
@@ -401,6 +423,11 @@ TARGETS = {
         (check_journal, check_notes), ("faceclust.people", "faceclust.store", "faceclust.outputs.albums"), _JSON
     ),
     "recordio": FuzzTarget((check_recordio,), ("faceclust.training.data",), _RECORDS),
+    "videos": FuzzTarget(
+        (check_videos,),
+        ("faceclust.photos.videos", "faceclust.photos.video_metadata", "faceclust.photos.live_photos"),
+        (*_VIDEOS, *_NUMBERS),
+    ),
     "catalogues": FuzzTarget(
         (check_catalogue, check_takeout), ("faceclust.importers", "faceclust.photos.takeout"), (*_JSON, *_SQLITE)
     ),
