@@ -27,6 +27,7 @@ from tests.support.sandbox import Sandbox
 #: A title of the terminal's window, a colour, and a C1 control, which is an escape sequence in one character.
 ESCAPES = ("\x1b]0;OWNED\x07", "\x1b[31mOWNED", "\x9b31mOWNED")
 PHOTOS = ("2019/collins-0.jpg", "2019/hopper-0.webp", "2020/collins-1.jpg", "2020/hopper-1.png", "together/both 0.jpg")
+VIDEO = "together/clip.mp4"
 CACHES = (
     "2019/.faceclust.mobilefacenet.parquet",
     "2020/.faceclust.mobilefacenet.parquet",
@@ -68,7 +69,20 @@ LEFTOVERS = (
     *("faceclust-report.html", "faceclust-map.html", ".faceclust/.faceclust-home", "2020/.faceclust-home"),
     *(".faceclust/seen.sface.json", "2019/.faceclust.sface.parquet", "2019/.faceclust.x.parquet"),
 )
-FILES = (*CACHES, *JOURNALS, *NOTES, *CLUSTERS, *THUMBS, CONFIG, *MANIFESTS, *SIDECARS, *PICASA, *OUTPUTS, *LEFTOVERS)
+FILES = (
+    VIDEO,
+    *CACHES,
+    *JOURNALS,
+    *NOTES,
+    *CLUSTERS,
+    *THUMBS,
+    CONFIG,
+    *MANIFESTS,
+    *SIDECARS,
+    *PICASA,
+    *OUTPUTS,
+    *LEFTOVERS,
+)
 
 
 class Change(Protocol):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -17,14 +18,18 @@ from hypothesis import strategies as st
 
 from faceclust.cli import cli
 from tests.support.command_server import PROCESSOR_LIMIT, TIME_LIMIT, CommandServer, Finished
-from tests.support.hostile_library import ESCAPES, PHOTOS, Command, HostileLibrary, Words, make_strategy
+from tests.support.hostile_library import ESCAPES, PHOTOS, VIDEO, Command, HostileLibrary, Words, make_strategy
 from tests.support.question_pages import write_answers
-from tests.support.sample_photos import make_library
+from tests.support.sample_photos import COLLINS, make_library
+from tests.support.sample_videos import write_video
 from tests.support.sandbox import Sandbox, contains_canary
 
 #: The arguments that each command is run with. Slow commands have one row, so that they are rare.
 ARGUMENTS: dict[str, tuple[str, ...]] = {
-    "scan": ("@LIBRARY@ -j1", "@LIBRARY@ -j1", "@LIBRARY@/2019 -j1", "@LIBRARY@ -j1 --precision int8"),
+    "scan": (
+        *("@LIBRARY@ -j1", "@LIBRARY@ -j1", "@LIBRARY@/2019 -j1", "@LIBRARY@ -j1 --precision int8"),
+        "@LIBRARY@ -j1 --videos",
+    ),
     "cluster": ("", "--full", "--undo", "--dry-run", "--algorithm hdbscan", "--json", "--full --dask local:1"),
     "label": ("", "--thorough", "--send @OUT@/questions.html"),
     "watch": ("--once -j1",),
@@ -273,6 +278,8 @@ def _make_base(sandbox: Sandbox, server: CommandServer) -> list[dict[str, object
     for folder in (sandbox.out, sandbox.user, sandbox.linked):
         folder.mkdir(parents=True)
     make_library(sandbox.library, 2)
+    if find_spec("av"):
+        write_video(sandbox.library / VIDEO, [(2.0, [COLLINS])], size=(160, 128))
     library, out = str(sandbox.library), str(sandbox.out)
     (sandbox.out / "pairs.txt").write_text("1\t1\ncollins\t0\t1\ncollins\t0\thopper\t0\n")
     (sandbox.library / "contacts.xml").write_text('<contacts><contact id="abc" name="Ben"/></contacts>')
