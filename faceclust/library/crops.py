@@ -12,6 +12,7 @@ from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.files.user_folders import expand_user
 from faceclust.library.duplicates import duplicates
+from faceclust.library.isolated_pictures import make_crops
 from faceclust.library.searching import folder_below_root
 from faceclust.library.selection import Selector
 from faceclust.outputs.albums import AlbumFilter
@@ -20,7 +21,7 @@ from faceclust.outputs.crops.sheet import FACES_PER_SHEET, draw_sheet
 from faceclust.outputs.search import parse_date_range
 from faceclust.outputs.staged_folder import StagedFolder, read_previous_run, require_output_folder, stage_folder
 from faceclust.people.names import person_key
-from faceclust.photos.face_crops import CropOptions, FailedCrop, WantedCrop, cut_faces
+from faceclust.photos.face_crops import CropOptions, FailedCrop, WantedCrop
 from faceclust.store.landmarks import read_landmarks
 from faceclust.types import NO_FACTS, FaceOccurrence, Float32, Person
 from faceclust.types.arguments import require_number
@@ -206,7 +207,7 @@ def _add_crops(library: Catalogue, plan: CropPlan, stage: StagedFolder, left_alo
     path_of = {crop.place.face_id: crop.path for crop in plan.crops if crop.path not in left_alone}
     wanted = _wanted_crops(plan, path_of, read_landmarks(library.table, list(path_of)))
     library.progress.start("cutting out faces", len(path_of), "faces")
-    for cut in cut_faces(library.path_of, wanted, plan.options):
+    for cut in make_crops(library.roots, wanted, plan.options):
         library.progress.advance()
         path = path_of[cut.place.face_id]
         if not isinstance(cut, FailedCrop):

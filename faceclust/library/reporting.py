@@ -12,13 +12,14 @@ from pathlib import Path
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import CacheError
 from faceclust.files.user_folders import expand_user
+from faceclust.library.isolated_pictures import make_thumbnails
 from faceclust.library.review import review
 from faceclust.outputs.report.compose import ReportInput, compose_report
 from faceclust.outputs.report.folder import REPORT
 from faceclust.outputs.report.render import picture_path, render_pages, render_report
 from faceclust.outputs.report.values import Report
 from faceclust.outputs.staged_folder import WrittenFolder, require_output_folder, stage_folder
-from faceclust.photos.thumbnails import is_thumbnail, make_face_thumbnails, shrink_thumbnail
+from faceclust.photos.thumbnails import is_thumbnail, shrink_thumbnail
 from faceclust.store.thumbs import ThumbStore
 from faceclust.types import FaceOccurrence, Float32, Person
 
@@ -47,7 +48,7 @@ def iter_thumbnails(library: Catalogue, occurrences: Sequence[FaceOccurrence]) -
         missing = [place for place in places if library.is_here(place.photo)]
     if missing:
         library.progress.start("cutting out faces", len(missing), "faces")
-        for face_id, picture in make_face_thumbnails(library.roots, missing, library.progress.note):
+        for face_id, picture in make_thumbnails(library.roots, missing, library.progress.note):
             with contextlib.suppress(CacheError):  # it can be shown even if it cannot be cached
                 thumbs.put(face_id, picture)
             library.progress.advance()

@@ -15,7 +15,7 @@ from PIL import Image
 
 from faceclust.photos.colour import convert_to_srgb
 from faceclust.photos.errors import UndecodableError
-from faceclust.photos.photo_of_face import decode_photo_of
+from faceclust.photos.photo_of_face import decode_pictures_of
 from faceclust.types import FaceOccurrence, Float32, Float64, Photo, SkipReason
 from faceclust.types.transforms import invert_transform, similarity_transform, transform_points, transform_scale
 
@@ -73,7 +73,10 @@ def cut_faces(
 
     Each photo is decoded once, two at a time. `path_of`: photo → its file.
     """
-    photos = list(_group_by_picture(wanted).values())
+    by_photo: dict[str, list[WantedCrop]] = defaultdict(list)
+    for one in wanted:
+        by_photo[one.place.photo].append(one)
+    photos = list(by_photo.values())
     with ThreadPoolExecutor(2) as threads:  # decoders release the GIL
         for start in range(0, len(photos), _PHOTOS_AT_ONCE):  # bounds the memory, and the time that an interrupt takes
             batch = photos[start : start + _PHOTOS_AT_ONCE]
@@ -117,30 +120,37 @@ def _level_eyes(points: Float64, target: Float64, best: Float64) -> Float64:
     return np.column_stack([linear, target.mean(axis=0) - linear @ points.mean(axis=0)])
 
 
-def _group_by_picture(wanted: Iterable[WantedCrop]) -> dict[tuple[str, float | None], list[WantedCrop]]:
-    """Group faces by photo, or by frame of a video."""
-    grouped: dict[tuple[str, float | None], list[WantedCrop]] = defaultdict(list)
-    for one in wanted:
-        grouped[one.place.photo, one.place.frame_time].append(one)
-    return grouped
-
-
 def _cut_faces_of_photo(
     path_of: Callable[[str], Path], wanted: Sequence[WantedCrop], options: CropOptions
 ) -> list[FaceCrop | FailedCrop]:
-    place = wanted[0].place
     frames = [align_face(one.place, one.landmarks, options.margin) for one in wanted]
-    needed = options.size * max(map(transform_scale, frames))  # pixels per pixel of the full photo
+    by_time: dict[float | None, list[int]] = defaultdict(list)
+    for index, one in enumerate(wanted):
+        by_time[one.place.frame_time].append(index)
+    size = wanted[0].place.photo_size
+    min_long_sides = {
+        time: _needed_long_side(size, options.size, [frames[index] for index in indices])
+        for time, indices in by_time.items()
+    }
+    cut: dict[int, FaceCrop] = {}
+    photo, reason = wanted[0].place.photo, "the frame is missing"
     try:
-        long_side = math.ceil(max(place.photo_size) * min(1.0, needed))
-        photo = decode_photo_of(path_of(place.photo), place, long_side)
-        if photo.full_size != place.photo_size:
-            raise UndecodableError(SkipReason.UNREADABLE, "it has changed since the scan")
+        for time, picture in decode_pictures_of(path_of(photo), photo, min_long_sides):
+            if picture.full_size != size:
+                raise UndecodableError(SkipReason.UNREADABLE, "it has changed since the scan")
+            for index in by_time[time]:
+                cut[index] = FaceCrop(wanted[index].place, *_cut_square(picture, frames[index], options))
     except UndecodableError as error:
-        return [FailedCrop(one.place, str(error) or error.reason.value) for one in wanted]
+        reason = str(error) or error.reason.value
     except OSError as error:
-        return [FailedCrop(one.place, error.strerror or str(error)) for one in wanted]
-    return [FaceCrop(one.place, *_cut_square(photo, frame, options)) for one, frame in zip(wanted, frames, strict=True)]
+        reason = error.strerror or str(error)
+    return [cut.get(index) or FailedCrop(one.place, reason) for index, one in enumerate(wanted)]
+
+
+def _needed_long_side(photo_size: tuple[int, int], size: int, frames: Sequence[Float64]) -> int:
+    """Return the pixels that the longer side of a picture needs for crops of `size` px."""
+    needed = size * max(map(transform_scale, frames))  # pixels per pixel of the full photo
+    return math.ceil(max(photo_size) * min(1.0, needed))
 
 
 def _cut_square(photo: Photo, frame: Float64, options: CropOptions) -> tuple[bytes, int]:

@@ -28,7 +28,7 @@ def make_preview(root: Path | LibraryRoots, photo: str, frame_time: float | None
     try:
         path = photo_path(root, photo)
         if is_video_name(photo):
-            pixels = read_frames(path, [frame_time])[frame_time]
+            pixels = dict(read_frames(path, [frame_time]))[frame_time]
         else:
             data, ref = read_photo(path, PhotoRef(photo, 0, 0))
             pixels = decode_photo(data, ref, min_long_side=PREVIEW_SIDE).pixels

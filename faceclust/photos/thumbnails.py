@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 from faceclust.files.library_roots import LibraryRoots, photo_path
 from faceclust.photos.colour import convert_to_srgb
 from faceclust.photos.errors import UndecodableError
-from faceclust.photos.photo_of_face import decode_photo_of
+from faceclust.photos.photo_of_face import decode_pictures_of
 from faceclust.types import FaceOccurrence, Photo, UInt8
 
 THUMBNAIL_SIDE = 160  # px
@@ -35,11 +35,11 @@ def make_face_thumbnails(
     lie on their side or upside down are turned. The thumbnails hold no metadata. `on_note` receives a message for each
     photo that is there but cannot be opened.
     """
-    by_picture: dict[tuple[str, float | None], list[FaceOccurrence]] = defaultdict(list)
+    by_photo: dict[str, list[FaceOccurrence]] = defaultdict(list)
     for place in places:
-        by_picture[place.photo, place.frame_time].append(place)
+        by_photo[place.photo].append(place)
     with ThreadPoolExecutor(2) as threads:  # decoders release the GIL
-        for cut in threads.map(lambda faces: _make_thumbnails_of_photo(root, faces), by_picture.values()):
+        for cut in threads.map(lambda faces: _make_thumbnails_of_photo(root, faces), by_photo.values()):
             if isinstance(cut, OSError):
                 on_note(f"{cut.filename} cannot be read: {cut.strerror}; its faces have no picture")
             else:
@@ -49,17 +49,26 @@ def make_face_thumbnails(
 def _make_thumbnails_of_photo(
     root: Path | LibraryRoots, places: list[FaceOccurrence]
 ) -> list[tuple[str, bytes]] | OSError:
-    width, height = places[0].photo_size
-    sides = {place.face_id: _crop_side(place) for place in places}
-    wanted = THUMBNAIL_SIDE / min(sides.values())
+    by_time: dict[float | None, list[FaceOccurrence]] = defaultdict(list)
+    for place in places:
+        by_time[place.frame_time].append(place)
+    found = []
     try:
         path = photo_path(root, places[0].photo)
-        photo = decode_photo_of(path, places[0], math.ceil(max(width, height) * min(1.0, wanted)))
+        min_long_sides = {time: _needed_long_side(faces) for time, faces in by_time.items()}
+        for time, picture in decode_pictures_of(path, places[0].photo, min_long_sides):
+            found += [(place.face_id, _crop_thumbnail(picture, place)) for place in by_time[time]]
     except (FileNotFoundError, UndecodableError):  # moved or damaged since the scan
-        return []
+        return found
     except OSError as error:
         return error
-    return [(place.face_id, _crop_thumbnail(photo, place, sides[place.face_id])) for place in places]
+    return found
+
+
+def _needed_long_side(places: list[FaceOccurrence]) -> int:
+    """Return the pixels that the longer side of a picture needs for thumbnails of full size."""
+    wanted = THUMBNAIL_SIDE / min(map(_crop_side, places))
+    return math.ceil(max(places[0].photo_size) * min(1.0, wanted))
 
 
 def _crop_side(place: FaceOccurrence) -> float:
@@ -70,12 +79,12 @@ def _crop_side(place: FaceOccurrence) -> float:
     return max(1.0, min(side, width, height))
 
 
-def _crop_thumbnail(photo: Photo, place: FaceOccurrence, side: float) -> bytes:
+def _crop_thumbnail(photo: Photo, place: FaceOccurrence) -> bytes:
     height, width = photo.pixels.shape[:2]
     if place.is_whole_photo:
         fitted = ImageOps.pad(Image.fromarray(photo.pixels), (THUMBNAIL_SIDE, THUMBNAIL_SIDE), color=_BORDER)
         return _encode_jpeg(np.asarray(fitted), photo)
-    side = min(side * width / place.photo_size[0], width, height)
+    side = min(_crop_side(place) * width / place.photo_size[0], width, height)
     left, top, right, bottom = place.box
     x = min(max((left + right) / 2 * width - side / 2, 0), width - side)
     y = min(max((top + bottom) / 2 * height - side / 2, 0), height - side)

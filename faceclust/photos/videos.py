@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import math
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -119,15 +119,17 @@ def detect_container(head: bytes) -> str:
     raise UndecodableError(SkipReason.NOT_A_VIDEO, describe_content(head[:HEAD_BYTES]))
 
 
-def read_frames(path: Path, times: Collection[float | None]) -> dict[float | None, UInt8]:
-    """Return the pixels of frames of a video by their times; that of None is the first frame.
+def read_frames(path: Path, times: Iterable[float | None]) -> Iterator[tuple[float | None, UInt8]]:
+    """Yield (time, pixels) of frames of a video, which is opened once; the frame of None is the first one.
 
     Frames that are missing or damaged are left out. Raises OSError. Raises UndecodableError for a file that cannot be
     decoded.
     """
     with open_video(path) as video:
-        found = {time: video.frame_at(time) if time is not None else video.first_frame() for time in times}
-    return {time: pixels for time, pixels in found.items() if pixels is not None}
+        for time in times:
+            pixels = video.frame_at(time) if time is not None else video.first_frame()
+            if pixels is not None:
+                yield time, pixels
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -159,12 +160,12 @@ def test_each_photo_is_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     save_gradient(tmp_path / "a.png")
     save_gradient(tmp_path / "b.png")
     decoded = []
-    decode = face_crops.decode_photo_of
+    decode = face_crops.decode_pictures_of
 
-    def note(path: Path, place: FaceOccurrence, side: int) -> object:
+    def note(path: Path, photo: str, sides: Mapping[float | None, int]) -> object:
         decoded.append(path.name)
-        return decode(path, place, side)
+        return decode(path, photo, sides)
 
-    monkeypatch.setattr(face_crops, "decode_photo_of", note)
+    monkeypatch.setattr(face_crops, "decode_pictures_of", note)
     found = cut(tmp_path, [WantedCrop(make_place(name), None) for name in ("a.png", "b.png", "a.png")])
     assert len(found) == 3 and sorted(decoded) == ["a.png", "b.png"]
