@@ -91,6 +91,7 @@ def _crop_record(crop: PlannedCrop) -> dict[str, Any]:
     return {
         "path": crop.path,
         "photo": place.photo,
+        "frame_time": place.frame_time,
         "face_id": place.face_id,
         "box": dict(zip(("left", "top", "right", "bottom"), place.pixel_box, strict=True)),
         "taken_at": place.taken_at.isoformat() if place.taken_at else None,

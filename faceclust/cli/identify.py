@@ -15,6 +15,7 @@ from faceclust.cli.terminal.printing import print_failure, print_lines
 from faceclust.text.visible import make_visible
 from faceclust.types import OPERATING_POINT, WHOLE_PHOTO
 from faceclust.types.face_numbers import format_face_address
+from faceclust.types.frames import format_frame_time
 
 if TYPE_CHECKING:
     from faceclust.library.identification import IdentifiedFace, IdentifiedPhoto
@@ -74,9 +75,14 @@ def _identified_photo_lines(photo: IdentifiedPhoto) -> list[str]:
     names = [make_visible(face.name or face.how.value) for face in photo.faces]
     width = max(map(len, names), default=0)
     pairs = enumerate(zip(names, photo.faces, strict=True), start=1)
-    return [f"{_quote(path, i)}  {name:{width}}  {_describe_match(face)}".rstrip() for i, (name, face) in pairs] or [
-        f"{path}  no face found"
-    ]
+    return [
+        f"{_quote(path, i)}{_at_time(face)}  {name:{width}}  {_describe_match(face)}".rstrip()
+        for i, (name, face) in pairs
+    ] or [f"{path}  no face found"]
+
+
+def _at_time(face: IdentifiedFace) -> str:
+    return "" if face.frame_time is None else f" at {format_frame_time(face.frame_time)}"
 
 
 def _quote(photo: str, number: int) -> str:

@@ -100,6 +100,7 @@ def _person_record(overview: Overview, library: Library) -> dict[str, Any]:
         "best": {
             "face_id": best.face_id,
             "photo": best.photo,
+            "frame_time": best.frame_time,
             "number": split_face_address(library.address_of(best.face_id))[1],
             "quality": round(best.quality, 4),
             "confirmed": best.face_id in person.confirmed,

@@ -15,6 +15,7 @@ from faceclust.people.event_text import describe_similarity
 from faceclust.people.similarity import GroupDistances
 from faceclust.text.plural import format_count
 from faceclust.types import FaceOccurrence
+from faceclust.types.frames import format_frame_time
 
 #: Faces at least this probably wrong are shown when their group is asked about.
 _MIN_OUTLIER_PROBABILITY = 0.3
@@ -31,6 +32,12 @@ class QuestionPicture:
     occurrence: FaceOccurrence
     caption: str
     number: int | None
+
+    @property
+    def caption_with_time(self) -> str:
+        """The caption, and the time of a face in a video, such as "2 at 1:23"."""
+        time = self.occurrence.frame_time
+        return self.caption if time is None else f"{self.caption} at {format_frame_time(time)}"
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ from faceclust.people.identification import (
 from faceclust.types import OPERATING_POINT, Box, Float64
 from faceclust.types.arguments import require_number, require_threshold
 from faceclust.types.face_numbers import split_face_address
+from faceclust.types.frames import split_picture_id
 
 
 class IdentificationStatus(StrEnum):
@@ -61,7 +62,7 @@ class IdentifiedFace:
     "possible" if the face was recognised. `nearest`: the two nearest people. `group`: the number of
     its group in the library, if it has one. `by_hand`: the user drew the face; with WHOLE_PHOTO as its box, none
     is to be seen. `before_birth`: the people within the threshold who are left out, because the photo is dated before
-    their birth.
+    their birth. `frame_time`: seconds from the start of the video, None for a photo.
     """
 
     face_id: str
@@ -74,6 +75,7 @@ class IdentifiedFace:
     group: int | None = None
     by_hand: bool = False
     before_birth: tuple[str, ...] = ()
+    frame_time: float | None = None
 
 
 @dataclass(frozen=True)
@@ -251,6 +253,7 @@ class _Identifier:
             nearest=() if photo.face_ids[i] in photo.uncompared else nearest_people(distances, self._people),
             group=self._library.group_of.get(photo.face_ids[i]),
             by_hand=photo.face_ids[i] in photo.by_hand,
+            frame_time=split_picture_id(photo.pictures[i])[1] if photo.pictures else None,
         )
 
 

@@ -17,6 +17,7 @@ from faceclust.people.event_text import describe_event, describe_similarity
 from faceclust.people.events import redoable_events
 from faceclust.types import WHOLE_PHOTO, FaceOccurrence, Person, PhotoInfo
 from faceclust.types.frames import format_frame_time, split_picture_id
+from faceclust.web.face_views import dated_face_view, face_view
 from faceclust.web.person_facts import age_view, facts_view
 from faceclust.web.photo_order import list_faces, list_pictures, sort_pictures
 from faceclust.web.session import WebSession
@@ -114,7 +115,7 @@ def question_view(session: WebSession, presented: PresentedQuestion) -> View:
         "names": list(question.names),
         "total": len(faces) + len(question.unshown_faces),
         "pictures": [
-            {**_picture(picture.occurrence), "number": picture.number, "caption": picture.caption}
+            {**face_view(picture.occurrence), "number": picture.number, "caption": picture.caption}
             for picture in presented.pictures
         ],
         "candidates": session.keep(f"candidates {id}", lambda: _candidates(session, question.candidates[0]))
@@ -178,7 +179,7 @@ def _row(session: WebSession, group: Person) -> View:
         "faces": len(group.face_ids),
         "photos": len({occurrence.photo for occurrence in occurrences}),
         "years": format_year_range(occurrence.taken_at for occurrence in occurrences),
-        "pictures": [_picture(occurrence) for occurrence in best],
+        "pictures": [face_view(occurrence) for occurrence in best],
     }
 
 
@@ -377,14 +378,8 @@ def _findings(session: WebSession) -> View:
 # -- parts of views -------------------------------------------------------------
 
 
-def _picture(occurrence: FaceOccurrence) -> View:
-    return {"face": occurrence.face_id, "photo": occurrence.picture}
-
-
 def _dated(session: WebSession, face: str, person: Person | None = None) -> View:
-    found = session.library.occurrences_of[face][0]
-    age = age_view(person.facts, found) if person else {}
-    return {**_picture(found), "date": found.taken_at.isoformat() if found.taken_at else None, **age}
+    return dated_face_view(session.library.occurrences_of[face][0], person)
 
 
 def _by_date(session: WebSession, faces: Iterable[str]) -> list[str]:

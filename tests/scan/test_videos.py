@@ -198,3 +198,36 @@ def test_copies_and_moved_videos_are_known(scanned: Path, tmp_path: Path) -> Non
     (root / "long.mp4").rename(root / "sub/renamed.mp4")
     result = Library(root).scan(workers=0)
     assert (result.copied, result.scanned) == (1, 0) and _video_faces(root) == faces
+
+
+def test_faces_of_videos_are_named_with_a_time(scanned: Path, tmp_path: Path) -> None:
+    root = tmp_path / "photos"
+    shutil.copytree(scanned, root)
+    assert run("name", "long.mp4#6", "Hopper", "--library", root, "--new").returncode == 0
+    lines = run("identify", root / "long.mp4", "--library", root).stdout.splitlines()
+    faces = json.loads(run("identify", root / "long.mp4", "--library", root, "--json").stdout)["photos"][0]["faces"]
+    times = [face["frame_time"] for face in faces]
+    assert times == sorted(times) and set(times) <= {0, 2, 4, 6, 8, 10}
+    for number, (line, time) in enumerate(zip(lines, times, strict=True), start=1):
+        assert f"#{number} at 0:{int(time):02}" in line or f"#{number}' at 0:{int(time):02}" in line
+    people = run("people", "--library", root)
+    best = json.loads(run("people", "--library", root, "--json").stdout)["people"][0]["best"]
+    assert f" at 0:{int(best['frame_time']):02}" in people.stdout
+    crops = json.loads(run("crops", "Hopper", tmp_path / "out", "--library", root, "--json", "--dry-run").stdout)[
+        "crops"
+    ]
+    assert {crop["frame_time"] for crop in crops if crop["photo"] == "long.mp4"} <= set(times)
+    photo = json.loads(run("identify", root / "collins0.jpg", "--library", root, "--json").stdout)["photos"][0]
+    assert photo["faces"][0]["frame_time"] is None
+
+
+def test_the_page_and_the_terminal_show_the_time_of_a_frame(scanned: Path) -> None:
+    from faceclust.interview.presenter import QuestionPicture
+    from faceclust.web.face_views import face_view
+
+    places = Library(scanned).occurrences
+    video = next(place for place in places if place.frame_time == 10)
+    photo = next(place for place in places if place.frame_time is None)
+    assert face_view(video)["time"] == "0:10" and "time" not in face_view(photo)
+    assert QuestionPicture(video, "2", 2).caption_with_time == "2 at 0:10"
+    assert QuestionPicture(photo, "2", 2).caption_with_time == "2"

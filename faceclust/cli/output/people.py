@@ -13,6 +13,7 @@ from faceclust.cli.terminal.printing import print_line, print_lines
 from faceclust.cli.terminal.table import table_lines
 from faceclust.text.visible import make_visible
 from faceclust.types.face_numbers import format_face_address
+from faceclust.types.frames import format_frame_time
 
 _NUMBER_COLUMNS = ("faces", "confirmed", "suggested", "photos")
 _DATE_COLUMNS = ("first", "last")
@@ -55,7 +56,7 @@ def _number_cells(row: Mapping[str, Any]) -> list[str]:
 
 def _detail_lines(row: Mapping[str, Any], columns: int) -> Iterator[str]:
     best, groups = row["best"], row["groups"] if row["name"] else row["groups"][1:]
-    where = f"{_INDENT}best face: {make_visible(format_face_address(best['photo'], best['number']))}" if best else ""
+    where = f"{_INDENT}best face: {_describe_place(best)}" if best else ""
     numbers = f"group{'s' if len(groups) > 1 else ''} {', '.join(map(str, groups))}" if groups else ""
     if where and numbers and len(where) + 2 + len(numbers) <= columns:
         yield f"{where}, {numbers}"
@@ -65,6 +66,11 @@ def _detail_lines(row: Mapping[str, Any], columns: int) -> Iterator[str]:
         yield from textwrap.wrap(numbers, columns, initial_indent=_INDENT, subsequent_indent=_INDENT)
     facts = _describe_facts(row["facts"]) if row["facts"] else ""
     yield from textwrap.wrap(facts, columns, initial_indent=_INDENT, subsequent_indent=_INDENT)
+
+
+def _describe_place(best: Mapping[str, Any]) -> str:
+    time = "" if best["frame_time"] is None else f" at {format_frame_time(best['frame_time'])}"
+    return f"{make_visible(format_face_address(best['photo'], best['number']))}{time}"
 
 
 def _describe_facts(facts: Mapping[str, Any]) -> str:

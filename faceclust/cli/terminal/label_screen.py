@@ -107,7 +107,9 @@ class LabelScreen:
         left = f"{format_count(self.answer_count, 'answer')}, {format_count(prompt.remaining, 'question')} left"
         console.rule(Text(left), align="left")
         console.print(
-            render_faces([(pictures.get(p.occurrence.face_id), make_visible(p.caption)) for p in shown], console),
+            render_faces(
+                [(pictures.get(p.occurrence.face_id), make_visible(p.caption_with_time)) for p in shown], console
+            ),
             markup=False,
         )
         console.print(Text.assemble((make_visible(prompt.text), "bold"), f"  {make_visible(prompt.summary)}"))

@@ -104,7 +104,7 @@ function showSides(pictures) {
 
 // A face that cannot be taken out: it opens its photo.
 function photoTile(picture, label) {
-  const link = h("a", { class: "tile", href: photoHash(picture.photo), "data-face": picture.face, "data-photo": picture.photo, "aria-label": label }, faceImage(picture.face));
+  const link = h("a", { class: "tile", href: photoHash(picture.photo), "data-face": picture.face, "data-photo": picture.photo, "aria-label": picture.time ? `${label}, at ${picture.time}` : label }, faceWithTime(picture));
   link.addEventListener("focus", () => showLargeFace(picture));
   return link;
 }
@@ -119,7 +119,8 @@ function showLargeFace(picture) {
   showLarge(part("large"), picture, (path) => app.api.peek(path));
   part("large").dataset.face = picture.face;
   part("large").dataset.photo = picture.photo;
-  part("large-caption").textContent = picture.number === null ? picture.caption : picture.caption.replace(/^\d+ ?/, "");
+  const caption = picture.number === null ? picture.caption : picture.caption.replace(/^\d+ ?/, "");
+  part("large-caption").textContent = [caption, picture.time && `at ${picture.time}`].filter(Boolean).join(" ");
 }
 
 function showReply() {

@@ -12,6 +12,11 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
+/** The picture of a face, and its time if it is from a video. */
+export function faceWithTime(picture) {
+  return [faceImage(picture.face), ...(picture.time ? [h("span", { class: "time", "aria-hidden": "true" }, picture.time)] : [])];
+}
+
 /** A name of a person: the direction of its letters does not change the text around it. */
 export function nameText(name, properties = {}) {
   return h("bdi", { dir: "auto", ...properties }, name);

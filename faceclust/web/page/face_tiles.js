@@ -1,6 +1,6 @@
 // Pictures of faces side by side, all selected; a click or x takes out the one that does not fit.
 
-import { faceImage, h } from "./dom.js";
+import { faceWithTime, h } from "./dom.js";
 import { isTextField } from "./keys.js";
 
 /**
@@ -20,9 +20,9 @@ export function fillTile(tile, picture, label, isOut = false) {
   if (tile.dataset.face !== picture.face) {
     tile.dataset.face = picture.face;
     tile.dataset.photo = picture.photo;
-    tile.replaceChildren(faceImage(picture.face));
+    tile.replaceChildren(...faceWithTime(picture));
   }
-  tile.setAttribute("aria-label", label);
+  tile.setAttribute("aria-label", picture.time ? `${label}, at ${picture.time}` : label);
   markTile(tile, isOut);
 }
 

@@ -34,7 +34,7 @@ class PersonScreen {
 
   #grid(label) {
     return new FaceGrid(label, {
-      describe: ({ date, age }) => [this.name, formatDay(date), age].filter(Boolean).join(", "),
+      describe: ({ date, age, time }) => [this.name, formatDay(date), age, time && `at ${time}`].filter(Boolean).join(", "),
       outLabel: `Not ${this.name} (x)`,
       out: (face) => this.answer("reject", [face]),
       show: (face) => this.photo(face),
