@@ -11,7 +11,7 @@ from pathlib import Path
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.errors import FaceclustError, UsageError
 from faceclust.files.user_folders import expand_user
-from faceclust.library.duplicates import duplicates
+from faceclust.library.duplicates import duplicates_among
 from faceclust.library.isolated_pictures import make_crops
 from faceclust.library.searching import folder_below_root
 from faceclust.library.selection import Selector
@@ -192,7 +192,7 @@ def _without_copies(library: Catalogue, places: list[FaceOccurrence]) -> list[Fa
     """Leave out the faces on photos that are the same picture as another one with a face of the person."""
     place_in_set = {
         photo.photo: (number, (not library.is_here(photo.photo), rank))
-        for number, found in enumerate(duplicates(library))
+        for number, found in enumerate(duplicates_among(library, {place.photo_hash for place in places}))
         for rank, photo in enumerate(found.photos)
     }
     best: dict[int, tuple[bool, int]] = {}

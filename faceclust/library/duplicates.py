@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -15,7 +15,13 @@ from faceclust.catalogue.catalogue import Catalogue
 from faceclust.cluster.same_pictures import find_same_pictures
 from faceclust.files.safe_paths import is_at_or_below
 from faceclust.library.searching import folder_below_root
-from faceclust.store.photo_copies import PhotoFile, find_photo_hashes, list_copied_hashes, list_photo_files
+from faceclust.store.photo_copies import (
+    PhotoFile,
+    find_photo_hashes,
+    list_copied_hashes,
+    list_faces_on_photos,
+    list_photo_files,
+)
 
 SAME_BYTES, SAME_MOMENT_AND_FACES = "same bytes", "same moment and faces"
 #: Limits for pictures of the same size, which may be shots of a burst. Re-encoding, brightening and greyscale leave
@@ -48,6 +54,17 @@ def duplicates(
     """
     within = folder_below_root(library, folder)
     pairs = [] if same_bytes else list(_list_similar_pairs(library))
+    return _list_sets(library, pairs, within)
+
+
+def duplicates_among(library: Catalogue, hashes: Collection[str]) -> list[DuplicateSet]:
+    """Return the sets of photos that are the same picture, among the photos with these content hashes."""
+    found = _list_sets(library, list(_list_similar_pairs(library, hashes)), "")
+    return [one for one in found if one.photos[0].photo_hash in hashes]
+
+
+def _list_sets(library: Catalogue, pairs: Sequence[tuple[str, str, float, float]], within: str) -> list[DuplicateSet]:
+    """Return the sets of photos in a folder, given the pairs of photos that may be versions of one picture."""
     hashes = {*list_copied_hashes(library.table), *(photo for one, other, *_ in pairs for photo in (one, other))}
     by_hash: dict[str, list[PhotoFile]] = defaultdict(list)
     for file in list_photo_files(library.table, hashes):
@@ -60,10 +77,15 @@ def duplicates(
     return sorted(ordered, key=lambda one: one.photos[0].photo)
 
 
-def _list_similar_pairs(library: Catalogue) -> Iterator[tuple[str, str, float, float]]:
+def _list_similar_pairs(
+    library: Catalogue, hashes: Collection[str] | None = None
+) -> Iterator[tuple[str, str, float, float]]:
     """Yield content hashes of two photos with the same moment and faces, with the lowest overlap and the highest
-    distance of their faces. The best overlap comes first."""
+    distance of their faces. The best overlap comes first. `hashes`: only photos with these content hashes."""
     faces = library.faces
+    on_photos = np.array(list_faces_on_photos(library.table, hashes), "U16")
+    # All faces of a video have one moment: they would fill it, so that its photos are not compared.
+    faces = faces.take(np.flatnonzero(np.isin(faces.face_ids, on_photos)))
     found = find_same_pictures(faces)
     order = np.argsort(-found.overlap, kind="stable")
     ids, first = np.unique(faces.photo_ids, return_index=True)
@@ -72,8 +94,7 @@ def _list_similar_pairs(library: Catalogue) -> Iterator[tuple[str, str, float, f
     for (one, other), overlap, distance in zip(
         members.tolist(), found.overlap[order].tolist(), found.distance[order].tolist(), strict=True
     ):
-        if one in hash_of and other in hash_of:  # frames of videos are not
-            yield hash_of[one], hash_of[other], overlap, distance
+        yield hash_of[one], hash_of[other], overlap, distance
 
 
 def _are_versions(

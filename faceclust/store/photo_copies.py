@@ -36,11 +36,19 @@ def list_copied_hashes(table: LibraryTable) -> list[str]:
 
 
 def find_photo_hashes(table: LibraryTable, face_ids: Collection[str]) -> dict[str, str]:
-    """Return face id → content hash of its photo, for those of these faces that are not in videos."""
-    rows = table.rows.select(["face_id", "photo_hash", "frame_time"])
-    wanted = pc.is_in(rows["face_id"], value_set=pa.array(face_ids, pa.string()))
-    rows = rows.filter(pc.and_(wanted, pc.is_null(rows["frame_time"])))
+    """Return face id → content hash of its photo, for these faces."""
+    rows = table.rows.select(["face_id", "photo_hash"])
+    rows = rows.filter(pc.is_in(rows["face_id"], value_set=pa.array(face_ids, pa.string())))
     return dict(zip(rows["face_id"].to_pylist(), rows["photo_hash"].to_pylist(), strict=True))
+
+
+def list_faces_on_photos(table: LibraryTable, hashes: Collection[str] | None = None) -> list[str]:
+    """Return the ids of the faces that are not in videos. `hashes`: only on photos with these content hashes."""
+    rows = table.rows.select(["face_id", "photo_hash", "frame_time"])
+    rows = rows.filter(pc.and_(pc.is_valid(rows["face_id"]), pc.is_null(rows["frame_time"])))
+    if hashes is not None:
+        rows = rows.filter(pc.is_in(rows["photo_hash"], value_set=pa.array(hashes, pa.string())))
+    return list(rows["face_id"].to_pylist())
 
 
 def list_photo_files(table: LibraryTable, hashes: Collection[str]) -> list[PhotoFile]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from faceclust import Library
 from faceclust.cli.scan import _describe_videos
+from faceclust.cluster.same_pictures import PicturePairs, find_same_pictures
 from faceclust.scan.result import ScanResult
-from faceclust.types import EXTRA_MODULE_BY_REASON, SkipReason
+from faceclust.types import EXTRA_MODULE_BY_REASON, FaceTable, SkipReason
 from tests.support.command import run
 from tests.support.sample_photos import COLLINS, HOPPER, make_variant, save_photo
 from tests.support.sample_videos import write_video
@@ -231,3 +233,29 @@ def test_the_page_and_the_terminal_show_the_time_of_a_frame(scanned: Path) -> No
     assert face_view(video)["time"] == "0:10" and "time" not in face_view(photo)
     assert QuestionPicture(video, "2", 2).caption_with_time == "2 at 0:10"
     assert QuestionPicture(photo, "2", 2).caption_with_time == "2"
+
+
+def test_a_video_does_not_hide_the_copies_of_its_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = []
+
+    def find(faces: FaceTable) -> PicturePairs:
+        compared.append(len(faces))
+        return find_same_pictures(faces)
+
+    moment = datetime(2019, 5, 17, 12, 34, 56)
+    for name in ("party.jpg", "smaller.webp"):
+        save_photo(make_variant(COLLINS, 2), tmp_path / name, taken=moment)
+    save_photo(make_variant(HOPPER, 0), tmp_path / "hopper.jpg")
+    texts = {"creation_time": f"{moment.isoformat()}Z"}
+    write_video(tmp_path / "long.mp4", [(8.0, [COLLINS, HOPPER])], texts=texts)
+    library = Library(tmp_path)
+    library.scan(videos=True, workers=0)
+    monkeypatch.setattr("faceclust.cluster.same_pictures._MAX_FACES_A_SECOND", 3)
+    monkeypatch.setattr("faceclust.library.duplicates.find_same_pictures", find)
+    (found,) = library.duplicates()
+    assert {photo.photo for photo in found.photos} == {"party.jpg", "smaller.webp"}
+    (collins,) = (face.face_id for face in library.occurrences if face.photo == "party.jpg")
+    library.name([collins], "Collins")
+    library.cluster()
+    plan = library.plan_crops("Collins", tmp_path / "crops")
+    assert plan.copies == 1 and compared == [3, 2]  # without Hopper's photo
