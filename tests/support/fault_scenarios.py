@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -18,6 +19,7 @@ from faceclust.cli import cli
 from faceclust.people.journal import Journal
 from tests.support import tiny_models
 from tests.support.question_pages import send_page, write_answers
+from tests.support.sample_videos import write_video
 from tests.support.synthetic_people import DETECTOR_MANIFEST, draw_photo, write_detector
 
 #: Commands without a scenario, and the reason.
@@ -163,6 +165,12 @@ def _add_and_delete_photos(library: Path) -> None:
     (library / "b/1-1.png").unlink()
 
 
+def _add_video(library: Path) -> None:
+    """Add a video, if they can be read."""
+    if find_spec("av"):
+        write_video(library / "a/clip.avi", [(2.0, [])], codec="mjpeg", size=(160, 128))
+
+
 def _delete_folder(library: Path) -> None:
     shutil.rmtree(library / "b/c")
 
@@ -200,6 +208,7 @@ SCENARIOS = [
     Scenario("scan {library} -j 1"),
     Scenario("scan {library} -j 1 --precision int8", in_steps=True),
     Scenario("scan {library} -j 1 --cache-dir {out}/caches", change=_delete_caches, in_steps=True),
+    Scenario("scan {library} -j 1 --videos", change=_add_video, in_steps=True),
     Scenario(_REGROUPED),
     Scenario(f"cluster --undo{_L}", before=(_REGROUPED,)),
     Scenario(f"label{_L}", keys=("y", "q")),
