@@ -8,7 +8,7 @@ import posixpath
 import shlex
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from faceclust.people.journal_lines import (
     split_lines,
 )
 from faceclust.people.journal_reader import read_journal
+from faceclust.people.sent_page import decode_page, encode_page
 from faceclust.store.config import CONFIG_FILE_NAME
 from faceclust.store.erase import find_traces
 from faceclust.store.find_library import enclosing_library, forget_library, remember_library, resolve_folder
@@ -189,7 +190,7 @@ def _copy_files(source: LibraryHome, home: LibraryHome) -> None:
         _copy(clusters, home.clusters)
     for page in _list_sent_pages(source):
         if not own_exists(new := home.home / SENT_PAGES_NAME / page.name):
-            _copy(page, new)
+            _copy(page, new, lambda content: _relocate_page(content, source.root, home.root))
     if source.roots.additional:
         home.set_roots(source.roots.additional)
     for path, folder in source.cache_files():
@@ -209,9 +210,23 @@ def _list_sent_pages(home: LibraryHome) -> Iterator[Path]:
                 yield from (folder / name for name in list_own(folder) if is_home_file(f"{SENT_PAGES_NAME}/{name}"))
 
 
-def _copy(path: Path, target: Path) -> None:
+def _relocate_page(content: bytes, root: Path, target: Path) -> bytes:
+    """Return the questions of a sent page with the paths below the new root. One that cannot be read stays as it is."""
+    try:
+        page = decode_page(content)
+        questions = [
+            one
+            and replace(one, faces=tuple(replace(face, photo=relocate(face.photo, root, target)) for face in one.faces))
+            for one in page.questions
+        ]
+        return encode_page(replace(page, questions=tuple(questions)))
+    except ValueError:
+        return content
+
+
+def _copy(path: Path, target: Path, change: Callable[[bytes], bytes] = bytes) -> None:
     with translate_os_errors():
-        content = read_own(path, _MAX_FILE_SIZE)
+        content = change(read_own(path, _MAX_FILE_SIZE))
     make_private_folder(target.parent)
     write_private_atomically(target, lambda stream: stream.write(content))
 

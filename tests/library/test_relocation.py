@@ -26,8 +26,9 @@ from faceclust.store.find_library import known_libraries
 from faceclust.store.home import LibraryHome
 from faceclust.store.settings import included_folders
 from tests.support.command import run, run_checked
+from tests.support.question_pages import merge_answers, send_page
 from tests.support.sample_photos import COLLINS, HOPPER
-from tests.support.scan_builders import make_face_photo, make_faceless_photo, write_photo
+from tests.support.scan_builders import make_face_photo, make_faceless_photo, touch, write_photo
 
 _NAMES = st.sampled_from(["a", "b", "..c", "d e"])
 _PATHS = st.lists(_NAMES, min_size=1, max_size=4).map("/".join)
@@ -107,6 +108,25 @@ def test_a_library_moves_into_one_of_its_folders(tmp_path: Path) -> None:
     move_library(root / "b", root)
     assert Library(root).scan(workers=0).scanned == 2
     assert list_names(root) == {"a/1.bmp": COLLINS, "b/c/1.bmp": HOPPER}
+
+
+@pytest.mark.parametrize("folder", ["around", "around/album/b"])
+def test_answers_to_a_page_sent_before_a_move_find_their_faces(tmp_path: Path, folder: str) -> None:
+    """The photo was edited since, so that only its path leads to the face."""
+    root = tmp_path / "around" / "album"
+    make_library(root).home.journal.unlink()
+    library = Library(root)
+    (face,) = [one.face_id for one in library.occurrences if one.photo == "b/c/1.bmp"]
+    page = send_page(library, ([face], None))
+    move_library(root, target := tmp_path / folder)
+    photo = root / "b" / "c" / "1.bmp"
+    photo.write_bytes(photo.read_bytes() + b" ")
+    touch(photo)
+    moved = Library(target)
+    moved.scan(workers=0)
+    assert face not in moved.occurrences_of
+    assert merge_answers(moved, tmp_path / "answers.json", page, {"question": 1, "name": HOPPER}) == 1
+    assert not (root / ".faceclust").exists()
 
 
 def test_two_libraries_become_one(tmp_path: Path) -> None:
