@@ -23,6 +23,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import faceclust
+from faceclust.files.library_roots import AdditionalRoot
+from faceclust.library import additional_roots
 from faceclust.scan.workers import process as worker_process
 from tests.support.fault_checks import find_problems, make_reference
 from tests.support.fault_injector import Action, Call, Fault
@@ -65,10 +67,11 @@ def drive_scenario(
 
 
 def _prepare_process(world: Path) -> None:
-    """Import everything once, and use a home in the world."""
+    """Import everything once, and use a home in the world. Root ids are fixed, to compare runs."""
     variables = ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
     os.environ.update(dict.fromkeys(variables, str(world / "home")))
     worker_process._SPAWN_CONTEXT = multiprocessing.get_context("fork")  # type: ignore[assignment]
+    additional_roots.new_root = lambda path, known: AdditionalRoot("0123abcd", path)
     for module in pkgutil.walk_packages(faceclust.__path__, "faceclust."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)

@@ -97,6 +97,7 @@ def build_world(world: Path) -> dict[str, str]:
     library.scan(workers=0)
     library.cluster()
     faces = {face.photo: face.face_id for face in library.occurrences}
+    _add_photo(world / "disk", _DORA, 0)
     _write_table(given / "names.csv")
     _write_other_journal(library, given / "people.jsonl")
     group = library.group_of[faces["b/c/2-0.png"]]
@@ -106,6 +107,8 @@ def build_world(world: Path) -> dict[str, str]:
         "library": str(library_folder),
         "in": str(given),
         "out": str(world / "out"),
+        "disk": str(world / "disk"),
+        "copy": str(world / "copy"),
         "group": str(group),
         "ben": faces["b/1-0.png"],
         "suggested": faces["a/1-2.png"],
@@ -175,6 +178,10 @@ def _delete_folder(library: Path) -> None:
     shutil.rmtree(library / "b/c")
 
 
+def _copy_disk(library: Path) -> None:
+    shutil.copytree(library.parent / "disk", library.parent / "copy")
+
+
 def _delete_caches(library: Path) -> None:
     """Leave the photos only."""
     for cache in sorted(library.rglob(".faceclust*"), reverse=True):  # files before their folders
@@ -200,6 +207,7 @@ _PAGES = f"report --split -o {{out}}/pages{_L}"
 _MANY_NAMED = ("scan {library} -j 1", f"cluster{_L}", f"import {{in}}/people.csv{_L}")
 _CALIBRATE = f"calibrate --far 0.1{_L}"
 _RENAMED = f"rename Ben Benno{_L}"
+_ADD_DISK = "scan {library} -j 1 --add-root {disk}"
 _ANSWERS = f"journal --merge {{in}}/answers.json{_L}"
 
 SCENARIOS = [
@@ -209,6 +217,9 @@ SCENARIOS = [
     Scenario("scan {library} -j 1 --precision int8", in_steps=True),
     Scenario("scan {library} -j 1 --cache-dir {out}/caches", change=_delete_caches, in_steps=True),
     Scenario("scan {library} -j 1 --videos", change=_add_video, in_steps=True),
+    Scenario(_ADD_DISK, in_steps=True),
+    Scenario("scan {library} -j 1 --remove-root {disk}", before=(_ADD_DISK,), in_steps=True),
+    Scenario("scan {library} -j 1 --move-root {disk} {copy}", change=_copy_disk, before=(_ADD_DISK,), in_steps=True),
     Scenario(_REGROUPED),
     Scenario(f"cluster --undo{_L}", before=(_REGROUPED,)),
     Scenario(f"label{_L}", keys=("y", "q")),
