@@ -38,16 +38,27 @@ def place_names(
     groups = {
         person.id: {face.photo_hash for id in person.face_ids for face in occurrences.get(id, ())} for person in persons
     }
-    face_counts = {photo_hash: len(faces.get(photo, ())) for photo, photo_hash in counted.items()}
+    group_of = {id: person.id for person in persons for id in person.face_ids}
+    face_counts = {hash: _count_people(faces.get(photo, ()), group_of) for photo, hash in counted.items()}
     key_of_group = assign_names(groups, tagged, face_counts, _known_names(persons, claimed))
-    placed: dict[tuple[str, str], list[str]] = defaultdict(list)
+    placed: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for person in persons:
         if (key := key_of_group.get(person.id)) is not None:
             for id in person.face_ids:
                 for face in occurrences.get(id, ()):
                     if key in keys_on_photo.get(face.photo, ()):
-                        placed[face.photo, key].append(id)
-    return {place: ids[0] for place, ids in placed.items() if len(ids) == 1}
+                        # All faces of a group in a video are one person, who needs the name once.
+                        placed[face.photo, key].setdefault(id if face.frame_time is None else person.id, id)
+    return {place: next(iter(ids.values())) for place, ids in placed.items() if len(ids) == 1}
+
+
+def _count_people(faces: Sequence[FaceOccurrence], group_of: Mapping[str, str]) -> int:
+    """Return the number of people with a face on a photo, or the smallest one in a video."""
+    if all(face.frame_time is None for face in faces):
+        return len(faces)
+    groups = {group_of[face.face_id] for face in faces if face.face_id in group_of}
+    ungrouped = Counter(face.frame_time for face in faces if face.face_id not in group_of)
+    return len(groups) + max(ungrouped.values(), default=0)
 
 
 def _known_names(persons: Sequence[Person], claimed: Mapping[str, str]) -> dict[str, str]:
