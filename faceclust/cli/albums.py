@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from faceclust.cli.common import complete_names, folder_option, json_option, library_option, open_library, print_json
+from faceclust.cli.common import (
+    complete_names,
+    face_filter_options,
+    json_option,
+    library_option,
+    open_library,
+    print_json,
+)
 from faceclust.cli.output.albums import album_plan_record, print_album_plan
 from faceclust.library.destinations import refuse_link_in_library
 from faceclust.outputs.albums import DEFAULT_LAYOUT, LINK_KINDS, split_names
@@ -44,13 +51,7 @@ from faceclust.outputs.albums import DEFAULT_LAYOUT, LINK_KINDS, split_names
 )
 @click.option("--groups", is_flag=True, help="Also make an album of each group of people, such as Family.")
 @click.option("--unnamed", is_flag=True, help="Also make a folder for each unnamed group.")
-@click.option(
-    "--min-quality", metavar="Q", type=float, default=0.0, help="Only faces of this quality or better, 0 to 1."
-)
-@click.option("--confirmed", is_flag=True, help="Only confirmed faces, not suggested ones.")
-@click.option("--since", metavar="DATE", help="Taken on or after DATE: 2019, 2019-05 or 2019-05-17.")
-@click.option("--until", metavar="DATE", help="Taken on or before DATE; 2021 means the end of 2021.")
-@folder_option
+@face_filter_options
 @click.option("--dry-run", "-n", is_flag=True, help="Show what would be done, and write nothing.")
 @library_option
 @json_option

@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from faceclust.cli.common import (
     dask_options,
+    device_option,
     json_option,
     library_option,
     open_library,
@@ -95,13 +96,7 @@ class _ThresholdType(click.ParamType):  # type: ignore[type-arg] # of some versi
     show_default=True,
     help="Poorer faces join finished groups or group among themselves; 0 treats all faces alike.",
 )
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda", "coreml", "directml", "openvino"]),
-    default="auto",
-    show_default=True,
-    help="Hardware that compares all faces; all but cpu need their own onnxruntime package.",
-)
+@device_option("Hardware that compares all faces; all but cpu need their own onnxruntime package.")
 @click.option("--allow-same-photo", is_flag=True, help="Allow two faces of one photo in a group: collages, mirrors.")
 @click.option("--full", is_flag=True, help="Group all faces from scratch, not only new ones. Group numbers are kept.")
 @click.option("--dry-run", "-n", is_flag=True, help="Show what would change, and write nothing.")

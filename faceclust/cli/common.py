@@ -108,6 +108,32 @@ def folder_option(function: F) -> F:
     )(function)
 
 
+def face_filter_options(function: F) -> F:
+    """Add the options that choose faces: `--since`, `--until`, `--folder`, `--min-quality` and `--confirmed`."""
+    for decorate in (
+        click.option("--confirmed", is_flag=True, help="Only confirmed faces, not suggested ones."),
+        click.option(
+            "--min-quality", metavar="Q", type=float, default=0.0, help="Only faces of this quality or better, 0 to 1."
+        ),
+        folder_option,
+        click.option("--until", metavar="DATE", help="Taken on or before DATE; 2021 means the end of 2021."),
+        click.option("--since", metavar="DATE", help="Taken on or after DATE: 2019, 2019-05 or 2019-05-17."),
+    ):  # the last one is listed first
+        function = decorate(function)
+    return function
+
+
+def device_option(text: str) -> Callable[[F], F]:
+    """Add the option `--device DEVICE`, which `text` describes."""
+    return click.option(
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda", "coreml", "directml", "openvino"]),
+        default="auto",
+        show_default=True,
+        help=text,
+    )
+
+
 def open_library(folder: Path | None) -> Library:
     """Find the library in use, and print its folder on the first line of stderr.
 

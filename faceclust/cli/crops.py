@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import complete_names, folder_option, json_option, library_option, open_library, print_json
+from faceclust.cli.common import (
+    complete_names,
+    face_filter_options,
+    json_option,
+    library_option,
+    open_library,
+    print_json,
+)
 from faceclust.cli.terminal.printing import print_failure, print_line
 from faceclust.library.destinations import refuse_link_in_library
 from faceclust.text.plural import format_count
@@ -26,13 +33,7 @@ if TYPE_CHECKING:
     "--margin", type=float, default=0.3, show_default=True, help="Margin on each side, as a fraction of the face."
 )
 @click.option("--format", type=click.Choice(["jpeg", "png"]), default="jpeg", show_default=True, help="File format.")
-@click.option("--confirmed", is_flag=True, help="Only confirmed faces, not suggested ones.")
-@click.option(
-    "--min-quality", metavar="Q", type=float, default=0.0, help="Only faces of this quality or better, 0 to 1."
-)
-@click.option("--since", metavar="DATE", help="Taken on or after DATE: 2019, 2019-05 or 2019-05-17.")
-@click.option("--until", metavar="DATE", help="Taken on or before DATE; 2021 means the end of 2021.")
-@folder_option
+@face_filter_options
 @click.option("--dry-run", "-n", is_flag=True, help="Show what would be done, and write nothing.")
 @library_option
 @json_option

@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from faceclust.cli.common import complete_names, folder_option, json_option, library_option, open_library, print_json
+from faceclust.cli.common import (
+    complete_names,
+    face_filter_options,
+    json_option,
+    library_option,
+    open_library,
+    print_json,
+)
 from faceclust.cli.output.photos import photo_records, print_away, print_paths
 from faceclust.cli.terminal.printing import print_line
 from faceclust.errors import UsageError
@@ -41,11 +48,7 @@ from faceclust.text.plural import format_count
 )
 @click.option("--alone", is_flag=True, help="Only photos without any other face.")
 @click.option("--age", metavar="YEARS", help="Only photos on which NAME is of this age: 4, 3-5, -12 or 13-.")
-@click.option("--since", metavar="DATE", help="Taken on or after DATE: 2019, 2019-05 or 2019-05-17.")
-@click.option("--until", metavar="DATE", help="Taken on or before DATE; 2021 means the end of 2021.")
-@folder_option
-@click.option("--min-quality", metavar="Q", type=float, help="Only faces of this quality or better, 0 to 1.")
-@click.option("--confirmed", is_flag=True, help="Only confirmed faces, not suggested ones.")
+@face_filter_options
 @click.option("--null", "-0", "null", is_flag=True, help="End each path with NUL, for xargs -0.")
 @library_option
 @json_option
@@ -73,15 +76,12 @@ def command(
       faceclust find Anna --age 3-5
       faceclust find --without Anna --folder 2019 --json
     """
-    if not (
-        who or with_names or any(value is not None and value is not False and value != () for value in filters.values())
-    ):
+    if not (who or with_names or any(filters.values())):
         raise UsageError(
             "find needs a name or an option", hint="faceclust find NAME (faceclust people lists the names)"
         )
     if null and as_json:
         raise UsageError("--json and -0 cannot be combined", hint="leave one of them out")
-    filters["min_quality"] = filters["min_quality"] or 0.0
     opened = open_library(library)
     filters["along_with"] = with_names
     found = opened.search(*who, **filters)

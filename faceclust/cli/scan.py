@@ -13,6 +13,7 @@ import faceclust
 from faceclust.cli.common import (
     command_for,
     dask_options,
+    device_option,
     format_dask_options,
     json_option,
     library_option,
@@ -46,13 +47,7 @@ _MAX_NESTED = 5  # libraries in a folder that a message lists
     help="Width of the smallest face to find. Default: 1/50 of the photo's longer side, 80 for 4,000 pixels; "
     "less in panoramas.",
 )
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda", "coreml", "directml", "openvino"]),
-    default="auto",
-    show_default=True,
-    help="Hardware that runs the models; all but cpu need their own onnxruntime package.",
-)
+@device_option("Hardware that runs the models; all but cpu need their own onnxruntime package.")
 @click.option(
     "--precision",
     type=click.Choice(["float32", "float16", "int8"]),

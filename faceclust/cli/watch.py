@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from faceclust.cli.common import json_option, library_option, open_library
+from faceclust.cli.common import device_option, json_option, library_option, open_library
 from faceclust.cli.output.grouping import join_truncated
 from faceclust.cli.terminal.interrupt import stop_on_interrupt
 from faceclust.cli.terminal.printing import print_failure, print_lines
@@ -46,13 +46,7 @@ _NICENESS = 10
 @click.option(
     "--min-face", type=click.IntRange(10, 30_000), metavar="PIXELS", help="Width of the smallest face, as of scan."
 )
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda", "coreml", "directml", "openvino"]),
-    default="auto",
-    show_default=True,
-    help="Hardware that runs the models, as of scan.",
-)
+@device_option("Hardware that runs the models, as of scan.")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, /, library: Path | None, as_json: bool, **options: Any) -> None:
