@@ -31,7 +31,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.update(dict.fromkeys(_HOME_VARIABLES, folder.name))
     for variable in _OWN_VARIABLES:
         os.environ.pop(variable, None)
-    hypothesis.settings.register_profile("faceclust", deadline=None)  # a busy machine is no fault of the code
+    # No deadline: a busy machine is no fault of the code. Each run draws other examples, so that half of the usual
+    # number is enough for a suite that runs often.
+    hypothesis.settings.register_profile("faceclust", deadline=None, max_examples=50)
     hypothesis.settings.load_profile("faceclust")
     os.environ["OMP_WAIT_POLICY"] = "passive"  # threads that wait for others must not take the cores of other tests
 

@@ -1,6 +1,6 @@
 """Images a second that MobileFaceNet learns from, by `faceclust train` and by a bare loop of PyTorch.
 
-    python tests/benchmarks/training_speed.py [--images 1920] [--batch 64] [--device cpu]
+    python tests/benchmarks/training_speed.py [--images 1920] [--batch 64] [--networks 6] [--device cpu]
 
 Chips are random pixels in memory, so finding and reading faces does not count. Each width and size learns from as many
 images as cost about the same time; --images is the number for width 0.5 at 64 px. The bare loop has the same network,
@@ -80,12 +80,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--images", type=int, default=1920)
     parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--networks", type=int, default=len(NETWORKS), help="the cheapest ones only")
     parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     measure_network(0.25, 32, arguments.batch, arguments.batch, arguments.device)  # the first run is slower
     print("| width | chip | `train`, images/s | bare loop | share |\n|---|---|---|---|---|")
-    for width, side, cost in NETWORKS:
+    for width, side, cost in NETWORKS[-arguments.networks :]:
         images = round(arguments.images / cost)
         ours, bare = measure_network(width, side, images, arguments.batch, arguments.device)
         print(f"| {width:g} | {side} × {side} | {ours:.0f} | {bare:.0f} | {ours / bare:.2f} |", flush=True)
