@@ -173,7 +173,16 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[str | Path]]] = {
     "stability": lambda inputs: ["--faces", "200", "--additions", "3"],
     "survival": lambda inputs: [inputs.labelled(), "--scenarios", "2"],
     "thorough": lambda inputs: [inputs.labelled(), inputs.faceless(), "--people", "1", "--parts", "1"],
-    "train": lambda inputs: [inputs.aligned_people(), "--steps", "1", "--seeds", "0", "--only", "mining", "degradation"],
+    "train": lambda inputs: [
+        inputs.aligned_people(),
+        "--steps",
+        "1",
+        "--seeds",
+        "0",
+        "--only",
+        "mining",
+        "degradation",
+    ],
     "training_speed": lambda inputs: ["--images", "8", "--batch", "8", "--networks", "2"],
     "unplaced_names": lambda inputs: inputs.library_and_truth(),
     "watch": lambda inputs: [

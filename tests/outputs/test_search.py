@@ -191,7 +191,9 @@ def albums(draw: st.DrawFn) -> tuple[list[FaceOccurrence], list[Person]]:
         faces = tuple(place.face_id for place in places if place.face_id[0] == who)
         born = births.get(who)
         facts = PersonFacts(born=PartialDate.parse(born) if born else None)
-        people.append(Person(who, None if who == "x" else who, faces, confirmed & set(faces), (1,), facts=facts))
+        is_named = who != "x"
+        theirs = confirmed & set(faces) if is_named else set()
+        people.append(Person(who, who if is_named else None, faces, theirs, (1,), facts=facts))
     return places, people
 
 
