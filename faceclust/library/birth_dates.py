@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 
 from faceclust.catalogue.catalogue import Catalogue
-from faceclust.errors import UsageError
+from faceclust.errors import CacheError, NothingScannedError, UsageError
 from faceclust.people.events import Event
 from faceclust.text.plural import format_count
 from faceclust.types import Person
@@ -24,6 +25,41 @@ def faces_before_birth(library: Catalogue, person: Person | str) -> list[str]:
     found = library.find_person(person) if isinstance(person, str) else person
     early = library.date_evidence.find_before_birth(found.label, found.confirmed)
     return sorted(early, key=lambda face: (library.occurrences_of[face][0].photo, face))
+
+
+def find_contradictions(library: Catalogue) -> dict[str, list[str]]:
+    """Return the people with confirmed faces from before their birth: the name → the faces, as `faces_before_birth`.
+
+    Raises NothingScannedError before the first scan, CacheError if a cache or the journal cannot be read.
+    """
+    if not any(event.facts is not None and event.facts.born for event in library.journal.events()):
+        return {}  # spares reading the faces
+    found = {person.label: faces_before_birth(library, person) for person in library.people()}
+    return {name: early for name, early in found.items() if early}
+
+
+def describe_contradiction(library: Catalogue, name: str, early: Collection[str]) -> str:
+    """Describe a person's confirmed faces from before the birth, and what to check."""
+    verb = "is" if len(early) == 1 else "are"
+    return f"{format_count(len(early), 'confirmed face')} of {name} {verb} on {_describe_check(library, name, early)}"
+
+
+@contextmanager
+def note_added_contradictions(library: Catalogue) -> Iterator[None]:
+    """Note afterwards whose confirmed faces from before the birth became more. Caches that are missing or damaged
+    give no note: the answers do not need them."""
+    before = _find_readable_contradictions(library)
+    yield
+    for name, early in _find_readable_contradictions(library).items():
+        if not set(before.get(name, ())).issuperset(early):
+            library.progress.note(describe_contradiction(library, name, early))
+
+
+def _find_readable_contradictions(library: Catalogue) -> Mapping[str, list[str]]:
+    try:
+        return find_contradictions(library)
+    except (NothingScannedError, CacheError):
+        return {}
 
 
 def note_contradictions(library: Catalogue, event: Event) -> None:
@@ -61,9 +97,7 @@ def note_confirmed_before_birth(library: Catalogue, name: str) -> None:
     except UsageError:  # all photos of the person are missing
         return
     if early:
-        verb = "is" if len(early) == 1 else "are"
-        count = format_count(len(early), "confirmed face")
-        library.progress.note(f"{count} of {name} {verb} on {_describe_check(library, name, early)}")
+        library.progress.note(describe_contradiction(library, name, early))
 
 
 def _describe_check(library: Catalogue, name: str, early: Collection[str]) -> str:

@@ -15,7 +15,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from faceclust.errors import CacheError, LibraryBusyError, NothingScannedError, 
 from faceclust.files.atomic import remove_file, write_private_atomically
 from faceclust.files.own_files import UnsafeFileError, read_own
 from faceclust.files.user_folders import expand_user
-from faceclust.library.birth_dates import note_contradictions
+from faceclust.library.birth_dates import note_added_contradictions, note_contradictions
 from faceclust.library.doubtful import check_same_photo, settle_name
 from faceclust.library.kept_facts import note_kept_facts
 from faceclust.library.selection import (
@@ -281,11 +281,12 @@ def import_journal(library: Catalogue, other: str | os.PathLike[str], *, dry_run
     """Merge the journal of a copy of this library into its own. Return the number of lines added.
 
     Events are ordered by time and each is kept once. Damaged lines of `other` are left out. `dry_run`: only
-    count the lines. Raises UsageError if `other` is not a journal, CacheError if it cannot be read.
+    count the lines. People whose photos are now dated before their birth are noted. Raises UsageError if `other` is
+    not a journal, CacheError if it cannot be read.
     """
     path = expand_user(other)
     content = _read_other_journal(path)
-    with journal_transaction(library):
+    with note_added_contradictions(library) if not dry_run else nullcontext(), journal_transaction(library):
         own = read_journal(library.journal.path)
         merged = merge_journals([own, content])
         if len(merged) > MAX_JOURNAL_SIZE:
