@@ -19,7 +19,8 @@ from faceclust.library.status import check_installation
 def command(ctx: click.Context, library: Path | None, as_json: bool) -> None:
     """Check the installation, and print the facts that a bug report needs.
 
-    The exit code is 1 if there is a problem.
+    Confirmed faces on photos dated before the person's birth are listed, too. The exit code is 1 if there is a
+    problem. Such dates do not count as one.
 
     \b
     Example:
@@ -45,6 +46,8 @@ def _print_findings(findings: dict[str, Any]) -> None:
         print_line(f"            files in {library['home']}, {library['free_gb']:.1f} GB free")
         for root in library["roots"]:
             print_line(f"            and {root['path']}, which is {root['state']}")
+    for contradiction in findings["contradictions"]:
+        print_line(f"dates:      {contradiction['description']}")
     for problem in findings["problems"]:
         print_line(f"problem:    {problem}")
     if not findings["problems"]:

@@ -14,8 +14,9 @@ from typing import Any
 
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.models_in_use import load_pack_in_use
-from faceclust.errors import FaceclustError
+from faceclust.errors import FaceclustError, NothingScannedError, PackError
 from faceclust.files.safe_paths import is_at_or_below
+from faceclust.library.birth_dates import describe_contradiction, find_contradictions
 from faceclust.packs.verify import check_files
 from faceclust.store.find_library import find_library
 from faceclust.store.home import LibraryHome
@@ -76,6 +77,7 @@ def _list_roots(library: Catalogue) -> list[dict[str, Any]]:
 def check_installation(library: Path | None = None) -> dict[str, Any]:
     """Check the installation. `problems` lists the problems found; none of them raises an error.
 
+    `contradictions` lists the people with confirmed faces from before their birth.
     `library`: the folder of the library to check as well; default the one in use.
     """
     from faceclust.packs.session import available_providers  # loads the model runtime
@@ -91,6 +93,7 @@ def check_installation(library: Path | None = None) -> dict[str, Any]:
         | _find_optional_packages(),
         "pack": _check_pack(library, problems),
         "library": _check_library(library, problems),
+        "contradictions": _check_birth_dates(library, problems),
         "problems": problems,
     }
 
@@ -145,3 +148,21 @@ def _check_library(folder: Path | None, problems: list[str]) -> dict[str, Any]:
     except FaceclustError as error:
         problems.append(str(error))
     return {"root": str(home.root), "home": str(home.home), "roots": roots, "free_gb": free}
+
+
+def _check_birth_dates(folder: Path | None, problems: list[str]) -> list[dict[str, Any]]:
+    try:
+        root = find_library(folder)
+    except FaceclustError:  # `_check_library` reports it
+        return []
+    try:
+        library = Catalogue(root)
+        return [
+            {"name": name, "faces": early, "description": describe_contradiction(library, name, early)}
+            for name, early in find_contradictions(library).items()
+        ]
+    except (NothingScannedError, PackError):  # `_check_pack` reports the latter
+        return []
+    except FaceclustError as error:
+        problems.append(str(error))
+        return []

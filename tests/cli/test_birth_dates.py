@@ -171,3 +171,29 @@ def test_the_report_lists_confirmed_faces_from_before_a_birth(root: Path, tmp_pa
     text = page.read_text(encoding="utf-8")
     assert "Dated before the birth" in text
     assert "2 confirmed faces dated before Anna &lt;b&gt; was born (2015-05)" in text
+
+
+def test_doctor_lists_confirmed_faces_from_before_a_birth(root: Path) -> None:
+    run_checked("name", "late.jpg#1", "Anna", "-l", root)
+    run_checked("confirm", "Anna", "-l", root)
+    assert "dates:" not in run_checked("doctor", "-l", root)
+    set_birth(root, "Anna", "2015")
+    (line,) = [line for line in run_checked("doctor", "-l", root).splitlines() if line.startswith("dates:")]
+    assert line == (
+        "dates:      2 confirmed faces of Anna are on photos dated before Anna was born (2015): check the date of "
+        "IMG_20100607_153020.jpg, early.jpg, or the birth (faceclust person Anna)"
+    )
+    (found,) = json.loads(run_checked("doctor", "--json", "-l", root))["contradictions"]
+    assert found == {
+        "name": "Anna",
+        "faces": [face_on(root, photo) for photo in ("IMG_20100607_153020.jpg", "early.jpg")],
+        "description": line.removeprefix("dates:").strip(),
+    }
+
+
+def test_doctor_reports_a_journal_that_it_cannot_read(root: Path) -> None:
+    journal = root / ".faceclust" / "people.jsonl"
+    journal.unlink(missing_ok=True)
+    journal.mkdir()
+    done = run("doctor", "-l", root)
+    assert done.returncode == 1 and "people.jsonl" in done.stdout and "Traceback" not in done.stderr
