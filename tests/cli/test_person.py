@@ -138,6 +138,16 @@ def test_people_lists_favourites_first_and_their_facts(named: Library) -> None:
     assert [row["name"] for row in rows] == [second, first] and rows[0]["facts"]["died"] == "1990"
 
 
+def test_a_merge_keeps_the_aliases_of_both(named: Library) -> None:
+    named.set_facts("Anna", aliases="Anni")
+    named.set_facts("Grace", aliases=["Gigi", "Amazing"])
+    run_checked("merge", "Gigi", "Anni", "--yes", "-l", named.root)
+    (anna,) = Library(named.root).people()
+    assert (anna.name, anna.facts.aliases) == ("Anna", ("Anni", "Gigi", "Amazing"))
+    named.undo()
+    assert Library(named.root).find_person("Amazing").name == "Grace"
+
+
 def test_facts_of_people_on_missing_photos_are_kept(named: Library, tmp_path: Path) -> None:
     person(named, "Anna", "--born", "1987", "--alias", "Anni")
     away = tmp_path / "away"

@@ -16,6 +16,7 @@ from faceclust.people import journal_lines
 from faceclust.people.events import to_record
 from faceclust.people.journal_lines import encode_record
 from faceclust.people.names import MAX_NAME_LENGTH
+from faceclust.types import NO_FACTS
 from tests.support.command import run
 from tests.support.people_builders import make_event
 
@@ -178,3 +179,32 @@ def test_numbers_that_are_not_json_never_reach_json_output(named: Library) -> No
     done = run("journal", "--json", "-l", named.root)
     assert done.returncode == 0 and "NaN" not in done.stdout and "Infinity" not in done.stdout
     assert {event["event"] for event in json.loads(done.stdout)["events"]} == {"name", "found"}
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"born": "9999-99-99"}, {"died": "0000"}, {"note": "x" * 1_000_000}, {"note": 5}, {"aliases": ["a"] * 101}],
+    ids=lambda facts: str(facts)[:30],
+)
+def test_invalid_facts_are_ignored(named: Library, facts: dict[str, object]) -> None:
+    append_facts(named, facts)
+    done = run("people", "--json", "-l", named.root)
+    (anna,) = json.loads(done.stdout)["people"][:1]
+    assert done.returncode == 0 and anna["name"] == "Anna" and "Traceback" not in done.stderr
+    assert Library(named.root).find_person("Anna").facts == NO_FACTS
+
+
+def test_control_characters_in_facts_do_not_reach_the_terminal(named: Library) -> None:
+    hostile = "a\x1b]0;title\x07\x9b31m\r\x08b\u202e"
+    append_facts(named, {"note": hostile, "groups": [hostile], "aliases": [hostile]})
+    for words in (["person", "Anna"], ["people"], ["journal"], ["find", "Anna"]):
+        done = run(*words, "-l", named.root)
+        assert done.returncode == 0 and not set("\x1b\x07\x9b\r\x08\u202e").intersection(done.stdout + done.stderr)
+    assert "note" in run("person", "Anna", "-l", named.root).stdout
+
+
+def append_facts(library: Library, facts: dict[str, object]) -> None:
+    """Append an answer with these facts about Anna to the journal, as another program might."""
+    record = {"time": "2026-01-01T00:00:00.000Z", "id": "facts", "event": "person", "name": "Anna", "faces": []}
+    with library.home.journal.open("ab") as stream:
+        stream.write(json.dumps(record | {"facts": facts}).encode() + b"\n")
