@@ -189,7 +189,7 @@ def _describe_faces(library: Catalogue, new: Collection[str], made: frozenset[in
 def _list_faces(library: Catalogue) -> frozenset[str]:
     """Return the ids of all faces; none before the first scan."""
     try:
-        return frozenset(library.occurrences_of)
+        return library.table.face_ids()
     except NothingScannedError:
         return frozenset()
 

@@ -137,6 +137,11 @@ class LibraryTable:
         rows = self.rows.select(OCCURRENCE_COLUMNS)
         return iter_occurrences(rows.filter(pc.is_valid(rows["quality"])))
 
+    def face_ids(self) -> frozenset[str]:
+        """Return the ids of the faces that `occurrences` yields."""
+        rows = self.rows.select(["face_id", "quality"])
+        return frozenset(rows.filter(pc.is_valid(rows["quality"]))["face_id"].unique().to_pylist())
+
     def forgotten_occurrences(self) -> Iterator[FaceOccurrence]:
         """Yield every forgotten face on every photo, in the same order, with quality 0."""
         return iter_occurrences(self.rows.filter(is_forgotten(self.rows)))

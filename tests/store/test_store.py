@@ -174,10 +174,10 @@ def test_occurrences_say_who_drew_a_face_and_whether_it_can_be_compared(tmp_path
     table = LibraryTable.from_folders([("", cache.read())], INFO)
     found = {one.face_id: (one.by_hand, one.has_embedding, one.quality > 0) for one in table.occurrences()}
     assert found == {first: (False, True, True), second: (True, True, True), third: (True, False, False)}
-    assert set(table.face_table().face_ids) == {first, second}
+    assert set(table.face_table().face_ids) == {first, second} and table.face_ids() == found.keys()
     cache.forget_faces([third])
     table = LibraryTable.from_folders([("", cache.read())], INFO)
-    assert [one.face_id for one in table.occurrences()] == [first, second]
+    assert [one.face_id for one in table.occurrences()] == [first, second] and table.face_ids() == {first, second}
     assert list(table.forgotten_occurrences()) == []  # nothing is left of a forgotten face that was drawn
 
 
