@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,6 +50,28 @@ def test_a_layout_with_dates(named: Library, tmp_path: Path) -> None:
     assert read_links(out)[f"{COLLINS}/2020/2020-05-02 collins-1.jpg"] == "2020/collins-1.jpg"
     again = run_checked("albums", out, "--library", named.root, "--layout", layout, "--dry-run")
     assert again.splitlines() == [f"{out}: 2 albums; would be made 0, would be removed 0, kept 12 (symlink)"]
+
+
+def test_what_somebody_put_in_place_of_an_album_or_a_link_is_left_alone(named: Library, tmp_path: Path) -> None:
+    out, other = tmp_path / "People", tmp_path / "other"
+    run_checked("albums", out, "-l", named.root)
+    other.mkdir()
+    (other / "mine.txt").write_text("mine")
+    first, second, third = sorted(path for path in out.rglob("*") if path.is_symlink())[:3]
+    for path in (first, second, third):
+        path.unlink()
+    first.mkdir()
+    (first / "mine.txt").write_text("mine")
+    second.symlink_to(other)
+    third.symlink_to(tmp_path / "nothing")
+    hopper = out / HOPPER
+    shutil.rmtree(hopper)
+    hopper.symlink_to(other)
+    for options in ((), (COLLINS,), (HOPPER,)):
+        done = run("albums", out, "-l", named.root, *(f"--person={name}" for name in options))
+        assert done.returncode == 0 and done.stderr.count("\nskipped: ") >= 3
+        assert (first / "mine.txt").read_text() == "mine" and list(other.iterdir()) == [other / "mine.txt"]
+        assert second.readlink() == other == hopper.readlink() and third.readlink() == tmp_path / "nothing"
 
 
 def test_options_select_people_and_photos(named: Library, tmp_path: Path) -> None:

@@ -120,6 +120,29 @@ def test_a_later_run_updates_its_own_files_only(named: Library, tmp_path: Path) 
     assert kept[NAMES[2]] == b"edited" and kept[NAMES[0]] == b"edited as well"
 
 
+def test_what_somebody_put_in_place_of_a_picture_is_left_alone(named: Library, tmp_path: Path) -> None:
+    out, other = tmp_path / "collins", tmp_path / "other"
+    crops(named, out)
+    other.mkdir()
+    (other / "mine.txt").write_text("mine")
+    (tmp_path / "mine.jpg").write_bytes(b"mine")
+    for name in NAMES[:4]:
+        (out / name).unlink()
+    (out / NAMES[0]).symlink_to(tmp_path / "mine.jpg")
+    (out / NAMES[1]).symlink_to(other)
+    (out / NAMES[2]).mkdir()
+    (out / NAMES[2] / "mine.txt").write_text("mine")
+    (out / NAMES[3]).symlink_to(tmp_path / "nothing")
+    # To be written again; then, some of them are to be removed.
+    for options, left in (((), NAMES[:4]), (("--confirmed",), NAMES[2:4])):
+        done = run("crops", COLLINS, out, "-l", named.root, *options)
+        assert all(f"left alone: {out / name}: " in done.stderr for name in left)
+        assert all((out / name).is_symlink() for name in (NAMES[0], NAMES[1], NAMES[3]))
+        assert (out / NAMES[2] / "mine.txt").read_text() == (other / "mine.txt").read_text() == "mine"
+        assert (tmp_path / "mine.jpg").read_bytes() == b"mine" and not (tmp_path / "nothing").exists()
+        assert list(other.iterdir()) == [other / "mine.txt"]
+
+
 def test_a_copy_of_a_photo_counts_once(named: Library, tmp_path: Path) -> None:
     with Image.open(named.root / "2020/collins-1.jpg") as image:
         exif = image.getexif().tobytes()

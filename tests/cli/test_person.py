@@ -98,6 +98,16 @@ def test_facts_that_cannot_be_are_refused(named: Library, arguments: list[str], 
     assert len(Library(named.root).journal.events()) == lines
 
 
+def test_control_characters_are_left_out_of_typed_texts(named: Library) -> None:
+    face = named.find_person("Anna").face_ids[0]
+    hostile = "a\x1b]0;\x07\x9b\r\x08\u202eb"
+    run_checked("rename", "Anna", f"Ann {hostile}", "-l", named.root)
+    person(named, "Ann a ]0; b", "--alias", hostile, "--group", f"Us {hostile}", "--note", hostile)
+    anna = Library(named.root).person_of[face]
+    assert (anna.name, anna.facts.aliases, anna.facts.groups) == ("Ann a ]0; b", ("a ]0; b",), ("Us a ]0; b",))
+    assert not set("\x1b\x07\x9b\r\x08\u202e").intersection(anna.facts.note)
+
+
 def test_the_picture_is_a_face_of_the_person(named: Library) -> None:
     grace = named.address_of(named.find_person("Grace").face_ids[0])
     assert f"{grace} is not a face of Anna\nhint: it is a face of Grace" in refused(
