@@ -82,6 +82,24 @@ def test_boxes_and_rows_say_who_is_who_and_belong_together(page: NamingPage) -> 
     assert page.focused_face == right
 
 
+def test_the_age_on_the_photo_and_the_chosen_picture_are_shown(page: NamingPage) -> None:
+    def portrait() -> str:
+        page.show(f"person/{anna(page)}", ".portrait .face img")
+        return str(page.script("return document.querySelector('.portrait .face img').src"))
+
+    (left, _), library = open_photo(page), page.library
+    assert left not in portrait()
+    library.confirm([left], ANNA)
+    library.set_facts(ANNA, born="1956-11-19", picture=left)
+    try:
+        assert left in portrait()
+        open_photo(page)
+        assert page.texts(".who-is-who .entry")[0] == f"{ANNA}\nconfirmed · 62 years"
+    finally:
+        library.undo()
+        library.undo()
+
+
 def test_markup_in_names_is_text(page: NamingPage) -> None:
     open_photo(page, MARKUP)
     assert page.texts(".photo-head h1") == ["<b>&both 1.jpg"]
