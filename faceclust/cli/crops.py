@@ -20,6 +20,7 @@ from faceclust.library.destinations import refuse_link_in_library
 from faceclust.text.plural import format_count
 
 if TYPE_CHECKING:
+    from faceclust.files.library_roots import LibraryRoots
     from faceclust.library.crops import CropPlan, WrittenCrops
     from faceclust.outputs.crops.plan import PlannedCrop
 
@@ -62,7 +63,7 @@ def command(name: str, out: Path, dry_run: bool, library: Path | None, as_json: 
     if as_json:
         print_json({"library": str(opened.root), **_plan_record(plan, written, dry_run)})
     else:
-        _print_plan(plan, written, dry_run)
+        _print_plan(plan, written, dry_run, opened.roots)
     if not (plan.crops if written is None else written.crops):
         click.get_current_context().exit(1)
 
@@ -100,7 +101,7 @@ def _crop_record(crop: PlannedCrop) -> dict[str, Any]:
     }
 
 
-def _print_plan(plan: CropPlan, written: WrittenCrops | None, dry_run: bool) -> None:
+def _print_plan(plan: CropPlan, written: WrittenCrops | None, dry_run: bool, roots: LibraryRoots) -> None:
     """Print the counts, and what is left out; with `dry_run`, also each file."""
     if dry_run:
         for path in plan.remove:
@@ -109,8 +110,10 @@ def _print_plan(plan: CropPlan, written: WrittenCrops | None, dry_run: bool) -> 
             print_line(f"{'keep  ' if crop.path in plan.unavailable else 'write '} {crop.path} <- {crop.place.photo}")
         for path in plan.sheets:
             print_line(f"write  {path}")
+    away = roots.count_away(crop.place.photo for crop in plan.crops)
     for failure in written.failed if written else ():
-        print_failure(f"no picture of a face: {failure.place.photo}: {failure.reason}")
+        if roots.is_here(failure.place.photo):
+            print_failure(f"no picture of a face: {failure.place.photo}: {failure.reason}")
     for path in written.left_alone if written else ():
         print_failure(f"left alone: {plan.out / path}: faceclust did not write it, or it has changed since")
     left_out = [(plan.copies, "face on a copy of a photo", "faces on copies of photos")]
@@ -118,6 +121,9 @@ def _print_plan(plan: CropPlan, written: WrittenCrops | None, dry_run: bool) -> 
     for count, one, several in left_out:
         if count:
             print_line(f"left out: {count:,} {one if count == 1 else several}", err=True)
+    if away:
+        faces = format_count(away, "face")
+        print_line(f"{faces} on a disk that is away: pictures from earlier runs stay", err=True)
     if not plan.crops:
         print_line(f"no faces of {plan.label} match", err=True)
     elif written is None:

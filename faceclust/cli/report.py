@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from faceclust.cli.config_files import is_on_command_line
 from faceclust.cli.terminal.output_file import STDOUT, print_written, resolve_output_file, write_output
 from faceclust.cli.terminal.printing import print_line
 from faceclust.errors import UsageError
+from faceclust.files.library_roots import LibraryRoots
 from faceclust.library.destinations import refuse_link_in_library
 from faceclust.text.plural import format_count
 
@@ -76,6 +78,7 @@ def _write_report_page(out: Path | None, library: Path | None, options: dict[str
     if page.omitted_pictures:
         omitted = format_count(page.omitted_pictures, "more face")
         print_line(f"{omitted} without a picture; for all pictures: faceclust report --split", err=True)
+    _print_away(opened.photos, opened.roots)
     sizes = {"pages": 1, "pictures": page.pictures, "bytes": len(page.content), "unpictured": page.omitted_pictures}
     return {"library": str(opened.root), "out": str(file), "split": False} | sizes
 
@@ -91,6 +94,16 @@ def _write_report_folder(out: Path, library: Path | None, options: dict[str, Any
         f"{report.new:,} new or changed, {report.removed:,} removed",
         err=True,
     )
+    _print_away(opened.photos, opened.roots)
     sizes = {"pages": report.pages, "pictures": report.pictures, "bytes": report.size}
     changes = {"new": report.new, "removed": report.removed}
     return {"library": str(opened.root), "out": str(report.out), "split": True} | sizes | changes
+
+
+def _print_away(photos: Iterable[str], roots: LibraryRoots) -> None:
+    if away := roots.count_away(photos):
+        print_line(
+            f"{format_count(away, 'photo')} on a disk that is away: faces are missing from the page if their pictures "
+            "were not cut out before",
+            err=True,
+        )

@@ -186,9 +186,11 @@ class CachedPhotos:
 
         None if the photo is new or has changed since. Raises UnreadablePhotoError.
         """
+        roots = self._library.roots
+        if roots.is_away(Path(os.path.abspath(path)).as_posix()):  # noqa: PTH100 - "resolve" would follow links
+            raise UnreadablePhotoError("it is on a disk that is away")
         status = stat_regular_file(path)
         resolved = Path(os.path.realpath(path))
-        roots = self._library.roots
         folder = roots.path_in_library(resolved.parent)
         if folder is not None:
             row = self._find_row(

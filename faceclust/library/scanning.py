@@ -142,11 +142,16 @@ def _look_again(
     cluster: DaskOptions | None,
     should_stop: ShouldStop,
 ) -> ScanResult:
-    """Look again at photos, and at their copies. Raises UsageError for an unknown photo."""
+    """Look again at photos, and at their copies. Raises UsageError for an unknown photo, or one that is away."""
     from faceclust.scan.look_again import look_again
 
-    contents = {library.photos[find_photo(library.roots, library.photos, photo)].photo_hash for photo in typed}
+    named = [find_photo(library.roots, library.photos, photo) for photo in typed]
+    content_of = {photo: library.photos[photo].photo_hash for photo in named}
+    contents = set(content_of.values())
     photos = [photo for photo, info in library.photos.items() if info.photo_hash in contents and library.is_here(photo)]
+    here = {library.photos[photo].photo_hash for photo in photos}
+    if away := next((photo for photo, content in content_of.items() if content not in here), None):
+        raise UsageError(f"{away} is on a disk that is away", hint="connect the disk, then try again")
     if cluster:
         _require_own_root(library, photos)
     _, examine = _prepare(library, device, min_face, min(_worker_count(workers), len(photos)), cluster)

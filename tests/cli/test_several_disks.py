@@ -262,6 +262,22 @@ def test_pictures_that_were_cut_stay_in_the_report(scanned: Disks, tmp_path: Pat
     assert page.read_text().count("data:image/jpeg") == before.count("data:image/jpeg")
 
 
+def test_photos_that_are_away_are_not_called_missing(scanned: Disks, tmp_path: Path) -> None:
+    photo = scanned.path("2019/1.bmp")
+    succeed("crops", COLLINS, tmp_path / "crops", cwd=scanned.own)
+    crops = listing(tmp_path / "crops").keys()
+    scanned.unmount()
+    for arguments in (("identify", photo), ("scan", "--again", photo), ("verify", photo, "2019/1.bmp")):
+        refused = run(*arguments, cwd=scanned.own)
+        assert refused.returncode and "on a disk that is away" in refused.stdout + refused.stderr, arguments
+    succeed("scan", "--again", scanned.path("copy.bmp"), "-j", "1", cwd=scanned.own)  # its copy is here
+    done = succeed("crops", COLLINS, tmp_path / "crops", cwd=scanned.own)
+    assert "\n1 face on a disk that is away: pictures from earlier runs stay\n" in f"\n{done.stderr}"
+    assert "no picture" not in done.stderr and listing(tmp_path / "crops").keys() == crops
+    done = succeed("report", "--out", tmp_path / "page.html", cwd=scanned.own)
+    assert "3 photos on a disk that is away" in done.stderr
+
+
 # -- albums, sidecars, tables -------------------------------------------------------
 
 
