@@ -103,7 +103,7 @@ def _write_report_folder(out: Path, library: Path | None, options: dict[str, Any
 def _print_away(photos: Iterable[str], roots: LibraryRoots) -> None:
     if away := roots.count_away(photos):
         print_line(
-            f"{format_count(away, 'photo')} on a disk that is away: faces are missing from the page if their pictures "
-            "were not cut out before",
+            f"{format_count(away, 'photo')} on a disk that is away: faces there have a picture only if it was cut out "
+            "before",
             err=True,
         )
