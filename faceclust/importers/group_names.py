@@ -47,13 +47,13 @@ def place_names(
             for id in person.face_ids:
                 for face in occurrences.get(id, ()):
                     if key in keys_on_photo.get(face.photo, ()):
-                        # All faces of a group in a video are one person, who needs the name once.
+                        # All faces of a group in a video are one person, so that one of them gets the name.
                         placed[face.photo, key].setdefault(id if face.frame_time is None else person.id, id)
     return {place: next(iter(ids.values())) for place, ids in placed.items() if len(ids) == 1}
 
 
 def _count_people(faces: Sequence[FaceOccurrence], group_of: Mapping[str, str]) -> int:
-    """Return the number of people with a face on a photo, or the smallest one in a video."""
+    """Return the number of people with a face on a photo; of a video, the smallest number possible."""
     if all(face.frame_time is None for face in faces):
         return len(faces)
     groups = {group_of[face.face_id] for face in faces if face.face_id in group_of}

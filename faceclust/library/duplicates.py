@@ -6,7 +6,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -84,8 +84,11 @@ def _list_similar_pairs(
     distance of their faces. The best overlap comes first. `hashes`: only photos with these content hashes."""
     faces = library.faces
     on_photos = np.array(list_faces_on_photos(library.table, hashes), "U16")
-    # All faces of a video have one moment: they would fill it, so that its photos are not compared.
-    faces = faces.take(np.flatnonzero(np.isin(faces.face_ids, on_photos)))
+    is_compared = np.isin(faces.face_ids, on_photos)
+    if hashes is None:  # all faces of a video have one moment: there would be too many in it to compare its photos
+        faces = replace(faces, taken_at=np.where(is_compared, faces.taken_at, np.datetime64("NaT")))
+    else:
+        faces = faces.take(np.flatnonzero(is_compared))
     found = find_same_pictures(faces)
     order = np.argsort(-found.overlap, kind="stable")
     ids, first = np.unique(faces.photo_ids, return_index=True)

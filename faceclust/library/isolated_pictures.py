@@ -16,8 +16,8 @@ from faceclust.types import FaceOccurrence
 T = TypeVar("T")
 R = TypeVar("R")
 
-#: Seconds for the pictures of one video.
-TIME_LIMIT = 120.0
+#: Seconds for the pictures of one video, and at most for one of its frames if there are many.
+TIME_LIMIT, _FRAME_TIME_LIMIT = 120.0, 3.0
 _WORKERS = 2
 
 
@@ -62,7 +62,7 @@ class _VideoWorker(Generic[T, R]):
         self._make = make
 
     def prepare(self, task: list[T]) -> None:
-        """Do nothing: FFmpeg reads the file bit by bit."""
+        """Do nothing: FFmpeg reads the file in blocks."""
 
     def work(self, task: list[T], prepared: None) -> R:
         """Make the pictures of a video, which is opened once."""
@@ -73,7 +73,11 @@ def _run_on_videos(make: Callable[[list[T]], R], videos: list[list[T]]) -> Itera
     """Yield the faces of each video with their pictures, made in worker processes."""
     if videos:
         create_worker = partial(_VideoWorker[T, R], make)
-        yield from run_isolated(create_worker, videos, min(_WORKERS, len(videos)), lambda: False, TIME_LIMIT)
+        yield from run_isolated(create_worker, videos, min(_WORKERS, len(videos)), lambda: False, _time_limit)
+
+
+def _time_limit(task: list[T]) -> float:
+    return max(TIME_LIMIT, _FRAME_TIME_LIMIT * len(task))
 
 
 def _group_by_video(faces: Iterable[tuple[FaceOccurrence, T]]) -> list[list[T]]:

@@ -20,5 +20,5 @@ def note_kept_facts(library: Catalogue, name: str) -> None:
     if find_kept_facts(library, name) != NO_FACTS:
         library.progress.note(
             f"facts about {name} were recorded earlier and apply again (faceclust person {shlex.quote(name)}); "
-            "if this is somebody else, take the name back (faceclust undo) and choose another one"
+            "if this is somebody else, undo the answer (faceclust undo) and choose another name"
         )

@@ -229,6 +229,8 @@ def _copy(path: Path, target: Path, change: Callable[[bytes], bytes] = bytes) ->
         content = change(read_own(path, _MAX_FILE_SIZE))
     make_private_folder(target.parent)
     write_private_atomically(target, lambda stream: stream.write(content))
+    with translate_os_errors():
+        os.utime(target, ns=(times := path.lstat().st_mtime_ns, times))  # the oldest sent pages go first
 
 
 def plan_end(root: Path) -> EndPlan:

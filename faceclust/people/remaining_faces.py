@@ -1,4 +1,4 @@
-"""Which faces stay in the answers about others when a person is erased from the journal."""
+"""Find the faces that stay in the answers about others when a person is erased from the journal."""
 
 from __future__ import annotations
 

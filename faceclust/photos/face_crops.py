@@ -16,7 +16,7 @@ from PIL import Image
 from faceclust.photos.colour import convert_to_srgb
 from faceclust.photos.errors import UndecodableError
 from faceclust.photos.photo_of_face import decode_pictures_of
-from faceclust.types import FaceOccurrence, Float32, Float64, Photo, SkipReason
+from faceclust.types import FaceOccurrence, Float32, Float64, Photo
 from faceclust.types.transforms import invert_transform, similarity_transform, transform_points, transform_scale
 
 #: The five landmarks (see `types.Detections`) in fractions of a face's square: those of ArcFace (Deng et al. 2019),
@@ -132,14 +132,17 @@ def _cut_faces_of_photo(
         time: _needed_long_side(size, options.size, [frames[index] for index in indices])
         for time, indices in by_time.items()
     }
-    cut: dict[int, FaceCrop] = {}
+    cut: dict[int, FaceCrop | FailedCrop] = {}
     photo, reason = wanted[0].place.photo, "the frame is missing"
     try:
         for time, picture in decode_pictures_of(path_of(photo), photo, min_long_sides):
-            if picture.full_size != size:
-                raise UndecodableError(SkipReason.UNREADABLE, "it has changed since the scan")
             for index in by_time[time]:
-                cut[index] = FaceCrop(wanted[index].place, *_cut_square(picture, frames[index], options))
+                place = wanted[index].place
+                cut[index] = (
+                    FaceCrop(place, *_cut_square(picture, frames[index], options))
+                    if picture.full_size == size
+                    else FailedCrop(place, "it has changed since the scan")
+                )
     except UndecodableError as error:
         reason = str(error) or error.reason.value
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import sys
 import threading
 from collections.abc import Iterator
@@ -16,17 +17,18 @@ _before = (-1, -1)
 
 @contextlib.contextmanager
 def limit_memory_growth(max_bytes: int) -> Iterator[None]:
-    """Let allocations fail once this process has `max_bytes` more memory than now. Linux only.
+    """Let allocations fail once this worker process has `max_bytes` more memory than now. Linux only.
 
-    The limit holds for all threads. The process's own limit returns after the last file in progress.
+    The limit holds for all threads, so that a process that the user started has none. The process's own limit returns
+    after the last file in progress.
     """
-    if sys.platform != "linux":
+    used = _memory_in_use() if multiprocessing.parent_process() else None
+    if sys.platform != "linux" or used is None:
         yield
         return
     import resource
 
     global _before
-    used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5]) * resource.getpagesize()
     limit = used + max_bytes
     with _lock:
         if not _limits:
@@ -39,6 +41,16 @@ def limit_memory_growth(max_bytes: int) -> Iterator[None]:
         with _lock:
             _limits.remove(limit)
             _set_limit(max(_limits) if _limits else None, _before)
+
+
+def _memory_in_use() -> int | None:
+    """Return the bytes of data of this process; None if the system does not list them."""
+    try:
+        import resource
+
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5]) * resource.getpagesize()
+    except (ImportError, OSError):
+        return None
 
 
 def _set_limit(limit: int | None, before: tuple[int, int]) -> None:

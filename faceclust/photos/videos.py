@@ -340,8 +340,8 @@ def _translate_errors() -> Iterator[None]:
     except UndecodableError:
         raise
     except MemoryError as error:
-        detail = "decoding it needs more memory than there is"
-        raise UndecodableError(SkipReason.OUT_OF_MEMORY, detail) from error
+        detail = f"decoding it takes more memory than there is, or than the limit of {MAX_MEMORY / 1e9:g} GB"
+        raise UndecodableError(SkipReason.TOO_LARGE, detail) from error
     except Exception as error:
         if isinstance(error, OSError) and not isinstance(error, FFmpegError):
             raise

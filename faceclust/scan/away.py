@@ -46,16 +46,22 @@ def _read_index(home: LibraryHome, info: CacheInfo, folder: str) -> dict[str, Ca
 
 
 def is_another_disk(home: LibraryHome, info: CacheInfo, root: AdditionalRoot, found: Collection[PhotoRef]) -> bool:
-    """Is none of the photos known on an additional root there any more, neither at its place nor as one of those
-    `found` in the root now, by name and size? The path then seems to lead to another disk. Raises CacheError."""
-    known = set[tuple[str, int]]()
+    """Return whether none of the photos known on an additional root is there, neither at its path nor elsewhere among
+    those `found` in the root, by name and size. Another disk seems to be mounted then. Raises CacheError.
+
+    Not if half of the names or more are there.
+    """
+    known, total, named = set[tuple[str, int]](), 0, 0
     for folder in home.cached_folders_of(root, info.pack):
         rows = _read_index(home, info, folder)
-        listing = next(list_folders(home.root, folder, videos=True), None)
-        if listing and not rows.keys().isdisjoint(stored_name(PhotoRef(*file)) for file in listing.files):
+        sizes = _list_sizes(home, folder)
+        if any(sizes.get(name) == photo.size for name, photo in rows.items()):
             return False
+        total, named = total + len(rows), named + len(rows.keys() & sizes.keys())
         known |= {(PurePosixPath(name).name, photo.size) for name, photo in rows.items()}
-    return bool(known) and known.isdisjoint((PurePosixPath(stored_name(ref)).name, ref.size) for ref in found)
+    if 2 * named >= total:  # another program has changed each of them
+        return False
+    return known.isdisjoint((PurePosixPath(stored_name(ref)).name, ref.size) for ref in found)
 
 
 def holds_known_photos(home: LibraryHome, info: CacheInfo, root: AdditionalRoot, path: str) -> bool | None:
@@ -64,9 +70,13 @@ def holds_known_photos(home: LibraryHome, info: CacheInfo, root: AdditionalRoot,
     total = matches = 0
     for folder in islice(home.cached_folders_of(root, info.pack), _MAX_COMPARED_FOLDERS):
         known = _read_index(home, info, folder)
-        here = path + folder[len(root.path) :]
-        listing = next(list_folders(home.root, here, videos=True), None)
-        sizes = {stored_name(PhotoRef(*file)): file[1] for file in listing.files} if listing else {}
+        sizes = _list_sizes(home, path + folder[len(root.path) :])
         total += len(known)
         matches += sum(sizes.get(name) == photo.size for name, photo in known.items())
     return 2 * matches >= total if total else None
+
+
+def _list_sizes(home: LibraryHome, folder: str) -> dict[str, int]:
+    """Return the sizes of the photos and videos in a folder, by name as in caches; empty if it is missing."""
+    listing = next(list_folders(home.root, folder, videos=True), None)
+    return {stored_name(PhotoRef(*file)): file[1] for file in listing.files} if listing else {}

@@ -84,20 +84,21 @@ def compare_folders(
 def _leave_out_lost_disks(
     home: LibraryHome, info: CacheInfo, folders: dict[str, ScanFolder], result: ScanResult, note: NoteCallback
 ) -> None:
-    """Leave out additional roots whose disks went away while they were listed, or in whose place another disk is:
-    their photos are not gone."""
+    """Leave out additional roots whose disks went away while they were listed, or that another disk has
+    replaced: their photos are not gone."""
     for root in home.roots.here:
         below = [folder for name, folder in folders.items() if is_at_or_below(name, root.path)]
         if not below:
             continue
         if not is_mounted(Path(root.path)):
             note(f"{root.path} went away during the scan; its photos stay known")
-        elif not any(folder.cached_rows.keys() - folder.removed for folder in below) and is_another_disk(
+        elif not any(folder.unchanged for folder in below) and is_another_disk(
             home, info, root, [ref for folder in below for ref in folder.photo_folder.photos]
         ):
             note(
-                f"{root.path}: none of its photos is there; is another disk mounted? They stay known, and nothing "
-                f"there is scanned (if they are gone: faceclust scan --remove-root {shlex.quote(root.path)})"
+                f"{root.path}: none of its known photos is there; is another disk mounted? They stay known, and "
+                f"nothing there is scanned (if they are gone: faceclust scan --remove-root {shlex.quote(root.path)}, "
+                "then --add-root)"
             )
         else:
             continue

@@ -86,12 +86,14 @@ def test_a_frame_whose_decoder_raises_is_left_out(
 
 
 @pytest.mark.parametrize("error", [MemoryError(), av.error.MemoryError(12, "")], ids=["Python", "FFmpeg"])
-def test_a_lack_of_memory_is_no_damage(original: Path, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lack_of_memory_is_not_tried_again_by_each_scan(
+    original: Path, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object) -> None:
         raise error
 
     monkeypatch.setattr("faceclust.photos.videos._to_upright_pixels", fail)
-    assert reason_of(original) is SkipReason.OUT_OF_MEMORY
+    assert reason_of(original) is SkipReason.TOO_LARGE
 
 
 def test_errors_of_the_caller_and_of_the_disk_stay_what_they_are(
@@ -231,6 +233,9 @@ def test_an_index_that_declares_millions_of_frames_takes_bounded_memory(
     ]
     path, before = patch(original, tmp_path, *changes), resource.getrlimit(resource.RLIMIT_DATA)
     monkeypatch.setattr("faceclust.photos.videos.MAX_MEMORY", 64_000_000)
+    with open_video(original):
+        assert resource.getrlimit(resource.RLIMIT_DATA) == before, "this process is not a worker"
+    monkeypatch.setattr("multiprocessing.parent_process", lambda: "a parent")
     with pytest.MonkeyPatch.context() as patched:
         seen: list[int] = []
         patched.setattr(

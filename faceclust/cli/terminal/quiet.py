@@ -7,8 +7,8 @@ from contextvars import ContextVar
 import click
 from click.core import ParameterSource
 
-#: The commands that change something: their lines on standard output are a summary, not a result. With a
-#: names of parameters, this is so only if one of them is typed.
+#: The commands that change something: their lines on standard output are a summary, not a result. With
+#: names of parameters, only if one of them is typed.
 _SUMMARISING_COMMANDS: dict[str, tuple[str, ...] | None] = {
     **dict.fromkeys(("scan", "cluster", "label", "import", "albums", "export", "report", "map", "forget", "calibrate")),
     **dict.fromkeys(("watch", "crops")),

@@ -1,6 +1,6 @@
 // Ask: the next question of the interview.
 
-import { faceImage, formatCount, formatNumber, h, keyHint, nameText, photoHash } from "./dom.js";
+import { faceImage, faceWithTime, formatCount, formatNumber, h, keyHint, nameText, photoHash } from "./dom.js";
 import { faceTile, fillTile, markTile, moveFocus } from "./face_tiles.js";
 import { showLarge } from "./large_face.js";
 
