@@ -120,9 +120,12 @@ class Erasure:
 
 
 def find_journal_person(events: Sequence[Event], key: str, face_id_of: FaceIdOf) -> JournalPerson:
-    """Return the names and faces that the journal holds for the person with this key."""
+    """Return the names and faces that the journal holds for the person with this key, who may only have suggested
+    names of others."""
     final = final_person_keys(events)
     names = {text: None for event in reversed(events) for text in reversed(_names_of_person(event, final, key))}
+    suggesters = filter(None, map(suggester_of, reversed(events)))
+    names |= {text: None for text in suggesters if person_key(text) == key}
     replay = Replay()
     for event in effective_events(events):
         replay.apply(event, *replay_arguments(event, face_id_of))
@@ -204,7 +207,7 @@ def plan_erasure(events: Sequence[Event], key: str, forgotten: Collection[str], 
         frozenset(dropped),
         frozenset(renames),
         trimmed,
-        frozenset(keys),
+        frozenset(keys | {key}),
         frozenset(unnamed - dropped),
         frozenset(aliases),
     )
