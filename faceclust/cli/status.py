@@ -16,6 +16,7 @@ from faceclust.text.plural import format_count
 _STATES = {
     "here": "here",
     "away": "away (its photos stay known)",
+    "another disk": "none of the known photos is there; is another disk mounted?",
     "not added": "listed in the library, but not added on this machine: faceclust scan --add-root PATH",
 }
 

@@ -15,9 +15,11 @@ from typing import Any
 from faceclust.catalogue.catalogue import Catalogue
 from faceclust.catalogue.models_in_use import load_pack_in_use
 from faceclust.errors import FaceclustError, NothingScannedError, PackError
+from faceclust.files.library_roots import AdditionalRoot
 from faceclust.files.safe_paths import is_at_or_below
 from faceclust.library.birth_dates import describe_contradiction, find_contradictions
 from faceclust.packs.verify import check_files
+from faceclust.scan.away import is_another_disk
 from faceclust.store.find_library import find_library
 from faceclust.store.home import LibraryHome
 from faceclust.store.settings import pack_in_use, precision_in_use
@@ -58,12 +60,12 @@ def library_status(library: Catalogue) -> dict[str, Any]:
 
 
 def _list_roots(library: Catalogue) -> list[dict[str, Any]]:
-    """Return the folders with the library's photos, its own root first: the number of photos, and "here", "away" or
-    "not added" on this machine."""
+    """Return the folders with the library's photos, its own root first: the number of photos, and "here", "away",
+    "not added" on this machine, or "another disk" if none of the known photos is at its place."""
     rows = library.table.rows.select(["folder", "photo"]).group_by(["folder", "photo"]).aggregate([])
     counts = Counter(rows["folder"].to_pylist())
     places = [(str(library.root), ".", "here")]
-    places += [(root.path, root.path, root.state) for root in library.roots.additional]
+    places += [(root.path, root.path, _state_of(library, root)) for root in library.roots.additional]
     return [
         {
             "path": path,
@@ -72,6 +74,11 @@ def _list_roots(library: Catalogue) -> list[dict[str, Any]]:
         }
         for path, folder, state in places
     ]
+
+
+def _state_of(library: Catalogue, root: AdditionalRoot) -> str:
+    is_another = root.is_here and is_another_disk(library.home, library.cache_info, root, ())
+    return "another disk" if is_another else root.state
 
 
 def check_installation(library: Path | None = None) -> dict[str, Any]:

@@ -223,6 +223,8 @@ def test_another_disk_in_the_same_place_does_not_delete_photos(scanned: Disks, s
     assert (result.removed, result.scanned) == (0, 0)
     (note,) = result.notes
     assert "is another disk mounted?" in note
+    states = [root["state"] for root in json.loads(succeed("status", "--json", cwd=scanned.own).stdout)["roots"]]
+    assert states == ["here", "another disk"]
     shutil.rmtree(scanned.other)
     scanned.mount()
     again = scanned.library().scan(workers=0)
