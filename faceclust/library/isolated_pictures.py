@@ -10,7 +10,7 @@ from faceclust.files.library_roots import LibraryRoots
 from faceclust.photos.face_crops import CropOptions, FaceCrop, FailedCrop, WantedCrop, cut_faces
 from faceclust.photos.thumbnails import make_face_thumbnails
 from faceclust.scan.workers.pool import run_isolated
-from faceclust.scan.workers.process import LostTask
+from faceclust.scan.workers.process import LossCause, LostTask
 from faceclust.types import FaceOccurrence
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ def make_thumbnails(
     videos = _group_by_video((place, place) for place in places)
     for task, outcome in _run_on_videos(partial(_make_thumbnails_of_video, roots), videos):
         if isinstance(outcome, LostTask):
-            on_note(f"{task[0].photo} cannot be decoded: {_describe_loss(outcome)}; its faces have no picture")
+            on_note(f"{task[0].photo} has been given up: {_describe_loss(outcome)}; its faces have no picture")
         else:
             pictures, notes = outcome
             for note in notes:
@@ -103,4 +103,6 @@ def _cut_faces_of_video(
 
 
 def _describe_loss(lost: LostTask) -> str:
-    return f"its decoder was ended ({lost.detail})"
+    if lost.cause in (LossCause.PREPARE_TIMEOUT, LossCause.WORK_TIMEOUT):
+        return f"decoding it took more than {lost.detail}"
+    return f"its worker process died twice: {lost.detail}"

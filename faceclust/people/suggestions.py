@@ -57,7 +57,7 @@ def collect_suggestions(events: Iterable[Event]) -> Suggestions:
 
 
 class SuggestionReplay:
-    """Collects the suggestions of a journal, and goes on from there once it has more events."""
+    """Collects the suggestions of a journal; later events are added to those replayed before."""
 
     def __init__(self) -> None:
         self._applied: list[Event] = []

@@ -21,7 +21,7 @@ class Face:
     on the left of the upright face, the other eye, the tip of the nose, the left corner of the mouth and
     the right one. `score`: confidence of the detector, 0 to 1. `quality`: image quality for
     recognition, 0 to 1. `embedding`: float32 (d,), with the pack's radius as norm: the squared L2
-    distance of two embeddings says how alike the faces are. `chip`: uint8 RGB (h, w, 3), the aligned
+    distance of two embeddings is smaller, the more alike the faces are. `chip`: uint8 RGB (h, w, 3), the aligned
     face that was embedded.
     """
 

@@ -76,7 +76,7 @@ def test_a_crop_of_a_deadly_video_has_a_reason(root: Path, monkeypatch: pytest.M
     found = list(make_crops(LibraryRoots(root), wanted, CropOptions()))
     failed = [one for one in found if isinstance(one, FailedCrop)]
     assert {one.place.photo for one in failed} == {"crash.mp4"} and len(failed) == len(TIMES) == len(found) / 2
-    assert all("its decoder was ended" in one.reason for one in failed)
+    assert all("its worker process died twice" in one.reason for one in failed)
 
 
 def test_all_faces_of_a_video_are_cut_in_one_opening(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
