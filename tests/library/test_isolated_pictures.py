@@ -59,6 +59,7 @@ def root(tmp_path: Path) -> Path:
 @pytest.mark.process
 def test_a_deadly_video_loses_only_its_own_pictures(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isolated_pictures, "TIME_LIMIT", 1.5)
+    monkeypatch.setattr(isolated_pictures, "_FRAME_TIME_LIMIT", 0.1)
     monkeypatch.setattr(isolated_pictures, "_make_thumbnails_of_video", make_thumbnails_or_die)
     good = list_faces("good.mp4", 0)
     faces = [*list_faces("crash.mp4", 100), *good, *list_faces("hang.mp4", 200)]
