@@ -151,7 +151,7 @@ def overviews(
     """
     persons = library.persons if include_unnamed else library.people()
     if group is not None:
-        persons = require_group_of_people(library, group)
+        persons = _require_group_of_people(library, group)
     if folder is None:
         return [build_overview(person, library.occurrences_of) for person in persons]
     there: dict[str, list[FaceOccurrence]] = defaultdict(list)
@@ -194,7 +194,7 @@ def _find_group_of_people(library: Catalogue, selector: Selector) -> tuple[Perso
     return library.find_group(selector)
 
 
-def require_group_of_people(library: Catalogue, group: str) -> tuple[Person, ...]:
+def _require_group_of_people(library: Catalogue, group: str) -> tuple[Person, ...]:
     """Return the people of a group such as "Family". Raises UsageError if there is no such group."""
     require_text("a group", group)
     if (people := library.find_group(group)) is None:
