@@ -263,6 +263,7 @@ def clear_caches(library: Catalogue, deletions: Iterable[Deletion]) -> None:
     with library.home.lock("clearing caches"), library.home.lock_journal():
         _delete_files(deletions, failures)
     _remove_empty_folders(library.home.homes)
+    library.home.allow_new()
     if failures:
         raise CacheError("everything else is deleted, but " + "; ".join(failures))
 

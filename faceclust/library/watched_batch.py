@@ -114,6 +114,7 @@ class BatchRunner:
         Raises the errors of `scan` and `cluster`, and FaceclustError for a scan that could not save everything.
         """
         library = Catalogue(self._library.root, pack=self._pack, progress=self._library.progress)
+        library.home.require()  # its disk may have gone a moment ago
         if self._known is None:
             self._known = _list_faces(library)
         try:

@@ -87,6 +87,9 @@ class LibraryHome:
         self.thumbs = self.home / "thumbs"
         self.last_scan_file = self.home / "last-scan"
         self._roots: LibraryRoots | None = None
+        self._was_there = False
+        with contextlib.suppress(CacheError):
+            self.exists()
 
     @property
     def roots(self) -> LibraryRoots:
@@ -122,11 +125,24 @@ class LibraryHome:
     def exists(self) -> bool:
         """Has the library been scanned? Raises CacheError if that cannot be found out."""
         with translate_os_errors():
-            return any(map(is_own_folder, self.homes))
+            exists = any(map(is_own_folder, self.homes))
+        self._was_there |= exists
+        return exists
+
+    def require(self) -> None:
+        """Raise CacheError unless the home exists."""
+        if not self.exists():
+            raise CacheError(
+                f"{self.home} is not there any more", hint="connect the disk that it is on, then try again"
+            )
 
     def create(self) -> None:
-        """Create the home and record its cache directory, if it has one. Raises CacheError."""
+        """Create the home and record its cache directory, if it has one. Raises CacheError, also if there was a home:
+        what is written into a new one would be hidden once the disk is back."""
+        if self._was_there:
+            self.require()
         make_private_folder(self.home)
+        self._was_there = True
         marker = self.home / HOME_MARKER
         if not own_exists(marker):
             content = str(self.root).encode("utf-8", "surrogateescape")
@@ -134,6 +150,10 @@ class LibraryHome:
         cache_dir = self._cache_dir or next(iter(cache_dirs_of(self.root)), None)
         if cache_dir and home_below(cache_dir, self.root) == self.home:
             save_cache_dir(self.root, cache_dir)
+
+    def allow_new(self) -> None:
+        """Let `create` make a home although there was one: this program has deleted it."""
+        self._was_there = False
 
     @property
     def config_file(self) -> Path:

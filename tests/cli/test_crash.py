@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -46,6 +47,12 @@ def _is_alive(pid: int) -> bool:
 
 
 @pytest.fixture
+def scan(photos: Path) -> Iterator[subprocess.Popen[str]]:
+    with start_scan(photos) as process:
+        yield process
+
+
+@pytest.fixture
 def linux_only() -> Iterator[None]:
     if not Path("/proc/self/stat").exists():
         pytest.skip("needs /proc")
@@ -55,9 +62,8 @@ def linux_only() -> Iterator[None]:
 @pytest.mark.slow
 @pytest.mark.usefixtures("linux_only")
 def test_kill_9_keeps_saved_work_and_leaves_no_worker(
-    photos: Path, uninterrupted_rows: list[dict[str, object]]
+    photos: Path, uninterrupted_rows: list[dict[str, object]], scan: subprocess.Popen[str]
 ) -> None:
-    scan = start_scan(photos)
     wait_for_first_folder(photos)
     workers = list_workers(scan.pid)
     assert workers
@@ -72,8 +78,9 @@ def test_kill_9_keeps_saved_work_and_leaves_no_worker(
 
 
 @pytest.mark.slow
-def test_ctrl_c_saves_and_prints_how_to_continue(photos: Path, uninterrupted_rows: list[dict[str, object]]) -> None:
-    scan = start_scan(photos)
+def test_ctrl_c_saves_and_prints_how_to_continue(
+    photos: Path, uninterrupted_rows: list[dict[str, object]], scan: subprocess.Popen[str]
+) -> None:
     wait_for_first_folder(photos)
     os.killpg(scan.pid, signal.SIGINT)  # a terminal sends it to workers too
     out, err = scan.communicate(timeout=60)
@@ -86,8 +93,7 @@ def test_ctrl_c_saves_and_prints_how_to_continue(photos: Path, uninterrupted_row
     assert Library(photos).table.rows.to_pylist() == uninterrupted_rows
 
 
-def test_ctrl_c_at_once_leaves_no_traceback(photos: Path) -> None:
-    scan = start_scan(photos)
+def test_ctrl_c_at_once_leaves_no_traceback(scan: subprocess.Popen[str]) -> None:
     time.sleep(0.7)  # during the imports, or while the workers start
     os.killpg(scan.pid, signal.SIGINT)
     _, err = scan.communicate(timeout=60)
@@ -98,8 +104,7 @@ def test_ctrl_c_at_once_leaves_no_traceback(photos: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("linux_only")
 @pytest.mark.parametrize("delay", [0, 0.02, 0.1, 0.2])
-def test_ctrl_c_while_workers_start_prints_no_traceback(photos: Path, delay: float) -> None:
-    scan = start_scan(photos)
+def test_ctrl_c_while_workers_start_prints_no_traceback(scan: subprocess.Popen[str], delay: float) -> None:
     wait_for(lambda: bool(list_workers(scan.pid)))
     time.sleep(delay)
     os.killpg(scan.pid, signal.SIGINT)
@@ -110,8 +115,9 @@ def test_ctrl_c_while_workers_start_prints_no_traceback(photos: Path, delay: flo
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("linux_only")
-def test_a_killed_worker_loses_no_photo(photos: Path, uninterrupted_rows: list[dict[str, object]]) -> None:
-    scan = start_scan(photos)
+def test_a_killed_worker_loses_no_photo(
+    photos: Path, uninterrupted_rows: list[dict[str, object]], scan: subprocess.Popen[str]
+) -> None:
     wait_for_first_folder(photos)
     os.kill(list_workers(scan.pid)[0], signal.SIGKILL)
     out, err = scan.communicate(timeout=120)
@@ -154,8 +160,7 @@ def test_only_the_photo_that_crashes_its_decoder_is_skipped(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_a_second_scan_at_the_same_time_is_refused(photos: Path) -> None:
-    scan = start_scan(photos)
+def test_a_second_scan_at_the_same_time_is_refused(photos: Path, scan: subprocess.Popen[str]) -> None:
     wait_for(lambda: (photos / ".faceclust/lock.owner").exists())
     second = run("scan", photos)
     out, _ = scan.communicate(timeout=120)

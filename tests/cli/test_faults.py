@@ -78,11 +78,11 @@ def disturb_scan(photos: Path) -> Iterator[list[str]]:
 
     The scan must fail without a traceback.
     """
-    scan = start_scan(photos)
     stderr: list[str] = []
-    wait_for_first_folder(photos)
-    yield stderr
-    _, err = scan.communicate(timeout=120)
+    with start_scan(photos) as scan:
+        wait_for_first_folder(photos)
+        yield stderr
+        _, err = scan.communicate(timeout=120)
     stderr.append(err)
     assert scan.returncode == 1 and "Traceback" not in err and "bug in faceclust" not in err, err
 

@@ -278,6 +278,31 @@ def test_a_disk_that_goes_away_and_comes_back(collins: tuple[Library, int, set[s
     assert [batch.suggested for batch in watch.batches if batch.scanned] == [((COLLINS, 1),)] * 2
 
 
+@pytest.mark.parametrize("step", ["Catalogue", "scan", "cluster"])
+def test_a_disk_that_goes_away_during_a_batch(library: Library, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    root, away = library.root, library.root.with_name("away")
+    real = getattr(watched_batch, step)
+
+    def remove_disk(*arguments: Any, **options: Any) -> Any:
+        monkeypatch.setattr(watched_batch, step, real)
+        root.rename(away)
+        root.mkdir()
+        return real(*arguments, **options)
+
+    add_portrait(root / "2019")
+    monkeypatch.setattr(watched_batch, step, remove_disk)
+    with watching(library) as watch:
+        watch.wait_for(lambda: any(batch.problem for batch in watch.batches))
+        root.rmdir()  # raises unless it is empty
+        away.rename(root)
+        add_portrait(root / "2020", HOPPER)
+        watch.wait_for(lambda: sum(batch.faces for batch in watch.batches))
+    assert [batch.problem for batch in watch.batches if batch.problem] == [
+        f"{root} is not there; waiting until its disk is back"
+    ]
+    assert watch.total("removed") == 0
+
+
 def test_photos_on_another_disk_which_goes_away_too(library: Library, tmp_path: Path, scans: list[list[str]]) -> None:
     disk, away = tmp_path / "disk", tmp_path / "away"
     add_portrait(disk)

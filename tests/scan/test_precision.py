@@ -135,10 +135,8 @@ def test_an_interrupted_conversion_is_finished_by_the_next_scan(small_library: L
 def test_kill_9_during_a_conversion_loses_nothing(library: Library, delay: float) -> None:
     before = library.faces.face_ids.tolist()
     (library.home.home / "config.toml").write_text('[scan]\nprecision = "int8"\n')
-    process = start_scan(library.root)
-    time.sleep(delay)
-    process.kill()
-    process.communicate()
+    with start_scan(library.root):
+        time.sleep(delay)
     assert Library(library.root).faces.face_ids.tolist() == before
     assert "0 scanned" in run_checked("scan", library.root, "-j", "1")
     assert precisions(library.root) == {"int8"}

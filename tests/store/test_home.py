@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from faceclust import Library
+from faceclust.errors import CacheError
+from faceclust.library.maintenance import clear_caches, plan_clear
 from faceclust.scan.listing import list_folders
 from faceclust.store.home import LibraryHome
 from tests.support.command import run_checked
@@ -50,6 +52,34 @@ def test_the_time_of_a_scan_is_read_back(tmp_path: Path) -> None:
     assert home.last_scan_time() == home.last_scan_file.read_text()
     home.last_scan_file.unlink()
     assert home.last_scan_time() is None
+
+
+def test_names_are_not_written_into_an_empty_mount_point(library: Library) -> None:
+    root, away = library.root, library.root.with_name("away")
+    faces = library.faces.face_ids.tolist()
+    library.name(faces[:1], "Eileen")
+    root.rename(away)
+    root.mkdir()
+    for write in (
+        lambda: library.name(faces[1:2], "Grace"),
+        lambda: library.ignore(faces[1:2]),
+        library.undo,
+        library.cluster,
+        lambda: library.scan(workers=0),
+    ):
+        with pytest.raises(CacheError, match="is not there any more"):
+            write()
+        assert not list(root.iterdir())
+    root.rmdir()
+    away.rename(root)
+    library.name(faces[1:2], "Grace")
+    assert {person.label for person in Library(root).people()} == {"Eileen", "Grace"}
+
+
+def test_a_library_object_goes_on_after_its_files_are_cleared(library: Library) -> None:
+    clear_caches(library, plan_clear(library))
+    library.scan(workers=0)
+    assert len(library.faces)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows limits paths to 260 characters")

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -88,16 +89,20 @@ def run_checked(
     return done.stdout
 
 
-def start_scan(photos: Path, **env: str) -> subprocess.Popen[str]:
-    """Start a scan with two workers in its own process group, which a test can interrupt."""
-    return subprocess.Popen(
+@contextmanager
+def start_scan(photos: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start a scan with two workers in its own process group, which the block can interrupt. It ends with the block."""
+    with subprocess.Popen(
         [*COMMAND, "scan", str(photos), "--workers", "2"],
-        env=os.environ | env,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    )
+    ) as scan:
+        try:
+            yield scan
+        finally:
+            scan.kill()
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
@@ -113,4 +118,10 @@ def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
 def wait_for_first_folder(photos: Path) -> None:
     """Wait until the first of the three folders of `large_library` is scanned and saved."""
     cache = photos / "0/.faceclust.mobilefacenet.parquet"
-    wait_for(lambda: cache.exists() and len(pq.read_table(cache, columns=["photo"])["photo"].unique()) == 10)
+
+    def is_complete() -> bool:
+        # Read at once: the scan replaces the file, and its parts must not come from two versions.
+        table = pq.read_table(BytesIO(cache.read_bytes()), columns=["photo"])
+        return len(table["photo"].unique()) == 10
+
+    wait_for(lambda: cache.exists() and is_complete())
